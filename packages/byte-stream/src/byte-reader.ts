@@ -1,0 +1,86 @@
+import type { ByteSource, ByteStream } from "./byte-stream.ts";
+import { concatBytes } from "./collect.ts";
+import { StreamEndedError } from "./errors.ts";
+import { pieces } from "./pieces.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** Reads exact numbers of bytes from a stream. Pieces are not copied where one suffices. */
+export class ByteReader {
+  readonly #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
+  #held: Uint8Array = NOTHING;
+  #position = 0;
+
+  constructor(source: ByteSource) {
+    const iterable = pieces(source);
+    this.#iterator =
+      Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]();
+  }
+
+  /** Bytes read so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /**
+   * The next `length` bytes.
+   *
+   * @param length held in memory, so the caller bounds it
+   * @throws StreamEndedError when fewer are left
+   */
+  async read(length: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    let found = 0;
+    while (found < length) {
+      const part = await this.#take(length - found);
+      if (part === undefined) throw new StreamEndedError(length, found);
+      parts.push(part);
+      found += part.length;
+    }
+    return parts.length === 0 ? NOTHING : concatBytes(parts);
+  }
+
+  /**
+   * The next `length` bytes in the pieces in which they arrive. To be consumed before the
+   * next read.
+   *
+   * @throws StreamEndedError when fewer are left
+   */
+  async *stream(length: number): ByteStream {
+    let found = 0;
+    while (found < length) {
+      const part = await this.#take(length - found);
+      if (part === undefined) throw new StreamEndedError(length, found);
+      found += part.length;
+      yield part;
+    }
+  }
+
+  /** Whether every byte has been read. Waits for the next piece to know. */
+  async atEnd(): Promise<boolean> {
+    return !(await this.#fill());
+  }
+
+  /** Tells the source that no more will be read. */
+  async close(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+
+  async #take(most: number): Promise<Uint8Array | undefined> {
+    if (!(await this.#fill())) return undefined;
+    const part = this.#held.subarray(0, most);
+    this.#held = this.#held.subarray(part.length);
+    this.#position += part.length;
+    return part;
+  }
+
+  /** Whether a byte is at hand after looking for one. */
+  async #fill(): Promise<boolean> {
+    while (this.#held.length === 0) {
+      const next = await this.#iterator.next();
+      if (next.done === true) return false;
+      this.#held = next.value;
+    }
+    return true;
+  }
+}

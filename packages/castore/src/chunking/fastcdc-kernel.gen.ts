@@ -1,0 +1,5 @@
+// @generated from fastcdc-kernel.wat by scripts/generate.ts
+
+/** The kernel's WebAssembly module (184 bytes), in base64. */
+export const FASTCDC_KERNEL: string =
+  "AGFzbQEAAAABCwJgAABgA39/fgF/AwMCAAEFAwEAAQYGAX4BQgALBxsDBm1lbW9yeQIAB3Jlc3RhcnQAAARzY2FuAAEKcgIGAEIAJAALaQECfiMAIQMgAkIBhiEEAkADQCAAIAFPDQEgA0IChiAALQAAQQN0KQOAEHwhAyADIASDUA0BIAMgAC0AAUEDdCkDAHwhAyADIAKDUARAIABBAWohAAwCCyAAQQJqIQAMAAsLIAMkACAACw==";

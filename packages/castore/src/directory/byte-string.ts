@@ -1,0 +1,36 @@
+/** How many bytes of a name an error message shows. */
+const SHOWN_BYTES = 100;
+
+/** The bytes of a name or target; a string stands for its UTF-8. */
+export function toBytes(value: Uint8Array | string): Uint8Array {
+  return typeof value === "string" ? new TextEncoder().encode(value) : value;
+}
+
+/** Bytewise order: negative when `a` comes first, 0 when they are equal. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let index = 0; index < shared; index++) {
+    const difference = (a[index] as number) - (b[index] as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && compareBytes(a, b) === 0;
+}
+
+/**
+ * Bytes for a message to a person: in double quotes, printable ASCII as it is, everything
+ * else as `\xNN`, cut off after 100 bytes.
+ */
+export function escapeBytes(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes.subarray(0, SHOWN_BYTES)) {
+    const character = String.fromCharCode(byte);
+    if (character === '"' || character === "\\") text += `\\${character}`;
+    else if (byte >= 0x20 && byte < 0x7f) text += character;
+    else text += `\\x${byte.toString(16).padStart(2, "0")}`;
+  }
+  return `"${text}${bytes.length > SHOWN_BYTES ? "…" : ""}"`;
+}

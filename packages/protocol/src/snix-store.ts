@@ -1,0 +1,2 @@
+export * from "./gen/snix/store/v1/pathinfo_pb.ts";
+export * from "./gen/snix/store/v1/rpc_pathinfo_pb.ts";

@@ -1,0 +1,11 @@
+import { defineConfig } from "tsup";
+import { library } from "../../tsup.base.ts";
+
+export default defineConfig(
+  library({
+    "tvix-castore": "src/tvix-castore.ts",
+    "tvix-store": "src/tvix-store.ts",
+    "snix-castore": "src/snix-castore.ts",
+    "snix-store": "src/snix-store.ts",
+  }),
+);

@@ -1,0 +1,23 @@
+import type { Options } from "tsup";
+
+/**
+ * The one place for build options: ES modules with declarations and source maps
+ * in `dist/`, one file per public entry, shared code in chunks beside them.
+ *
+ * @param entry public entries: name of the built file to its source
+ */
+export function library(entry: Record<string, string>): Options {
+  return {
+    entry,
+    format: "esm",
+    target: "es2023",
+    platform: "neutral",
+    outDir: "dist",
+    dts: true,
+    sourcemap: true,
+    splitting: true,
+    clean: true,
+    // Node's own modules and declared dependencies stay imports.
+    external: [/^node:/],
+  };
+}
