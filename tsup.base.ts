@@ -17,7 +17,7 @@ export function library(entry: Record<string, string>): Options {
     sourcemap: true,
     splitting: true,
     clean: true,
-    // Node's own modules and declared dependencies stay imports.
-    external: [/^node:/],
+    // Declared dependencies stay imports anyway; so do Node's modules and import maps.
+    external: [/^node:/, /^#/],
   };
 }

@@ -3,7 +3,7 @@ import type { PathComponent } from "./path-component.ts";
 import type { SymlinkTarget } from "./symlink-target.ts";
 
 /** Largest value of the protocol's sizes. */
-export const U64_MAX = 2n ** 64n - 1n;
+export const U64_MAX: bigint = 2n ** 64n - 1n;
 
 /** A directory, known by digest. */
 export interface DirectoryNode {

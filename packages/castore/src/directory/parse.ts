@@ -2,7 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { DirectorySchema } from "@tvix/protocol/tvix/castore";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import { compareBytes, escapeBytes } from "./byte-string.ts";
+import { compareBytes, escapeBytes } from "../bytes/byte-string.ts";
 import { Directory } from "./directory.ts";
 import type {
   DirectoryMessage,

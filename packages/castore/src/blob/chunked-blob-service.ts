@@ -1,0 +1,176 @@
+import type { ByteSource, ByteStream } from "@tvix/byte-stream";
+import { cutChunks } from "../chunking/cut-chunks.ts";
+import { FastCdc } from "../chunking/fastcdc.ts";
+import type { ChunkSizes } from "../chunking/parameters.ts";
+import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import type { OperationOptions } from "../options.ts";
+import { type BlobService, type ChunkMeta, MAX_LISTED_CHUNKS, type ReadBlobOptions } from "./blob-service.ts";
+import type { ChunkListStore } from "./chunk-list-store.ts";
+import type { ChunkStore } from "./chunk-store.ts";
+import { ChunkWriter } from "./chunk-writer.ts";
+import { clip, type ByteRange, toByteRange } from "./byte-range.ts";
+import { readChunks } from "./read-chunks.ts";
+
+/** Where a {@link ChunkedBlobService} keeps what. */
+export interface ChunkedBlobStorage {
+  readonly chunks: ChunkStore;
+  readonly lists: ChunkListStore;
+  /** Default: 128, 256 and 512 KiB. */
+  readonly chunkSizes?: ChunkSizes;
+}
+
+/**
+ * Blobs cut into content-defined chunks. A blob of one chunk has that chunk's digest and
+ * needs nothing beside it; longer ones have a list of their chunks.
+ */
+export class ChunkedBlobService implements BlobService {
+  readonly #chunks: ChunkStore;
+  readonly #lists: ChunkListStore;
+  readonly #writer: ChunkWriter;
+  readonly #fastCdc: FastCdc;
+
+  constructor({ chunks, lists, chunkSizes }: ChunkedBlobStorage) {
+    this.#chunks = chunks;
+    this.#lists = lists;
+    this.#writer = new ChunkWriter(chunks);
+    this.#fastCdc = new FastCdc(chunkSizes);
+  }
+
+  async has(digest: B3Digest, { signal }: OperationOptions = {}): Promise<boolean> {
+    signal?.throwIfAborted();
+    if (digest.equals(EMPTY_DIGEST)) return true;
+    return (await this.#lists.count(digest)) !== undefined || (await this.#chunks.has(digest));
+  }
+
+  async chunks(
+    digest: B3Digest,
+    { signal }: OperationOptions = {},
+  ): Promise<readonly ChunkMeta[] | undefined> {
+    signal?.throwIfAborted();
+    const count = await this.#lists.count(digest);
+    if (count === undefined) return (await this.has(digest)) ? [] : undefined;
+    if (count > MAX_LISTED_CHUNKS) return [];
+    const list: ChunkMeta[] = [];
+    for await (const { digest: chunk, size } of this.#lists.read(digest, 0)) {
+      list.push({ digest: chunk, size });
+    }
+    return list;
+  }
+
+  async read(digest: B3Digest, options: ReadBlobOptions = {}): Promise<ByteStream | undefined> {
+    const range = toByteRange(options);
+    options.signal?.throwIfAborted();
+    if (digest.equals(EMPTY_DIGEST)) return piecesOf([]);
+    if ((await this.#lists.count(digest)) === undefined) return await this.#readSingle(digest, range);
+    return readChunks(this.#chunks, this.#lists.read(digest, range.start), range, options.signal);
+  }
+
+  async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+    const list = this.#lists.write();
+    try {
+      return await this.#put(source, list, signal);
+    } catch (error) {
+      await list.abort();
+      throw error;
+    }
+  }
+
+  async #readSingle(digest: B3Digest, range: ByteRange): Promise<ByteStream | undefined> {
+    const bytes = await this.#chunks.read(digest);
+    if (bytes === undefined) return undefined;
+    const piece = clip(bytes, 0, range);
+    return piecesOf(piece.length === 0 ? [] : [piece]);
+  }
+
+  async #put(
+    source: ByteSource,
+    list: ReturnType<ChunkListStore["write"]>,
+    signal: AbortSignal | undefined,
+  ): Promise<B3Digest> {
+    // The whole blob is hashed apart only once a second chunk shows that there is need to.
+    const hasher = new WholeBlobHasher();
+    const pending = new PendingWrites();
+    try {
+      for await (const bytes of cutChunks(source, this.#fastCdc)) {
+        signal?.throwIfAborted();
+        const digest = hasher.next(bytes);
+        pending.add((await this.#writer.begin(digest, bytes)).durable);
+        await list.append({ digest, size: bytes.length });
+        pending.throwIfFailed();
+      }
+      signal?.throwIfAborted();
+    } finally {
+      await pending.settled();
+    }
+    pending.throwIfFailed();
+    const { digest, chunkCount } = hasher.finish();
+    if (chunkCount > 1) await list.commit(digest);
+    return digest;
+  }
+}
+
+async function* piecesOf(pieces: readonly Uint8Array[]): ByteStream {
+  yield* pieces;
+}
+
+/** Digests of the chunks of a blob and, where it has several, of the whole. */
+class WholeBlobHasher {
+  #first: { bytes: Uint8Array; digest: B3Digest } | undefined;
+  #whole: ReturnType<typeof B3Digest.createHasher> | undefined;
+  #chunkCount = 0;
+
+  /** Takes the next chunk and returns its digest. */
+  next(bytes: Uint8Array): B3Digest {
+    const digest = B3Digest.of(bytes);
+    this.#chunkCount++;
+    if (this.#chunkCount === 1) {
+      this.#first = { bytes, digest };
+      return digest;
+    }
+    if (this.#whole === undefined) {
+      this.#whole = B3Digest.createHasher();
+      if (this.#first !== undefined) this.#whole.update(this.#first.bytes);
+      this.#first = undefined;
+    }
+    this.#whole.update(bytes);
+    return digest;
+  }
+
+  finish(): { digest: B3Digest; chunkCount: number } {
+    const digest =
+      this.#whole !== undefined ? B3Digest.finish(this.#whole) : (this.#first?.digest ?? EMPTY_DIGEST);
+    return { digest, chunkCount: this.#chunkCount };
+  }
+}
+
+/** Writes under way, of which only the number and the first failure are remembered. */
+class PendingWrites {
+  #open = 0;
+  #failure: { error: unknown } | undefined;
+  #onSettled: (() => void) | undefined;
+
+  add(write: Promise<void>): void {
+    this.#open++;
+    write
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        this.#open--;
+        if (this.#open === 0) this.#onSettled?.();
+      });
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Resolves when none is under way. */
+  async settled(): Promise<void> {
+    if (this.#open > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onSettled = resolve;
+      });
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { escapeBytes } from "../bytes/byte-string.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import type { Directory } from "./directory.ts";
+
+/** Most distinct directories in one upload; each takes some 200 bytes of memory until its end. */
+export const MAX_CLOSURE_DIRECTORIES = 2_000_000;
+
+interface Seen {
+  readonly digest: B3Digest;
+  /** Entries counted once; the other convention adds `entries`. */
+  readonly size: bigint;
+  readonly entries: number;
+  referenced: boolean;
+}
+
+/**
+ * Checks that directories arrive children first and make up one tree.
+ *
+ * What a child's own size fields say is taken as written; a parent may count the child's
+ * entries once or twice.
+ */
+export class ClosureValidator {
+  readonly #seen: Map<string, Seen> = new Map();
+  #added = 0;
+  #roots = 0;
+
+  /**
+   * Takes the next directory.
+   *
+   * @returns false when it has been seen before
+   * @throws CastoreError INVALID_CLOSURE when a child is unknown or has another size,
+   *   TOO_LARGE when there are more than MAX_CLOSURE_DIRECTORIES
+   */
+  add(directory: Directory): boolean {
+    const position = this.#added++;
+    const digest = directory.digest();
+    if (this.#seen.has(digest.key)) return false;
+    if (this.#seen.size >= MAX_CLOSURE_DIRECTORIES) {
+      throw new CastoreError("TOO_LARGE", `more than ${MAX_CLOSURE_DIRECTORIES} directories in one upload`);
+    }
+    for (const { name, node } of directory.children()) {
+      const child = this.#seen.get(node.digest.key);
+      const where = `directory #${position}: ${escapeBytes(name.bytes)}`;
+      if (child === undefined) {
+        throw invalid(`${where}: unknown directory was referenced: ${node.digest} was not sent before it`);
+      }
+      if (node.size !== child.size && node.size !== child.size + BigInt(child.entries)) {
+        throw invalid(`${where} has wrong size, specified ${node.size}, recorded ${child.size}`);
+      }
+      if (!child.referenced) {
+        child.referenced = true;
+        this.#roots--;
+      }
+    }
+    this.#seen.set(digest.key, {
+      digest,
+      size: directory.size(),
+      entries: directory.entries.length,
+      referenced: false,
+    });
+    this.#roots++;
+    return true;
+  }
+
+  /**
+   * Digest of the root.
+   *
+   * @throws CastoreError INVALID_CLOSURE when nothing was added, or there are several roots
+   */
+  finish(): B3Digest {
+    if (this.#added === 0) throw invalid("got no directories");
+    if (this.#roots !== 1) throw invalid(`graph has no single root, but ${this.#roots} of them`);
+    for (const { digest, referenced } of this.#seen.values()) if (!referenced) return digest;
+    throw invalid("graph has no single root");
+  }
+}
+
+function invalid(message: string): CastoreError {
+  return new CastoreError("INVALID_CLOSURE", message);
+}

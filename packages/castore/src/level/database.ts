@@ -1,0 +1,115 @@
+import type { AbstractLevel } from "abstract-level";
+import { GroupCommit } from "../blob/group-commit.ts";
+import { concatBytes } from "@tvix/byte-stream";
+import { CastoreError } from "../errors/castore-error.ts";
+
+/** Any database of the Level family, whatever its default encodings are. */
+// biome-ignore lint/suspicious/noExplicitAny: the three parameters do not matter, encodings are set per call
+export type AnyLevel = AbstractLevel<any, any, any>;
+
+/** One change to the database. */
+export type LevelOperation =
+  | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: "del"; readonly key: Uint8Array };
+
+/** How a {@link Database} writes. */
+export interface DatabaseOptions {
+  /**
+   * Whether every write is flushed to the disk before it is acknowledged. Default false:
+   * it survives the end of the process, not a power cut.
+   */
+  readonly sync?: boolean;
+}
+
+const VIEWS = { keyEncoding: "view", valueEncoding: "view" } as const;
+
+/** Bytes of keys and values that one batch holds. */
+const BATCH_BYTES = 4 << 20;
+
+/**
+ * Bytes by bytes over any Level database: writes that come together share one batch, and
+ * results are plain Uint8Arrays.
+ *
+ * Every write goes through one queue, each batch flushed when `sync` is set: LevelDB does not
+ * make earlier writes durable with a later flushed one once its log has been rotated.
+ */
+export class Database {
+  readonly #level: AnyLevel;
+  readonly #commits: GroupCommit<readonly LevelOperation[]>;
+
+  constructor(level: AnyLevel, { sync = false }: DatabaseOptions = {}) {
+    this.#level = level;
+    const options = { ...VIEWS, sync };
+    this.#commits = new GroupCommit(async (groups) => {
+      await storing(() => this.#level.batch(groups.flat(), options));
+    }, BATCH_BYTES);
+  }
+
+  /** The value of a key, undefined when there is none. */
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return await storing(async () => {
+      // A hot look-up takes 5 µs on the spot and 50 µs through the thread pool.
+      const onTheSpot = "getSync" in this.#level.supports && this.#level.status === "open";
+      const value = onTheSpot ? this.#level.getSync(key, VIEWS) : await this.#level.get(key, VIEWS);
+      return value === undefined ? undefined : view(value);
+    });
+  }
+
+  /** Whether a key has a value. */
+  async has(key: Uint8Array): Promise<boolean> {
+    return (await this.get(key)) !== undefined;
+  }
+
+  /** Applies the operations at once or not at all; returns when they are durable. */
+  async write(operations: readonly LevelOperation[]): Promise<void> {
+    await this.#commits.commit(operations, operations.reduce((sum, operation) => sum + weightOf(operation), 0));
+  }
+
+  /** Entries whose key begins with a prefix, in order. */
+  async *entries(prefix: Uint8Array): AsyncGenerator<[key: Uint8Array, value: Uint8Array], void, undefined> {
+    const range = { gte: prefix, lt: successor(prefix) };
+    for await (const [key, value] of this.#level.iterator({ ...range, ...VIEWS })) {
+      yield [view(key), view(value)];
+    }
+  }
+
+  /** Resolves when every write so far has been applied or has failed. */
+  async idle(): Promise<void> {
+    await this.#commits.idle();
+  }
+}
+
+/** A key: a prefix that tells kind and format version, and what it is about. */
+export function keyOf(prefix: string, ...parts: readonly Uint8Array[]): Uint8Array {
+  return concatBytes([new TextEncoder().encode(prefix), ...parts]);
+}
+
+/** The first key behind all that begin with the prefix, which is not all 0xff. */
+function successor(prefix: Uint8Array): Uint8Array {
+  const last = prefix.findLastIndex((byte) => byte !== 0xff);
+  const next = prefix.slice(0, last + 1);
+  next[last] = (next[last] as number) + 1;
+  return next;
+}
+
+function weightOf(operation: LevelOperation): number {
+  return operation.key.length + (operation.type === "put" ? operation.value.length : 0);
+}
+
+/** The same memory without the methods of Buffer, which some databases return. */
+function view(value: Uint8Array): Uint8Array {
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
+/** Translates the failures of a database. */
+async function storing<T>(operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "LEVEL_DATABASE_NOT_OPEN") {
+      throw new CastoreError("CLOSED", "the store is closed", { cause });
+    }
+    throw new CastoreError("STORAGE_FAILURE", "the database failed", { cause });
+  }
+}

@@ -1,0 +1,74 @@
+import { equalBytes } from "../bytes/byte-string.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
+import { ClosureValidator } from "../directory/closure-validator.ts";
+import type { Directory } from "../directory/directory.ts";
+import type { DirectoryService, DirectorySource } from "../directory/directory-service.ts";
+import { decodeDirectory } from "../directory/parse.ts";
+import { traverse } from "../directory/traverse.ts";
+import type { OperationOptions } from "../options.ts";
+import { type Database, keyOf } from "./database.ts";
+import { DirectoryStaging } from "./directory-staging.ts";
+
+/** Key prefix of directories. */
+const DIRECTORY = "d1";
+
+/** Bytes of directories that one batch writes. */
+const BATCH_BYTES = 1 << 20;
+
+/** Directories in a Level database, each in its canonical encoding. */
+export class LevelDirectoryService implements DirectoryService {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async get(digest: B3Digest, { signal }: OperationOptions = {}): Promise<Directory | undefined> {
+    signal?.throwIfAborted();
+    const encoded = await this.#database.get(keyOf(DIRECTORY, digest.bytes));
+    return encoded === undefined ? undefined : decodeDirectory(encoded, digest);
+  }
+
+  getRecursive(digest: B3Digest, options: OperationOptions = {}): AsyncIterable<Directory> {
+    return traverse((child) => this.get(child), digest, options);
+  }
+
+  async put(directory: Directory, options: OperationOptions = {}): Promise<B3Digest> {
+    return await this.putMany([directory], options);
+  }
+
+  async putMany(directories: DirectorySource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+    const validator = new ClosureValidator();
+    const staging = new DirectoryStaging(this.#database);
+    try {
+      for await (const directory of directories) {
+        signal?.throwIfAborted();
+        if (validator.add(directory)) await staging.add(directory);
+      }
+      signal?.throwIfAborted();
+      const root = validator.finish();
+      await this.#store(staging);
+      return root;
+    } finally {
+      await staging.clear();
+    }
+  }
+
+  /** Writes in order of arrival, so that after a crash nothing refers to what is missing. */
+  async #store(staging: DirectoryStaging): Promise<void> {
+    let batch: { type: "put"; key: Uint8Array; value: Uint8Array }[] = [];
+    let bytes = 0;
+    for await (const { digest, encoded } of staging.directories()) {
+      const key = keyOf(DIRECTORY, digest);
+      const stored = await this.#database.get(key);
+      if (stored !== undefined && equalBytes(stored, encoded)) continue;
+      batch.push({ type: "put", key, value: encoded });
+      bytes += encoded.length;
+      if (bytes < BATCH_BYTES) continue;
+      await this.#database.write(batch);
+      batch = [];
+      bytes = 0;
+    }
+    if (batch.length > 0) await this.#database.write(batch);
+  }
+}

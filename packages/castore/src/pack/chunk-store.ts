@@ -1,0 +1,75 @@
+import type { ChunkCodec } from "../blob/chunk-codec.ts";
+import type { ChunkStore } from "../blob/chunk-store.ts";
+import { decodeVerified } from "../blob/verify-chunk.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import { CHUNK } from "../level/chunk-store.ts";
+import { decodeChunkRecord, encodeInline, encodeLocation } from "../level/chunk-record.ts";
+import { type Database, keyOf } from "../level/database.ts";
+import type { PackAppender } from "./pack-appender.ts";
+import type { PackReader } from "./pack-reader.ts";
+
+/**
+ * Longest payload that is kept in the database itself: one flush instead of two for small
+ * chunks, and no gain in space for longer ones (see docs/decisions).
+ */
+const INLINE_MAX_BYTES = 1024;
+
+/** Chunks in pack files; the database holds where each lies, and the small ones themselves. */
+export class PackChunkStore implements ChunkStore {
+  readonly #database: Database;
+  readonly #appender: PackAppender;
+  readonly #reader: PackReader;
+  readonly #codec: ChunkCodec;
+  /** Chunks that were found damaged; they count as absent until written again. */
+  readonly #damaged: Set<string> = new Set();
+
+  constructor(database: Database, appender: PackAppender, reader: PackReader, codec: ChunkCodec) {
+    this.#database = database;
+    this.#appender = appender;
+    this.#reader = reader;
+    this.#codec = codec;
+  }
+
+  async has(digest: B3Digest): Promise<boolean> {
+    return !this.#damaged.has(digest.key) && (await this.#database.has(keyOf(CHUNK, digest.bytes)));
+  }
+
+  async read(digest: B3Digest): Promise<Uint8Array | undefined> {
+    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    if (record === undefined) return undefined;
+    try {
+      const found = decodeChunkRecord(record, digest);
+      const stored = "payload" in found ? found : await this.#reader.read(digest, found);
+      return await decodeVerified(this.#codec, digest, stored);
+    } catch (cause) {
+      if (!CastoreError.is(cause)) throw storageFailure("read", cause);
+      this.#damaged.add(digest.key);
+      throw cause;
+    }
+  }
+
+  async write(digest: B3Digest, bytes: Uint8Array): Promise<void> {
+    const encoded = await this.#codec.encode(bytes);
+    const value =
+      encoded.payload.length <= INLINE_MAX_BYTES
+        ? encodeInline(encoded)
+        : encodeLocation(await this.#append(digest, encoded));
+    await this.#database.write([{ type: "put", key: keyOf(CHUNK, digest.bytes), value }]);
+    this.#damaged.delete(digest.key);
+  }
+
+  async #append(digest: B3Digest, encoded: Awaited<ReturnType<ChunkCodec["encode"]>>) {
+    try {
+      return await this.#appender.append(digest, encoded);
+    } catch (cause) {
+      throw storageFailure("written", cause);
+    }
+  }
+}
+
+function storageFailure(verb: "read" | "written", cause: unknown): CastoreError {
+  const full = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
+  const message = full ? "no space is left for chunks" : `a pack could not be ${verb}`;
+  return new CastoreError(full ? "NO_SPACE" : "STORAGE_FAILURE", message, { cause });
+}

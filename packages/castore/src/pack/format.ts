@@ -1,0 +1,30 @@
+import { CastoreError } from "../errors/castore-error.ts";
+import { type Database, keyOf } from "../level/database.ts";
+
+/** Version of the layout of folder, packs and keys; see docs/storage-format.md. */
+const FORMAT_VERSION = "1";
+
+const FORMAT_KEY = keyOf("m1format");
+
+/**
+ * Reads the version of a store, and writes it into a new one.
+ *
+ * @throws CastoreError UNKNOWN_FORMAT when it is not ours
+ */
+export async function checkFormat(database: Database): Promise<"new" | "known"> {
+  const stored = await database.get(FORMAT_KEY);
+  if (stored === undefined) {
+    await database.write([
+      { type: "put", key: FORMAT_KEY, value: new TextEncoder().encode(FORMAT_VERSION) },
+    ]);
+    return "new";
+  }
+  const version = new TextDecoder().decode(stored);
+  if (version !== FORMAT_VERSION) {
+    throw new CastoreError(
+      "UNKNOWN_FORMAT",
+      `the store has format ${JSON.stringify(version)}, this version reads ${FORMAT_VERSION} only`,
+    );
+  }
+  return "known";
+}

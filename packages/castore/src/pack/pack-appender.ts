@@ -1,0 +1,137 @@
+import type { FileHandle } from "node:fs/promises";
+import type { EncodedChunk } from "../blob/chunk-codec.ts";
+import { GroupCommit } from "../blob/group-commit.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
+import type { PackLocation } from "../level/chunk-record.ts";
+import type { CleanEnd } from "./clean-end.ts";
+import type { PackDirectory } from "./pack-directory.ts";
+import { encodeRecordHead, RECORD_HEAD_BYTES } from "./record.ts";
+
+/** Bytes that are written and flushed together at the most. */
+const GROUP_BYTES = 8 << 20;
+
+/** A chunk on its way into a pack. */
+interface Appended {
+  readonly digest: B3Digest;
+  readonly chunk: EncodedChunk;
+  /** Set when the record has its place. */
+  location: PackLocation | undefined;
+}
+
+/** How a {@link PackAppender} writes. */
+export interface PackAppenderOptions {
+  /** Length after which the next pack begins, in bytes. */
+  readonly packBytes: number;
+  /** Whether each group of records is flushed to the disk. */
+  readonly sync: boolean;
+}
+
+/**
+ * Appends chunk records to the newest pack, one group at a time. After a failure it goes on
+ * in a new pack, so that what is half-written stays behind the end of the old one.
+ */
+export class PackAppender {
+  readonly #directory: PackDirectory;
+  readonly #options: PackAppenderOptions;
+  readonly #commits: GroupCommit<Appended>;
+  #number: number;
+  #current: { handle: FileHandle; end: number } | undefined;
+
+  /** @param lastNumber number of the newest pack that is there; appending begins a new one unless resumed */
+  constructor(directory: PackDirectory, lastNumber: number, options: PackAppenderOptions) {
+    this.#directory = directory;
+    this.#number = lastNumber;
+    this.#options = options;
+    this.#commits = new GroupCommit((group) => this.#write(group), GROUP_BYTES);
+  }
+
+  /** Goes on with a pack that is there, whose valid records end at `end`. */
+  resume(handle: FileHandle, end: number): void {
+    this.#current = { handle, end };
+  }
+
+  /** Appends a chunk; returns its place when it is durable. */
+  async append(digest: B3Digest, chunk: EncodedChunk): Promise<PackLocation> {
+    const appended: Appended = { digest, chunk, location: undefined };
+    await this.#commits.commit(appended, RECORD_HEAD_BYTES + chunk.payload.length);
+    if (appended.location === undefined) throw new Error("a record was written without a place");
+    return appended.location;
+  }
+
+  /** Finishes what is under way and closes the pack; returns where it ends, if there is one. */
+  async close(): Promise<CleanEnd | undefined> {
+    await this.#commits.idle();
+    const last = this.#current;
+    this.#current = undefined;
+    await last?.handle.close();
+    return last === undefined ? undefined : { pack: this.#number, end: last.end };
+  }
+
+  async #write(group: readonly Appended[]): Promise<void> {
+    const { handle, end: start } = await this.#openCurrent();
+    const buffers: Uint8Array[] = [];
+    let end = start;
+    for (const appended of group) {
+      const { encoding, size, payload } = appended.chunk;
+      appended.location = { pack: this.#number, offset: end, encoding, size, storedLength: payload.length };
+      buffers.push(encodeRecordHead(appended.digest, appended.chunk), payload);
+      end += RECORD_HEAD_BYTES + payload.length;
+    }
+    try {
+      await writeAll(handle, buffers, start);
+      if (this.#options.sync) await handle.datasync();
+    } catch (error) {
+      this.#current = undefined;
+      // Whether this helps or not, the next pack is a new one.
+      await handle.truncate(start).catch(() => {});
+      await handle.close().catch(() => {});
+      throw error;
+    }
+    this.#current = { handle, end };
+    if (end >= this.#options.packBytes) await this.#finishPack();
+  }
+
+  async #openCurrent(): Promise<{ handle: FileHandle; end: number }> {
+    if (this.#current === undefined) {
+      this.#number++;
+      this.#current = { handle: await this.#directory.createPack(this.#number, this.#options.sync), end: 0 };
+    }
+    return this.#current;
+  }
+
+  async #finishPack(): Promise<void> {
+    const finished = this.#current;
+    this.#current = undefined;
+    await finished?.handle.close();
+  }
+}
+
+/** Most buffers that one system call takes (IOV_MAX). */
+const VECTOR_LENGTH = 1024;
+
+async function writeAll(handle: FileHandle, buffers: readonly Uint8Array[], start: number): Promise<void> {
+  let position = start;
+  for (let index = 0; index < buffers.length; index += VECTOR_LENGTH) {
+    position += await writeVector(handle, buffers.slice(index, index + VECTOR_LENGTH), position);
+  }
+}
+
+async function writeVector(
+  handle: FileHandle,
+  buffers: readonly Uint8Array[],
+  position: number,
+): Promise<number> {
+  const wanted = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+  const { bytesWritten } = await handle.writev(buffers, position);
+  let done = bytesWritten;
+  if (done === wanted) return done;
+  // A short write: the disk is filling up, or a signal came in between.
+  const rest = Buffer.concat(buffers).subarray(done);
+  for (let at = 0; at < rest.length; ) {
+    const written = await handle.write(rest, at, rest.length - at, position + done);
+    if (written.bytesWritten === 0) throw new Error("the file system takes no more bytes");
+    at += written.bytesWritten;
+    done += written.bytesWritten;
+  }
+  return done;
+}

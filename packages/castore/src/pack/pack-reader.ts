@@ -1,0 +1,82 @@
+import type { FileHandle } from "node:fs/promises";
+import type { EncodedChunk } from "../blob/chunk-codec.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import type { PackLocation } from "../level/chunk-record.ts";
+import type { PackDirectory } from "./pack-directory.ts";
+import { RECORD_HEAD_BYTES } from "./record.ts";
+
+/** Packs held open at the same time. */
+const OPEN_PACKS = 64;
+
+interface OpenPack {
+  readonly handle: Promise<FileHandle>;
+  readers: number;
+}
+
+/** Reads payloads out of packs. A pack stays open while it is used, the latest used ones longer. */
+export class PackReader {
+  readonly #directory: PackDirectory;
+  /** In the order of their last use. */
+  readonly #open: Map<number, OpenPack> = new Map();
+
+  constructor(directory: PackDirectory) {
+    this.#directory = directory;
+  }
+
+  /**
+   * The stored form of a chunk.
+   *
+   * @throws CastoreError CORRUPT when the pack is missing or ends before the record does
+   */
+  async read(digest: B3Digest, location: PackLocation): Promise<EncodedChunk> {
+    const { pack, offset, encoding, size, storedLength } = location;
+    const opened = this.#acquire(pack);
+    try {
+      const payload = new Uint8Array(storedLength);
+      const handle = await opened.handle;
+      const { bytesRead } = await handle.read(payload, 0, storedLength, offset + RECORD_HEAD_BYTES);
+      if (bytesRead < storedLength) throw unreadable(digest, "pack ends before the record does");
+      return { encoding, size, payload };
+    } catch (cause) {
+      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
+        throw unreadable(digest, "pack is missing", cause);
+      }
+      throw cause;
+    } finally {
+      opened.readers--;
+      await this.#closeUnused(OPEN_PACKS);
+    }
+  }
+
+  /** Closes every pack that is not being read. */
+  async close(): Promise<void> {
+    await this.#closeUnused(0);
+  }
+
+  #acquire(pack: number): OpenPack {
+    const opened = this.#open.get(pack) ?? { handle: this.#directory.openPack(pack, "r"), readers: 0 };
+    opened.readers++;
+    this.#open.delete(pack);
+    this.#open.set(pack, opened);
+    opened.handle.catch(() => this.#open.delete(pack));
+    return opened;
+  }
+
+  async #closeUnused(kept: number): Promise<void> {
+    if (this.#open.size <= kept) return;
+    for (const [pack, { handle, readers }] of [...this.#open]) {
+      if (this.#open.size <= kept) return;
+      if (readers > 0) continue;
+      this.#open.delete(pack);
+      await (await handle).close();
+    }
+  }
+}
+
+function unreadable(digest: B3Digest, fault: string, cause?: unknown): CastoreError {
+  return new CastoreError("CORRUPT", `chunk ${digest} cannot be read: its ${fault}`, {
+    cause,
+    subject: digest.toString(),
+  });
+}

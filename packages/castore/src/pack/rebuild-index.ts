@@ -1,0 +1,36 @@
+import { CHUNK } from "../level/chunk-store.ts";
+import { encodeLocation } from "../level/chunk-record.ts";
+import { type Database, keyOf, type LevelOperation } from "../level/database.ts";
+import type { PackDirectory } from "./pack-directory.ts";
+import { scanPack } from "./scan-pack.ts";
+
+/** Chunks that one batch indexes. */
+const BATCH_CHUNKS = 4096;
+
+/**
+ * Indexes every chunk found in the packs: for a store whose database was lost. Chunk lists
+ * and directories are not in packs, so blobs of several chunks come back with the next put.
+ */
+export async function rebuildIndex(
+  packs: PackDirectory,
+  packNumbers: readonly number[],
+  database: Database,
+): Promise<void> {
+  for (const pack of packNumbers) {
+    const handle = await packs.openPack(pack, "r");
+    try {
+      let batch: LevelOperation[] = [];
+      for await (const { head, offset } of scanPack(handle, 0)) {
+        const { digest, encoding, size, storedLength } = head;
+        const value = encodeLocation({ pack, offset, encoding, size, storedLength });
+        batch.push({ type: "put", key: keyOf(CHUNK, digest.bytes), value });
+        if (batch.length < BATCH_CHUNKS) continue;
+        await database.write(batch);
+        batch = [];
+      }
+      if (batch.length > 0) await database.write(batch);
+    } finally {
+      await handle.close();
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
+import type { BlobService } from "../blob/blob-service.ts";
+import { ChunkedBlobService } from "../blob/chunked-blob-service.ts";
+import type { ChunkSizes } from "../chunking/parameters.ts";
+import type { DirectoryService } from "../directory/directory-service.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import { LevelChunkListStore } from "../level/chunk-list-store.ts";
+import { Database } from "../level/database.ts";
+import { LevelDirectoryService } from "../level/directory-service.ts";
+import { removeAllStaged } from "../level/directory-staging.ts";
+import { PackChunkStore } from "./chunk-store.ts";
+import { checkFormat } from "./format.ts";
+import { PackAppender } from "./pack-appender.ts";
+import { PackDirectory } from "./pack-directory.ts";
+import { PackReader } from "./pack-reader.ts";
+import { rebuildIndex } from "./rebuild-index.ts";
+import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
+import { zstdCodec } from "./zstd-codec.ts";
+
+/** How a {@link Store} works. */
+export interface StoreOptions {
+  /**
+   * Whether what is acknowledged survives a power cut. Default true. Without, it survives
+   * the end of the process, `kill -9` included.
+   */
+  readonly sync?: boolean;
+  /** zstd level of chunks, from 1 (fast) to 19 (small). Default 3. */
+  readonly compressionLevel?: number;
+  /** Length after which a pack file is complete, in bytes. Default 256 MiB. */
+  readonly packBytes?: number;
+  /** Default: 128, 256 and 512 KiB. Blobs of other sizes stay readable. */
+  readonly chunkSizes?: ChunkSizes;
+}
+
+/** Blobs and directories in a folder. */
+export interface Store extends AsyncDisposable {
+  readonly blobService: BlobService;
+  readonly directoryService: DirectoryService;
+  /** Finishes what is being written and closes the database; calls after it fail with CLOSED. */
+  close(): Promise<void>;
+}
+
+/** LevelDB's write buffer: with 32 MiB it writes each byte less often than with 4. */
+const WRITE_BUFFER_BYTES = 32 << 20;
+
+/**
+ * Opens the store in a folder, and makes it where there is none: LevelDB in `index`, chunks
+ * in pack files in `packs`. `docs/storage-format.md` describes both.
+ *
+ * After a crash nothing needs to be done: what was acknowledged is there.
+ *
+ * @param path folder of the store
+ * @throws CastoreError LOCKED when another process has it open, UNKNOWN_FORMAT when a newer
+ *   version wrote it, STORAGE_FAILURE when it cannot be read or written
+ */
+export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
+  const { sync = true, compressionLevel = 3, packBytes = 256 << 20, chunkSizes } = options;
+  const level = await openLevel(path);
+  try {
+    const database = new Database(level, { sync });
+    const packs = new PackDirectory(join(path, "packs"));
+    const packNumbers = await packs.open();
+    if ((await checkFormat(database)) === "new") await rebuildIndex(packs, packNumbers, database);
+    const lists = new LevelChunkListStore(database);
+    await lists.removeUnfinished();
+    await removeAllStaged(database);
+
+    const appender = new PackAppender(packs, packNumbers.at(-1) ?? 0, { packBytes, sync });
+    await resumeNewestPack(appender, packs, packNumbers, database, packBytes);
+    const reader = new PackReader(packs);
+    const chunks = new PackChunkStore(database, appender, reader, zstdCodec(compressionLevel));
+    const blobService = new ChunkedBlobService({
+      chunks,
+      lists,
+      ...(chunkSizes === undefined ? {} : { chunkSizes }),
+    });
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      closing ??= closeAll(level, database, appender, reader);
+      await closing;
+    };
+    return {
+      blobService,
+      directoryService: new LevelDirectoryService(database),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
+}
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>;
+
+async function openLevel(path: string): Promise<Level> {
+  try {
+    await mkdir(path, { recursive: true });
+    const level: Level = new ClassicLevel(join(path, "index"), {
+      keyEncoding: "view",
+      valueEncoding: "view",
+      writeBufferSize: WRITE_BUFFER_BYTES,
+    });
+    await level.open();
+    return level;
+  } catch (cause) {
+    if (rootCode(cause) === "LEVEL_LOCKED") {
+      throw new CastoreError("LOCKED", `${path} is in use by another process`, { cause, subject: path });
+    }
+    throw new CastoreError("STORAGE_FAILURE", `${path} cannot be opened: ${rootMessage(cause)}`, {
+      cause,
+      subject: path,
+    });
+  }
+}
+
+/** Appends to the newest pack only when the last process left it complete. */
+async function resumeNewestPack(
+  appender: PackAppender,
+  packs: PackDirectory,
+  packNumbers: readonly number[],
+  database: Database,
+  packBytes: number,
+): Promise<void> {
+  const newest = packNumbers.at(-1);
+  const clean = await readCleanEnd(database);
+  if (clean === undefined) return;
+  await forgetCleanEnd(database);
+  if (newest === undefined || clean.pack !== newest || clean.end >= packBytes) return;
+  const handle = await packs.openPack(newest, "r+");
+  if ((await handle.stat()).size === clean.end) appender.resume(handle, clean.end);
+  else await handle.close();
+}
+
+async function closeAll(
+  level: Level,
+  database: Database,
+  appender: PackAppender,
+  reader: PackReader,
+): Promise<void> {
+  const end = await appender.close();
+  if (end !== undefined) await writeCleanEnd(database, end);
+  await database.idle();
+  await reader.close();
+  await level.close();
+}
+
+function rootCode(error: unknown): unknown {
+  if (!(error instanceof Error)) return undefined;
+  return error.cause === undefined ? (error as { code?: unknown }).code : rootCode(error.cause);
+}
+
+function rootMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : rootMessage(error.cause);
+}

@@ -1,0 +1,29 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MemoryBlobService, MemoryDirectoryService } from "@tvix/castore";
+import { openLevelStore } from "@tvix/castore/level";
+import { openStore } from "@tvix/castore/node";
+import { testBlobService, testDirectoryService } from "@tvix/castore/testing";
+import { MemoryLevel } from "memory-level";
+
+async function temporaryStore(options: Parameters<typeof openStore>[1]) {
+  const path = await mkdtemp(join(tmpdir(), "castore-"));
+  const store = await openStore(path, options);
+  const close = async () => {
+    await store.close();
+    await rm(path, { recursive: true });
+  };
+  return { ...store, close };
+}
+
+testBlobService("memory", async () => ({ blobService: new MemoryBlobService() }));
+testBlobService("memory-level", async () => await openLevelStore(new MemoryLevel()));
+testBlobService("packs, with sync", async () => await temporaryStore({ sync: true }));
+testBlobService("packs of 1 MiB, without sync", async () =>
+  temporaryStore({ sync: false, packBytes: 1 << 20 }),
+);
+
+testDirectoryService("memory", async () => ({ directoryService: new MemoryDirectoryService() }));
+testDirectoryService("memory-level", async () => await openLevelStore(new MemoryLevel()));
+testDirectoryService("LevelDB", async () => await temporaryStore({ sync: true }));
