@@ -40,6 +40,11 @@ export class ByteReader {
     return parts.length === 0 ? NOTHING : concatBytes(parts);
   }
 
+  /** From 1 to `most` bytes: what is at hand, or else the next piece; none at the end. */
+  async readSome(most: number): Promise<Uint8Array> {
+    return (await this.#take(most)) ?? NOTHING;
+  }
+
   /**
    * The next `length` bytes in the pieces in which they arrive. To be consumed before the
    * next read.

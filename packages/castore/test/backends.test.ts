@@ -5,6 +5,8 @@ import { MemoryBlobService, MemoryDirectoryService } from "@tvix/castore";
 import { openLevelStore } from "@tvix/castore/level";
 import { openStore } from "@tvix/castore/node";
 import { testBlobService, testDirectoryService } from "@tvix/castore/testing";
+import { createRouterTransport } from "@connectrpc/connect";
+import { addCastoreRoutes, GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
 import { MemoryLevel } from "memory-level";
 
 async function temporaryStore(options: Parameters<typeof openStore>[1]) {
@@ -17,6 +19,18 @@ async function temporaryStore(options: Parameters<typeof openStore>[1]) {
   return { ...store, close };
 }
 
+/** A client and a server in one process, with everything in between but the socket. */
+function throughRouter(namespace: Namespace) {
+  const services = { blobService: new MemoryBlobService(), directoryService: new MemoryDirectoryService() };
+  const transport = createRouterTransport((router) => {
+    addCastoreRoutes(router, services);
+  });
+  return {
+    blobService: new GrpcBlobService(transport, { namespace }),
+    directoryService: new GrpcDirectoryService(transport, { namespace }),
+  };
+}
+
 testBlobService("memory", async () => ({ blobService: new MemoryBlobService() }));
 testBlobService("memory-level", async () => await openLevelStore(new MemoryLevel()));
 testBlobService("packs, with sync", async () => await temporaryStore({ sync: true }));
@@ -27,3 +41,8 @@ testBlobService("packs of 1 MiB, without sync", async () =>
 testDirectoryService("memory", async () => ({ directoryService: new MemoryDirectoryService() }));
 testDirectoryService("memory-level", async () => await openLevelStore(new MemoryLevel()));
 testDirectoryService("LevelDB", async () => await temporaryStore({ sync: true }));
+
+for (const namespace of ["tvix", "snix"] as const) {
+  testBlobService(`client of ${namespace}`, async () => throughRouter(namespace));
+  testDirectoryService(`client of ${namespace}`, async () => throughRouter(namespace));
+}

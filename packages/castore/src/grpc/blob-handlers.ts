@@ -1,0 +1,61 @@
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import type { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore";
+import { rechunk } from "@tvix/byte-stream";
+import type { BlobService } from "../blob/blob-service.ts";
+import { B3Digest } from "../digest/b3-digest.ts";
+import { toConnectError } from "./status.ts";
+
+/** Longest piece that is sent in one message, in bytes. */
+export const SENT_PIECE_BYTES: number = 256 << 10;
+
+/**
+ * The BlobService of the protocol over one of ours.
+ *
+ * A digest of another length than 32 bytes is INVALID_ARGUMENT, an unknown one NOT_FOUND,
+ * damage DATA_LOSS. The list of chunks is sent whether it was asked for or not.
+ */
+export function blobHandlers(blobs: BlobService): ServiceImpl<typeof BlobServiceDesc> {
+  return {
+    async stat(request, { signal }) {
+      try {
+        const digest = B3Digest.from(request.digest);
+        const chunks = await blobs.chunks(digest, { signal });
+        if (chunks === undefined) throw blobNotFound(digest);
+        return { chunks: chunks.map(({ digest: chunk, size }) => ({ digest: chunk.bytes, size: BigInt(size) })) };
+      } catch (error) {
+        throw toConnectError(error, signal);
+      }
+    },
+
+    async *read(request, { signal }) {
+      try {
+        const digest = B3Digest.from(request.digest);
+        const stream = await blobs.read(digest, { signal });
+        if (stream === undefined) throw blobNotFound(digest);
+        for await (const piece of stream) {
+          for await (const data of rechunk(piece, SENT_PIECE_BYTES)) yield { data };
+        }
+      } catch (error) {
+        throw toConnectError(error, signal);
+      }
+    },
+
+    async put(requests, { signal }) {
+      try {
+        const digest = await blobs.put(dataOf(requests), { signal });
+        return { digest: digest.bytes };
+      } catch (error) {
+        throw toConnectError(error, signal);
+      }
+    },
+  };
+}
+
+/** The status for a blob that is not there. */
+export function blobNotFound(digest: B3Digest): ConnectError {
+  return new ConnectError(`blob ${digest} not found`, Code.NotFound);
+}
+
+async function* dataOf(messages: AsyncIterable<{ data: Uint8Array }>): AsyncIterable<Uint8Array> {
+  for await (const { data } of messages) yield data;
+}

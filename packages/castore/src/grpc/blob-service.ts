@@ -1,0 +1,179 @@
+import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { ByteReader, type ByteSource, type ByteStream, rechunk, tap } from "@tvix/byte-stream";
+import type { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore";
+import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-service.ts";
+import { clip, toByteRange } from "../blob/byte-range.ts";
+import type { PlacedChunk } from "../blob/chunk-list-store.ts";
+import { readChunks } from "../blob/read-chunks.ts";
+import { B3Digest } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import type { OperationOptions } from "../options.ts";
+import { SENT_PIECE_BYTES } from "./blob-handlers.ts";
+import { blobServiceOf, type Namespace } from "./namespace.ts";
+import { parseChunkList } from "./parse-chunk-list.ts";
+import { fromConnectError } from "./status.ts";
+import { readUpTo, verifyByChunks, verifyWhole } from "./verified-stream.ts";
+
+/** Longest blob that is held in memory to be verified before its first byte is passed on. */
+const HELD_BYTES = 1 << 20;
+
+/** How a client talks to its peer. */
+export interface GrpcClientOptions {
+  /** Names under which the peer serves. Default `tvix`; this project's server knows both. */
+  readonly namespace?: Namespace;
+}
+
+/**
+ * Blobs of a peer, by gRPC, gRPC-Web or Connect: whatever the transport speaks.
+ *
+ * The peer is not trusted. What it sends is compared with the digest: blobs up to 1 MiB
+ * before the first byte is passed on; longer ones chunk by chunk, and the whole before the
+ * last chunk. Where a peer lists no chunks, a longer blob is compared at its end: damage is
+ * reported, but after bytes were passed on. For a part of a blob the peer's list is believed.
+ */
+export class GrpcBlobService implements BlobService {
+  readonly #client: Client<typeof BlobServiceDesc>;
+
+  constructor(transport: Transport, { namespace = "tvix" }: GrpcClientOptions = {}) {
+    this.#client = createClient(blobServiceOf(namespace), transport);
+  }
+
+  async has(digest: B3Digest, options: OperationOptions = {}): Promise<boolean> {
+    return (await this.chunks(digest, options)) !== undefined;
+  }
+
+  async chunks(
+    digest: B3Digest,
+    { signal }: OperationOptions = {},
+  ): Promise<readonly ChunkMeta[] | undefined> {
+    return await calling(`stat of blob ${digest}`, signal, async () => {
+      const response = await this.#client.stat({ digest: digest.bytes, sendChunks: true }, callOptions(signal));
+      return parseChunkList(response.chunks);
+    });
+  }
+
+  async read(digest: B3Digest, options: ReadBlobOptions = {}): Promise<ByteStream | undefined> {
+    const range = toByteRange(options);
+    const { signal } = options;
+    if (range.start > 0 || range.end !== Number.POSITIVE_INFINITY) {
+      return await this.#readRange(digest, options);
+    }
+    return await calling(`read of blob ${digest}`, signal, async () => {
+      const reader = new ByteReader(this.#stream(digest, signal));
+      const head = await readUpTo(reader, HELD_BYTES + 1);
+      if (head.length <= HELD_BYTES) return verifyWhole(digest, head, reader);
+      const chunks = await this.chunks(digest, options);
+      return verifyByChunks(digest, head, reader, chunks ?? []);
+    });
+  }
+
+  async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+    const hasher = B3Digest.createHasher();
+    const pieces = tap(rechunk(source, SENT_PIECE_BYTES), (piece) => hasher.update(piece));
+    let sourceFailure: { error: unknown } | undefined;
+    async function* messages() {
+      try {
+        for await (const data of pieces) yield { data };
+      } catch (error) {
+        sourceFailure = { error };
+        throw error;
+      }
+    }
+    const received = await calling("put of a blob", signal, async () => {
+      try {
+        return (await this.#client.put(messages(), callOptions(signal))).digest;
+      } catch (error) {
+        throw sourceFailure === undefined ? error : new SourceFailure(sourceFailure.error);
+      }
+    });
+    const expected = B3Digest.finish(hasher);
+    const found = B3Digest.from(received ?? new Uint8Array(0), "digest in the response");
+    if (!found.equals(expected)) {
+      throw new CastoreError("INVALID_RESPONSE", `peer stored blob ${expected} as ${found}`);
+    }
+    return expected;
+  }
+
+  /** A part: the chunks it touches, each by its own digest; the whole where there is no list. */
+  async #readRange(digest: B3Digest, options: ReadBlobOptions): Promise<ByteStream | undefined> {
+    const range = toByteRange(options);
+    const chunks = await this.chunks(digest, options);
+    if (chunks === undefined) return undefined;
+    if (chunks.length === 0) {
+      const whole = await this.read(digest, { signal: options.signal });
+      return whole === undefined ? undefined : clipped(whole, range);
+    }
+    const source = { read: async (chunk: B3Digest) => await this.#readChunk(chunk, options.signal) };
+    return readChunks(source, placed(chunks, range.start), range, options.signal);
+  }
+
+  async #readChunk(digest: B3Digest, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+    return await calling(`read of chunk ${digest}`, signal, async () => {
+      const reader = new ByteReader(this.#stream(digest, signal));
+      const bytes = await readUpTo(reader, CHUNK_MAX_BYTES);
+      await reader.close();
+      const found = B3Digest.of(bytes);
+      if (found.equals(digest)) return bytes;
+      throw new CastoreError("CORRUPT", `peer sent chunk ${found} for ${digest}`);
+    });
+  }
+
+  async *#stream(digest: B3Digest, signal: AbortSignal | undefined): ByteStream {
+    try {
+      for await (const { data } of this.#client.read({ digest: digest.bytes }, callOptions(signal))) yield data;
+    } catch (error) {
+      if (error instanceof ConnectError && error.code === Code.NotFound) throw error;
+      throw fromConnectError(error, `read of blob ${digest}`, signal);
+    }
+  }
+}
+
+/** Longest chunk accepted from a peer: the largest of tvix's chunking. */
+const CHUNK_MAX_BYTES = 16 << 20;
+
+/** A failure of what the caller gave us, to be told apart from failures of the call. */
+class SourceFailure {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+/** Runs a call; NOT_FOUND becomes undefined, every other failure an error of this package. */
+async function calling<T>(
+  what: string,
+  signal: AbortSignal | undefined,
+  call: () => Promise<T>,
+): Promise<T | undefined> {
+  signal?.throwIfAborted();
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof SourceFailure) throw error.error;
+    if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
+    throw fromConnectError(error, what, signal);
+  }
+}
+
+function callOptions(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+async function* placed(chunks: readonly ChunkMeta[], start: number): AsyncIterable<PlacedChunk> {
+  let offset = 0;
+  for (const chunk of chunks) {
+    if (offset + chunk.size > start) yield { ...chunk, offset };
+    offset += chunk.size;
+  }
+}
+
+async function* clipped(stream: ByteStream, range: ReturnType<typeof toByteRange>): ByteStream {
+  let offset = 0;
+  for await (const piece of stream) {
+    if (offset >= range.end) return;
+    const part = clip(piece, offset, range);
+    offset += piece.length;
+    if (part.length > 0) yield part;
+  }
+}

@@ -1,0 +1,68 @@
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import type { DirectoryService as DirectoryServiceDesc } from "@tvix/protocol/tvix/castore";
+import { B3Digest } from "../digest/b3-digest.ts";
+import type { Directory } from "../directory/directory.ts";
+import type { DirectoryService } from "../directory/directory-service.ts";
+import { formatEntries } from "../directory/encode.ts";
+import type { DirectoryMessage } from "../directory/messages.ts";
+import { parseDirectory } from "../directory/parse.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import { toConnectError } from "./status.ts";
+
+/**
+ * The DirectoryService of the protocol over one of ours.
+ *
+ * Whatever is wrong with what a client sends is INVALID_ARGUMENT, and the message tells
+ * which directory of the stream, which field and which value. An unknown root is NOT_FOUND,
+ * or an empty stream where the whole tree was asked for: clients depend on that.
+ */
+export function directoryHandlers(directories: DirectoryService): ServiceImpl<typeof DirectoryServiceDesc> {
+  return {
+    async *get({ byWhat, recursive }, { signal }) {
+      try {
+        if (byWhat.case !== "digest") throw new ConnectError("invalid by_what: not set", Code.InvalidArgument);
+        const digest = B3Digest.from(byWhat.value);
+        if (recursive) {
+          for await (const directory of directories.getRecursive(digest, { signal })) {
+            yield formatEntries(directory.entries);
+          }
+          return;
+        }
+        const directory = await directories.get(digest, { signal });
+        if (directory === undefined) {
+          throw new ConnectError(`directory ${digest} not found`, Code.NotFound);
+        }
+        yield formatEntries(directory.entries);
+      } catch (error) {
+        throw toConnectError(error, signal);
+      }
+    },
+
+    async put(messages, { signal }) {
+      try {
+        const root = await directories.putMany(parseAll(messages), { signal });
+        return { rootDigest: root.bytes };
+      } catch (error) {
+        throw toConnectError(error, signal);
+      }
+    },
+  };
+}
+
+/** Parses each message; an error tells its place in the stream. */
+async function* parseAll(messages: AsyncIterable<DirectoryMessage>): AsyncIterable<Directory> {
+  let position = 0;
+  for await (const message of messages) {
+    try {
+      yield parseDirectory(message);
+    } catch (cause) {
+      if (!CastoreError.is(cause)) throw cause;
+      const { code, message: text, subject } = cause;
+      throw new CastoreError(code, `directory #${position}: ${text}`, {
+        cause,
+        ...(subject === undefined ? {} : { subject }),
+      });
+    }
+    position++;
+  }
+}

@@ -1,0 +1,23 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import type { BlobService } from "../blob/blob-service.ts";
+import type { DirectoryService } from "../directory/directory-service.ts";
+import { blobHandlers } from "./blob-handlers.ts";
+import { directoryHandlers } from "./directory-handlers.ts";
+import { blobServiceOf, directoryServiceOf, NAMESPACES } from "./namespace.ts";
+
+/** The services to put on the wire. */
+export interface CastoreServices {
+  readonly blobService: BlobService;
+  readonly directoryService: DirectoryService;
+}
+
+/** Serves both services, under the names of tvix and of snix, on any Connect router. */
+export function addCastoreRoutes(router: ConnectRouter, services: CastoreServices): ConnectRouter {
+  const blobs = blobHandlers(services.blobService);
+  const directories = directoryHandlers(services.directoryService);
+  for (const namespace of NAMESPACES) {
+    router.service(blobServiceOf(namespace), blobs);
+    router.service(directoryServiceOf(namespace), directories);
+  }
+  return router;
+}

@@ -1,0 +1,24 @@
+import type { ChunkMeta } from "../blob/blob-service.ts";
+import { B3Digest } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+
+/**
+ * The chunks of a Stat response.
+ *
+ * @throws CastoreError INVALID_RESPONSE when a digest has another length than 32 bytes, or a
+ *   size is no safe integer
+ */
+export function parseChunkList(messages: readonly { digest: Uint8Array; size: bigint }[]): ChunkMeta[] {
+  return messages.map(({ digest, size }, index) => {
+    if (size > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw new CastoreError("INVALID_RESPONSE", `chunks[${index}].size: ${size} is too large`);
+    }
+    try {
+      return { digest: B3Digest.from(digest, `chunks[${index}].digest`), size: Number(size) };
+    } catch (cause) {
+      throw new CastoreError("INVALID_RESPONSE", `invalid digest length ${digest.length} for chunk #${index}`, {
+        cause,
+      });
+    }
+  });
+}
