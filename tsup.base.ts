@@ -10,7 +10,7 @@ export function library(entry: Record<string, string>): Options {
   return {
     entry,
     format: "esm",
-    target: "es2023",
+    target: "es2024",
     platform: "neutral",
     outDir: "dist",
     dts: true,

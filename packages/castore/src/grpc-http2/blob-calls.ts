@@ -1,0 +1,147 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { rechunk } from "@tvix/byte-stream";
+import { PutBlobResponseSchema, ReadBlobRequestSchema } from "@tvix/protocol/tvix/castore";
+import type { BlobService } from "../blob/blob-service.ts";
+import { B3Digest } from "../digest/b3-digest.ts";
+import { blobNotFound, SENT_PIECE_BYTES } from "../grpc/blob-handlers.ts";
+import { blobServiceOf, NAMESPACES } from "../grpc/namespace.ts";
+import { toConnectError } from "../grpc/status.ts";
+import { bodyOf } from "./body.ts";
+import { blobChunkHead, decodeBlobChunk, frameHead, readMessages } from "./framing.ts";
+import { OK_TRAILERS, trailersOf } from "./status-headers.ts";
+import { parseTimeout } from "./timeout.ts";
+import { writeParts } from "./write.ts";
+
+/** What the calls need. */
+export interface BlobCallOptions {
+  readonly blobService: BlobService;
+  /** Longest message accepted, in bytes. */
+  readonly maxMessageBytes: number;
+  /** Sees every failure that is not the client's. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A call on an HTTP/2 stream; resolves when it has been answered. */
+export type BlobCall = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: BlobCallOptions) => Promise<void>;
+
+const CALLS: ReadonlyMap<string, BlobCall> = new Map(
+  NAMESPACES.flatMap((namespace) => [
+    [`/${blobServiceOf(namespace).typeName}/Read`, call(read)],
+    [`/${blobServiceOf(namespace).typeName}/Put`, call(put)],
+  ]),
+);
+
+/**
+ * The two calls that carry the bytes of blobs, framed by hand on the raw HTTP/2 stream: three
+ * to five times as fast as through Connect's adapter, and the same on the wire.
+ *
+ * @returns undefined for every other call, and for protocols and compression that only the
+ *   ordinary handlers know
+ */
+export function findBlobCall(headers: IncomingHttpHeaders): BlobCall | undefined {
+  const contentType = headers["content-type"];
+  const encoding = headers["grpc-encoding"] ?? "identity";
+  if (contentType !== "application/grpc" && contentType !== "application/grpc+proto") return undefined;
+  if (encoding !== "identity" || headers[":method"] !== "POST") return undefined;
+  return CALLS.get(headers[":path"] ?? "");
+}
+
+interface Exchange extends BlobCallOptions {
+  readonly stream: ServerHttp2Stream;
+  readonly signal: AbortSignal;
+  /** The messages of the request. */
+  readonly messages: AsyncIterable<Uint8Array>;
+}
+
+async function read({ stream, signal, messages, blobService }: Exchange): Promise<void> {
+  const { digest: bytes } = fromBinary(ReadBlobRequestSchema, await onlyMessage(messages));
+  const digest = B3Digest.from(bytes);
+  const blob = await blobService.read(digest, { signal });
+  if (blob === undefined) throw blobNotFound(digest);
+  for await (const piece of blob) {
+    for await (const data of rechunk(piece, 2 * SENT_PIECE_BYTES)) {
+      sendHeaders(stream);
+      await writeParts(stream, [blobChunkHead(data.length), data]);
+    }
+  }
+}
+
+async function put({ stream, signal, messages, blobService }: Exchange): Promise<void> {
+  const digest = await blobService.put(dataOf(messages), { signal });
+  const response = toBinary(PutBlobResponseSchema, create(PutBlobResponseSchema, { digest: digest.bytes }));
+  sendHeaders(stream);
+  await writeParts(stream, [frameHead(response.length), response]);
+}
+
+async function* dataOf(messages: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  for await (const message of messages) yield decodeBlobChunk(message);
+}
+
+/** Runs a call with what every call needs: cancellation, deadline, and a status at the end. */
+function call(run: (exchange: Exchange) => Promise<void>): BlobCall {
+  return async (stream, headers, options) => {
+    const cancellation = new AbortController();
+    const cancel = () => cancellation.abort(new ConnectError("the call was cancelled", Code.Canceled));
+    stream.once("aborted", cancel).once("close", cancel);
+    // The failure of a stream shows in what is read from it and written to it.
+    stream.on("error", () => {});
+    const timeoutMs = parseTimeout(headers["grpc-timeout"]);
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => cancellation.abort(new ConnectError("the deadline has passed", Code.DeadlineExceeded)), timeoutMs);
+    const messages = readMessages(bodyOf(stream, cancellation.signal), options.maxMessageBytes);
+    try {
+      await run({ ...options, stream, messages, signal: cancellation.signal });
+      end(stream, OK_TRAILERS);
+    } catch (reason) {
+      const error = toConnectError(reason, cancellation.signal);
+      if (isOurs(error)) options.onError(reason);
+      end(stream, trailersOf(error));
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+async function onlyMessage(messages: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  let only: Uint8Array | undefined;
+  for await (const message of messages) {
+    if (only !== undefined) throw new ConnectError("more than one message in the request", Code.InvalidArgument);
+    only = message;
+  }
+  if (only === undefined) throw new ConnectError("no message in the request", Code.InvalidArgument);
+  return only;
+}
+
+const RESPONSE_HEADERS = { ":status": 200, "content-type": "application/grpc+proto" };
+
+function sendHeaders(stream: ServerHttp2Stream): void {
+  if (!stream.headersSent && !stream.destroyed) stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
+}
+
+/** Ends the response with trailers, and tells a client that is still sending to stop. */
+function end(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>): void {
+  if (stream.destroyed) return;
+  if (stream.headersSent) {
+    stream.once("wantTrailers", () => stream.sendTrailers(trailers));
+    stream.end();
+  } else if (trailers === OK_TRAILERS) {
+    sendHeaders(stream);
+    stream.once("wantTrailers", () => stream.sendTrailers(trailers));
+    stream.end();
+  } else {
+    stream.respond({ ...RESPONSE_HEADERS, ...trailers }, { endStream: true });
+  }
+  if (!stream.readableEnded) {
+    stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+    stream.resume();
+  }
+}
+
+/** Whether a failure belongs into our log rather than only to the client. */
+function isOurs({ code }: ConnectError): boolean {
+  return code === Code.Internal || code === Code.DataLoss || code === Code.Unknown;
+}

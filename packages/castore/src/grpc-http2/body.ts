@@ -1,0 +1,55 @@
+import type { Http2Stream } from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** Bytes that wait for the consumer before the stream is told to pause. */
+const HELD_BYTES = 1 << 20;
+
+/**
+ * The body that arrives on a stream. Unlike a stream's own iterator it takes all that has
+ * arrived at once, ends at once when the signal is aborted, and never mistakes a reset for
+ * the end.
+ *
+ * @throws ConnectError CANCELED when the peer resets the stream; the signal's reason
+ */
+export async function* bodyOf(stream: Http2Stream, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  let arrived: Uint8Array[] = [];
+  let held = 0;
+  let ended = false;
+  let wake = () => {};
+  const onData = (piece: Uint8Array) => {
+    arrived.push(piece);
+    held += piece.length;
+    if (held >= HELD_BYTES) stream.pause();
+    wake();
+  };
+  const onEnd = () => {
+    ended = true;
+    wake();
+  };
+  const onClose = () => wake();
+  stream.on("data", onData).once("end", onEnd).once("close", onClose);
+  signal.addEventListener("abort", onClose);
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      if (arrived.length > 0) {
+        const pieces = arrived;
+        arrived = [];
+        held = 0;
+        stream.resume();
+        yield* pieces;
+      } else if (stream.aborted || (stream.destroyed && !ended)) {
+        throw new ConnectError("the stream was reset", Code.Canceled);
+      } else if (ended) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    stream.off("data", onData).off("end", onEnd).off("close", onClose);
+    signal.removeEventListener("abort", onClose);
+  }
+}

@@ -1,0 +1,67 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from "node:http2";
+import { connect as connectSocket } from "node:net";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { raiseSessionWindow, WINDOW_SETTINGS } from "./windows.ts";
+
+/** Where a server listens: `http://host:port` or a Unix socket. */
+export type ServerAddress = { readonly url: string } | { readonly socketPath: string };
+
+/** A connection to a server, made when it is first needed and again when it was lost. */
+export class Connection {
+  readonly #address: ServerAddress;
+  #session: Promise<ClientHttp2Session> | undefined;
+
+  constructor(address: ServerAddress) {
+    this.#address = address;
+  }
+
+  /**
+   * Opens a stream with these headers.
+   *
+   * @throws ConnectError UNAVAILABLE when there is no connection to be had
+   */
+  async request(headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream> {
+    this.#session ??= this.#connect();
+    return (await this.#session).request(headers);
+  }
+
+  /** Closes the connection when its streams have ended. */
+  async close(): Promise<void> {
+    const session = await this.#session?.catch(() => undefined);
+    this.#session = undefined;
+    if (session !== undefined && !session.closed) {
+      await new Promise<void>((resolve) => session.close(resolve));
+    }
+  }
+
+  async #connect(): Promise<ClientHttp2Session> {
+    const session = openSession(this.#address);
+    const forget = () => {
+      this.#session = undefined;
+    };
+    // A session that fails or is told to go away takes no new streams; the next call connects anew.
+    session.once("close", forget).once("goaway", forget).once("error", forget);
+    // Any number of calls may share the connection.
+    session.setMaxListeners(0);
+    await new Promise<void>((resolve, reject) => {
+      session.once("connect", () => resolve());
+      session.on("error", (cause: Error) => reject(unreachable(this.#address, cause)));
+    });
+    raiseSessionWindow(session);
+    return session;
+  }
+}
+
+function openSession(address: ServerAddress): ClientHttp2Session {
+  const settings = WINDOW_SETTINGS;
+  if ("url" in address) return connect(address.url, { settings });
+  return connect("http://localhost", { settings, createConnection: () => connectSocket(address.socketPath) });
+}
+
+function unreachable(address: ServerAddress, cause: Error): ConnectError {
+  const where = "url" in address ? address.url : address.socketPath;
+  // Where several addresses were tried, the message is empty and the errors say it all.
+  const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+  const text = causes.map((error) => (error instanceof Error ? error.message : String(error))).join(", ");
+  return new ConnectError(`cannot connect to ${where}: ${text}`, Code.Unavailable, undefined, undefined, cause);
+}

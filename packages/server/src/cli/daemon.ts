@@ -1,0 +1,81 @@
+import { resolve } from "node:path";
+import { DEFAULT_MAX_MESSAGE_BYTES, openStore } from "@tvix/castore/node";
+import { type Command, Option } from "commander";
+import { pino } from "pino";
+import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
+import { startServer } from "../server.ts";
+import { defaultDataDirectory } from "./data-directory.ts";
+import { collected, integer, listenAddress } from "./parse.ts";
+
+interface DaemonOptions {
+  readonly listenAddress: ListenAddress;
+  readonly data: string;
+  readonly sync: boolean;
+  readonly compressionLevel: number;
+  readonly maxMessageBytes: number;
+  readonly corsOrigin?: readonly string[];
+  readonly shutdownTimeout: number;
+  readonly logLevel: string;
+}
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
+
+/** `tvix-store daemon`: serves a data directory until it is told to end. */
+export function addDaemonCommand(program: Command): void {
+  const address = new Option("-l, --listen-address <address>", "host:port, [IPv6]:port or the path of a Unix socket")
+    .env("TVIX_STORE_LISTEN_ADDRESS")
+    .argParser(listenAddress)
+    .default({ type: "tcp", host: "localhost", port: 8000 } satisfies ListenAddress, "localhost:8000");
+  program
+    .command("daemon")
+    .description("serve blobs and directories by gRPC, gRPC-Web and Connect on one port")
+    .addOption(address)
+    .addOption(
+      new Option("--data <directory>", "where everything is stored")
+        .env("TVIX_STORE_DATA")
+        .default(defaultDataDirectory(), "$XDG_DATA_HOME/tvix-store"),
+    )
+    .option("--no-sync", "acknowledge before data has reached the disk: faster, but a power cut may lose it")
+    .option("--compression-level <level>", "zstd level of chunks, from 1 (fast) to 19 (small)", integer(1, 19), 3)
+    .option(
+      "--max-message-bytes <bytes>",
+      "longest message accepted from a client",
+      integer(64 << 10, 1 << 30),
+      DEFAULT_MAX_MESSAGE_BYTES,
+    )
+    .option("--cors-origin <origin>", "let pages of this origin call from a browser (repeatable)", collected)
+    .option("--shutdown-timeout <seconds>", "time for calls under way on SIGTERM", integer(0, 3600), 10)
+    .addOption(new Option("--log-level <level>", "what is logged, to stderr").choices(LOG_LEVELS).default("info"))
+    .action(runDaemon);
+}
+
+async function runDaemon(options: DaemonOptions): Promise<void> {
+  const log = pino({ name: "tvix-store", level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const data = resolve(options.data);
+  const { sync, compressionLevel, maxMessageBytes } = options;
+  const stopped = waitForSignal();
+  await using store = await openStore(data, { sync, compressionLevel });
+  const server = await startServer({
+    blobService: store.blobService,
+    directoryService: store.directoryService,
+    address: options.listenAddress,
+    maxMessageBytes,
+    corsOrigins: options.corsOrigin ?? [],
+    log,
+  });
+  log.info({ addresses: server.addresses.map(formatListenAddress), data, sync }, "serving");
+
+  const signal = await stopped;
+  log.info({ signal }, "finishing what is under way");
+  const clean = await server.close(options.shutdownTimeout * 1000);
+  if (!clean) log.warn("calls that had not ended in time were cut off");
+  await store.close();
+  log.info("stopped");
+}
+
+/** Resolves with the first signal that asks the process to end; the second ends it at once. */
+async function waitForSignal(): Promise<NodeJS.Signals> {
+  return await new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
+  });
+}

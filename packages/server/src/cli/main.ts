@@ -1,0 +1,34 @@
+import { Command, CommanderError } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { addCastoreCommands } from "./castore-commands.ts";
+import { addDaemonCommand } from "./daemon.ts";
+import { describeFailure } from "./failure.ts";
+
+/** Exit statuses of the command line. */
+const FAILURE = 1;
+const USAGE = 2;
+
+/**
+ * Runs `tvix-store` with the arguments of a process and sets its exit status: 0 for success,
+ * 1 for a failure, 2 for wrong usage.
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("tvix-store")
+    .description("a content-addressed store for Nix")
+    .version(packageJson.version)
+    .showHelpAfterError("(see --help)")
+    .exitOverride();
+  addDaemonCommand(program);
+  addCastoreCommands(program);
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Its text has been printed already; asking for help or the version is no failure.
+      process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+      return;
+    }
+    process.stderr.write(`tvix-store: ${describeFailure(error)}\n`);
+    process.exitCode = FAILURE;
+  }
+}

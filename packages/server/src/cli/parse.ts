@@ -1,0 +1,30 @@
+import { InvalidArgumentError } from "commander";
+import { type ListenAddress, parseListenAddress } from "../listen/listen-address.ts";
+
+/** An option that is a whole number within bounds. */
+export function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** An option that is an address to listen on. */
+export function listenAddress(text: string): ListenAddress {
+  return parsed(text, parseListenAddress);
+}
+
+/** An option or argument read by a function that throws; what it says reaches the user. */
+export function parsed<T>(text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** An option that may be given several times. */
+export function collected(text: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), text];
+}

@@ -1,0 +1,60 @@
+import { createServer, type Server } from "node:http";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
+import cors from "@fastify/cors";
+import type { Health } from "@tvix/grpc-reflection";
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
+
+/** What the HTTP/1.1 side needs. */
+export interface Http1Options {
+  readonly routes: (router: ConnectRouter) => void;
+  readonly health: Health;
+  readonly log: FastifyBaseLogger;
+  readonly maxMessageBytes: number;
+  /** Origins whose pages may call the server from a browser. */
+  readonly corsOrigins: readonly string[];
+}
+
+/** An HTTP/1.1 server that listens nowhere: connections are handed to it. */
+export interface Http1Side {
+  readonly server: Server;
+  readonly app: FastifyInstance;
+}
+
+/** Time a client has for the header of a request, in milliseconds. */
+const HEADERS_TIMEOUT_MS = 20_000;
+
+/** gRPC-Web and Connect over HTTP/1.1, and plain resources such as `/healthz`. */
+export async function createHttp1(options: Http1Options): Promise<Http1Side> {
+  const { routes, health, log, maxMessageBytes, corsOrigins } = options;
+  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true });
+  const app = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    serverFactory: (handler) => server.on("request", handler),
+  });
+  if (corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: [...corsOrigins],
+      methods: ["GET", "HEAD", "POST"],
+      exposedHeaders: ["grpc-status", "grpc-message", "tvix-error-code"],
+      maxAge: 3600,
+    });
+  }
+  await app.register(fastifyConnectPlugin, {
+    routes,
+    readMaxBytes: maxMessageBytes,
+    // Contents of blobs are compressed at rest, or do not compress.
+    acceptCompression: [],
+    grpc: false,
+  });
+  app.get("/healthz", (_request, reply) => {
+    const serving = health.get("") === "SERVING";
+    return reply
+      .code(serving ? 200 : 503)
+      .type("text/plain; charset=utf-8")
+      .send(serving ? "ok\n" : "shutting down\n");
+  });
+  await app.ready();
+  return { server, app };
+}

@@ -1,0 +1,6 @@
+export {
+  formatListenAddress,
+  type ListenAddress,
+  parseListenAddress,
+} from "./listen/listen-address.ts";
+export { type RunningServer, type ServerOptions, startServer } from "./server.ts";

@@ -1,0 +1,66 @@
+import { lookup } from "node:dns/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import type { ListenAddress } from "./listen-address.ts";
+
+/**
+ * Listens on an address and hands over each connection. A host name may stand for several
+ * addresses, `localhost` for IPv4 and IPv6: all of them are listened on, with one port.
+ *
+ * @returns the servers, at least one, and the addresses they are bound to
+ * @throws Error of the system when an address is in use, or none can be bound
+ */
+export async function listen(
+  address: ListenAddress,
+  onConnection: (socket: Socket) => void,
+): Promise<{ servers: readonly Server[]; bound: readonly ListenAddress[] }> {
+  if (address.type === "unix") {
+    return { servers: [await bind({ path: address.path }, onConnection)], bound: [address] };
+  }
+  const servers: Server[] = [];
+  const bound: ListenAddress[] = [];
+  let { port } = address;
+  const hosts = await addressesOf(address.host);
+  for (const host of hosts) {
+    try {
+      const server = await bind({ host, port }, onConnection);
+      const actual = server.address();
+      if (actual !== null && typeof actual === "object") port = actual.port;
+      servers.push(server);
+      bound.push({ type: "tcp", host, port });
+    } catch (error) {
+      // A machine may name an address that it does not have, such as IPv6 loopback.
+      if (hosts.size > 1 && isNotAvailable(error)) continue;
+      for (const server of servers) server.close();
+      throw error;
+    }
+  }
+  if (servers.length === 0) throw new Error(`no address of ${address.host} can be listened on`);
+  return { servers, bound };
+}
+
+/** The addresses of a host; `localhost` has both, whatever the system's table of hosts says. */
+async function addressesOf(host: string): Promise<ReadonlySet<string>> {
+  if (host === "localhost") return new Set(["127.0.0.1", "::1"]);
+  return new Set((await lookup(host, { all: true })).map((entry) => entry.address));
+}
+
+async function bind(
+  options: { path: string } | { host: string; port: number },
+  onConnection: (socket: Socket) => void,
+): Promise<Server> {
+  // Whoever takes the connection reads it; until then nothing may be lost.
+  const server = createServer({ noDelay: true, pauseOnConnect: false }, onConnection);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  return server;
+}
+
+function isNotAvailable(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";
+}

@@ -1,0 +1,18 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import { addCastoreRoutes, type CastoreServices } from "@tvix/castore/grpc";
+import { addHealthRoutes, addReflectionRoutes, type Health, HEALTH_SERVICE } from "@tvix/grpc-reflection";
+import * as snix from "@tvix/protocol/snix/castore";
+import * as tvix from "@tvix/protocol/tvix/castore";
+
+/** The services of this server, under both of their names. */
+const SERVICES = [tvix.BlobService, tvix.DirectoryService, snix.BlobService, snix.DirectoryService];
+
+/** Full names of the services whose health is told. */
+export const SERVICE_NAMES: readonly string[] = SERVICES.map(({ typeName }) => typeName);
+
+/** Everything the server answers by gRPC, gRPC-Web and Connect. */
+export function addRoutes(router: ConnectRouter, services: CastoreServices, health: Health): void {
+  addCastoreRoutes(router, services);
+  addHealthRoutes(router, health);
+  addReflectionRoutes(router, [...SERVICES, HEALTH_SERVICE]);
+}

@@ -1,0 +1,95 @@
+import type { Http2Session } from "node:http2";
+import type { Server, Socket } from "node:net";
+import type { ConnectRouter } from "@connectrpc/connect";
+import type { CastoreServices } from "@tvix/castore/grpc";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
+import { Health } from "@tvix/grpc-reflection";
+import { type Logger, pino } from "pino";
+import { createHttp1 } from "./http1.ts";
+import { createHttp2 } from "./http2.ts";
+import { listen } from "./listen/listen.ts";
+import type { ListenAddress } from "./listen/listen-address.ts";
+import { switchProtocol } from "./listen/protocol-switch.ts";
+import { addRoutes, SERVICE_NAMES } from "./routes.ts";
+
+/** What a server serves, and how. */
+export interface ServerOptions extends CastoreServices {
+  readonly address: ListenAddress;
+  /** Longest message accepted from a client, in bytes. Default 4 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
+  readonly corsOrigins?: readonly string[];
+  /** Where failures of ours are written. Default: nowhere. */
+  readonly log?: Logger;
+}
+
+/** A server that takes calls. */
+export interface RunningServer {
+  /** The addresses it is bound to; with port 0 the ports it was given. */
+  readonly addresses: readonly ListenAddress[];
+  /**
+   * Takes no new connections and calls, lets those under way end, and returns then.
+   *
+   * @param timeoutMs after this time connections are cut, in milliseconds
+   * @returns false when some had to be cut
+   */
+  close(timeoutMs?: number): Promise<boolean>;
+}
+
+/** Time that calls under way have to end when the server is closed, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 10_000;
+
+/**
+ * Serves castore services on one port: gRPC over HTTP/2 in clear text, gRPC-Web and Connect
+ * over HTTP/1.1 and 2, under the names of tvix and of snix, with reflection and health.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, corsOrigins = [] } = options;
+  const log = options.log ?? pino({ enabled: false });
+  const health = new Health(SERVICE_NAMES);
+  const routes = (router: ConnectRouter) => addRoutes(router, options, health);
+  const http1 = await createHttp1({ routes, health, log, maxMessageBytes, corsOrigins });
+  const http2 = createHttp2({
+    routes,
+    maxMessageBytes,
+    blobService: options.blobService,
+    onError: (error) => log.error({ err: error }, "a call has failed"),
+    fallback: (request, response) => http1.app.routing(request, response),
+  });
+
+  const sockets = new Set<Socket>();
+  const sessions = new Set<Http2Session>();
+  http2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+  });
+  const { servers, bound } = await listen(options.address, (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    switchProtocol(socket, http1.server, http2);
+  });
+
+  return {
+    addresses: bound,
+    async close(timeoutMs = CLOSE_TIMEOUT_MS) {
+      health.setAll("NOT_SERVING");
+      const closed = servers.map(closeServer);
+      // Each connection ends when its calls have; those without any end at once.
+      for (const session of sessions) session.close();
+      http1.server.closeIdleConnections();
+      let cut = false;
+      const timer = setTimeout(() => {
+        cut = sockets.size > 0;
+        for (const socket of sockets) socket.destroy();
+      }, timeoutMs);
+      await Promise.all(closed);
+      clearTimeout(timer);
+      await http1.app.close();
+      return !cut;
+    },
+  };
+}
+
+async function closeServer(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
