@@ -21,6 +21,7 @@ export type { DirectoryEntry, DirectoryNode, FileNode, Node, SymlinkNode } from 
 export { decodeDirectory, parseDirectory } from "./directory/parse.ts";
 export { NAME_MAX_BYTES, PathComponent } from "./directory/path-component.ts";
 export { SymlinkTarget, TARGET_MAX_BYTES } from "./directory/symlink-target.ts";
+export { TreeBuilder, type TreeEntry } from "./directory/tree-builder.ts";
 export { descendTo, traverse } from "./directory/traverse.ts";
 export {
   CASTORE_ERROR_CODES,

@@ -1,2 +1,135 @@
-import type { Command } from "commander";
-export function addCastoreCommands(program: Command): void { void program; }
+import { B3Digest, CastorePath } from "@tvix/castore";
+import { ingest, restore } from "@tvix/castore/node";
+import { type Command, Option } from "commander";
+import { listTree } from "./list-tree.ts";
+import { findNode, findRoot } from "./find-node.ts";
+import { nodeToJson, print } from "./output.ts";
+import { parsed } from "./parse.ts";
+import { withProgress } from "./progress.ts";
+import { addServiceOptions, type ServiceOptions, withServices } from "./services.ts";
+
+interface JsonOption extends ServiceOptions {
+  readonly json?: boolean;
+}
+
+const DIGEST = "blake3-…, b3:… or 64 hexadecimal digits";
+
+/** `tvix-store castore …`: puts trees into a store and gets them out. */
+export function addCastoreCommands(program: Command): void {
+  const castore = program.command("castore").description("put files and directories into a store, and get them out");
+  addIngest(castore);
+  addRestore(castore);
+  addLs(castore);
+  addCat(castore);
+}
+
+function addIngest(castore: Command): void {
+  const command = castore
+    .command("ingest <path>")
+    .description("store a path with everything below it, and print the digest of its root")
+    .option("--json", "print the root node as JSON")
+    .addOption(
+      new Option("--directory-size <convention>", "how directory sizes count: as documented, or doubled as Rust stores do")
+        .choices(["documented", "doubled"])
+        .default("documented"),
+    );
+  addServiceOptions(command).action(
+    async (path: string, options: JsonOption & { directorySize: "documented" | "doubled" }) => {
+      const node = await withServices(options, (services) =>
+        withProgress("ingested", (onProgress) =>
+          ingest(path, services, {
+            sizeConvention: options.directorySize,
+            ...(onProgress === undefined ? {} : { onProgress }),
+          }),
+        ),
+      );
+      if (options.json === true) await print(`${JSON.stringify(nodeToJson(node))}\n`);
+      else await print(`${node.type === "symlink" ? node.target : node.digest}\n`);
+    },
+  );
+}
+
+function addRestore(castore: Command): void {
+  const command = castore
+    .command("restore")
+    .description("write a tree or file to a path where nothing is")
+    .argument("<digest>", `of a directory or blob: ${DIGEST}`, parseDigest)
+    .argument("<destination>", "path to write to; its parent must exist")
+    .option("--overwrite", "replace what stands at the destination, as a whole")
+    .option("--executable", "make the file executable, when the digest is that of a blob")
+    .option("--json", "print the restored root node as JSON");
+  addServiceOptions(command).action(
+    async (
+      digest: B3Digest,
+      destination: string,
+      options: JsonOption & { overwrite?: boolean; executable?: boolean },
+    ) => {
+      const node = await withServices(options, async (services) => {
+        const root = await findRoot(services, digest, { executable: options.executable === true });
+        await withProgress("restored", (onProgress) =>
+          restore(root, destination, services, {
+            overwrite: options.overwrite === true,
+            ...(onProgress === undefined ? {} : { onProgress }),
+          }),
+        );
+        return root;
+      });
+      if (options.json === true) await print(`${JSON.stringify(nodeToJson(node))}\n`);
+    },
+  );
+}
+
+function addLs(castore: Command): void {
+  const command = castore
+    .command("ls")
+    .description("list a directory")
+    .argument("<digest>", `of a directory: ${DIGEST}`, parseDigest)
+    .argument("[path]", "a path inside it", parsePath, CastorePath.ROOT)
+    .option("-R, --recursive", "list everything below as well")
+    .option("--json", "print an array of objects");
+  addServiceOptions(command).action(
+    async (digest: B3Digest, path: CastorePath, options: JsonOption & { recursive?: boolean }) => {
+      await withServices(options, async (services) => {
+        const node = await findNode(services, digest, path);
+        await listTree(services.directoryService, node, path, {
+          recursive: options.recursive === true,
+          json: options.json === true,
+        });
+      });
+    },
+  );
+}
+
+function addCat(castore: Command): void {
+  const command = castore
+    .command("cat")
+    .description("write the contents of a blob, or of a file in a directory, to stdout")
+    .argument("<digest>", `of a blob or directory: ${DIGEST}`, parseDigest)
+    .argument("[path]", "a path inside the directory", parsePath, CastorePath.ROOT);
+  addServiceOptions(command).action(async (digest: B3Digest, path: CastorePath, options: ServiceOptions) => {
+    await withServices(options, async (services) => {
+      const blob = path.components.length === 0 ? digest : await findFile(services, digest, path);
+      const contents = await services.blobService.read(blob);
+      if (contents === undefined) throw new Error(`blob ${blob} is not in the store`);
+      for await (const piece of contents) await print(piece);
+    });
+  });
+}
+
+async function findFile(
+  services: Parameters<typeof findNode>[0],
+  digest: B3Digest,
+  path: CastorePath,
+): Promise<B3Digest> {
+  const node = await findNode(services, digest, path);
+  if (node.type !== "file") throw new Error(`${path} is a ${node.type}, not a file`);
+  return node.digest;
+}
+
+function parseDigest(text: string): B3Digest {
+  return parsed(text, B3Digest.parse);
+}
+
+function parsePath(text: string): CastorePath {
+  return parsed(text, CastorePath.fromHostPath);
+}

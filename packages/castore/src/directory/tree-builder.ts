@@ -1,0 +1,57 @@
+import { Directory, type SizeConvention } from "./directory.ts";
+import type { DirectoryEntry, Node } from "./node.ts";
+import { PathComponent } from "./path-component.ts";
+
+/** A node on its way into a tree; a directory comes after everything in it. */
+export interface TreeEntry {
+  /** Name in its directory; not looked at for the root. */
+  readonly name: Uint8Array;
+  /** Number of directories above it; 0 for the root. */
+  readonly depth: number;
+  /** The node, or `directory` for one made of the entries that came before it. */
+  readonly node: Exclude<Node, { type: "directory" }> | "directory";
+}
+
+/**
+ * Puts a tree together from its entries, children first, and holds no more of it than the
+ * open directories.
+ */
+export class TreeBuilder {
+  readonly #convention: SizeConvention;
+  /** Entries of the open directories, by depth. */
+  readonly #open: DirectoryEntry[][] = [];
+  #root: Node | undefined;
+
+  /** @param convention how the sizes of directories are counted */
+  constructor(convention: SizeConvention) {
+    this.#convention = convention;
+  }
+
+  /**
+   * Takes the next entry; returns the directory that is complete with it, if it is one.
+   *
+   * @throws CastoreError INVALID_NAME, DUPLICATE_NAME or SIZE_OVERFLOW
+   */
+  add({ name, depth, node }: TreeEntry): Directory | undefined {
+    if (this.#root !== undefined) throw new Error("the root of a tree comes last");
+    const directory = node === "directory" ? Directory.of(this.#open[depth] ?? []) : undefined;
+    if (directory !== undefined) this.#open[depth] = [];
+    const complete: Node =
+      node === "directory" && directory !== undefined
+        ? { type: "directory", digest: directory.digest(), size: directory.size(this.#convention) }
+        : (node as Node);
+    if (depth === 0) this.#root = complete;
+    else this.#siblings(depth - 1).push({ name: PathComponent.from(name), node: complete });
+    return directory;
+  }
+
+  /** The root, once it has been added. */
+  get root(): Node | undefined {
+    return this.#root;
+  }
+
+  #siblings(depth: number): DirectoryEntry[] {
+    while (this.#open.length <= depth) this.#open.push([]);
+    return this.#open[depth] as DirectoryEntry[];
+  }
+}

@@ -1,0 +1,116 @@
+import { readlink } from "node:fs/promises";
+import { tap } from "@tvix/byte-stream";
+import type { BlobService } from "../blob/blob-service.ts";
+import type { Directory, SizeConvention } from "../directory/directory.ts";
+import type { DirectoryService } from "../directory/directory-service.ts";
+import type { Node } from "../directory/node.ts";
+import { SymlinkTarget } from "../directory/symlink-target.ts";
+import { type TreeEntry, TreeBuilder } from "../directory/tree-builder.ts";
+import type { OperationOptions } from "../options.ts";
+import { type HostPath, onPath } from "./host-path.ts";
+import { mapConcurrently } from "./map-concurrently.ts";
+import { withFile } from "./read-file.ts";
+import { type WalkedEntry, walk } from "./walk.ts";
+
+/** Where a tree goes to, or comes from. */
+export interface TreeServices {
+  readonly blobService: BlobService;
+  readonly directoryService: DirectoryService;
+}
+
+/** How far an operation on a tree has come. */
+export interface TreeProgress {
+  /** Files, directories and links done. */
+  readonly entries: number;
+  /** Bytes of files done. */
+  readonly bytes: number;
+}
+
+/** Options of {@link ingest}. */
+export interface IngestOptions extends OperationOptions {
+  /** How sizes of directories are counted. Default `documented`. */
+  readonly sizeConvention?: SizeConvention;
+  /** Called after each entry. */
+  readonly onProgress?: (progress: TreeProgress) => void;
+}
+
+/** Entries that are read at the same time. */
+const CONCURRENCY = 50;
+
+/**
+ * Stores a path of the file system with everything below it, and returns its root node.
+ *
+ * Links are stored, not followed, not even at the root; of a file's mode only the owner's
+ * right to execute is kept; times, owners and hard links are not.
+ *
+ * @param path bytes where it is not UTF-8
+ * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices,
+ *   CHANGED_WHILE_READING for a file that is written to meanwhile, STORAGE_FAILURE for a path
+ *   that cannot be read; each names the path
+ */
+export async function ingest(
+  path: string | Uint8Array,
+  services: TreeServices,
+  options: IngestOptions = {},
+): Promise<Node> {
+  const { signal, onProgress } = options;
+  const builder = new TreeBuilder(options.sizeConvention ?? "documented");
+  const progress = { entries: 0, bytes: 0 };
+  const read = async (entry: WalkedEntry): Promise<TreeEntry> => {
+    signal?.throwIfAborted();
+    return { name: entry.name, depth: entry.depth, node: await readNode(entry, services.blobService, signal) };
+  };
+
+  async function* directories(): AsyncGenerator<Directory, void, undefined> {
+    for await (const entry of mapConcurrently(walk(Buffer.from(path)), CONCURRENCY, read)) {
+      const directory = builder.add(entry);
+      progress.entries++;
+      if (entry.node !== "directory" && entry.node.type === "file") progress.bytes += Number(entry.node.size);
+      onProgress?.({ ...progress });
+      if (directory !== undefined) yield directory;
+    }
+  }
+
+  const completed = directories();
+  const first = await completed.next();
+  if (first.done !== true) {
+    await services.directoryService.putMany(resumed(first.value, completed), { signal });
+  }
+  if (builder.root === undefined) throw new Error("a walk ends with its root");
+  return builder.root;
+}
+
+async function readNode(
+  { type, path }: WalkedEntry,
+  blobService: BlobService,
+  signal: AbortSignal | undefined,
+): Promise<TreeEntry["node"]> {
+  if (type === "directory") return "directory";
+  if (type === "symlink") {
+    const target = await onPath("read link", path, () => readlink(path, { encoding: "buffer" }));
+    return { type: "symlink", target: SymlinkTarget.from(target) };
+  }
+  return await readFile(path, blobService, signal);
+}
+
+async function readFile(
+  path: HostPath,
+  blobService: BlobService,
+  signal: AbortSignal | undefined,
+): Promise<Exclude<TreeEntry["node"], "directory">> {
+  return await withFile(path, async ({ contents, executable }) => {
+    let size = 0;
+    const count = (piece: Uint8Array) => {
+      size += piece.length;
+    };
+    if (contents instanceof Uint8Array) count(contents);
+    const source = contents instanceof Uint8Array ? contents : tap(contents, count);
+    const digest = await blobService.put(source, { signal });
+    return { type: "file", digest, size: BigInt(size), executable };
+  });
+}
+
+async function* resumed<T>(first: T, rest: AsyncIterable<T>): AsyncIterable<T> {
+  yield first;
+  yield* rest;
+}

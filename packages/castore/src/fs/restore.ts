@@ -1,0 +1,164 @@
+import { randomBytes } from "node:crypto";
+import { lstat, mkdir, open, rename, rm, symlink } from "node:fs/promises";
+import type { DirectoryNode, FileNode, Node } from "../directory/node.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import type { OperationOptions } from "../options.ts";
+import { type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
+import type { TreeProgress, TreeServices } from "./ingest.ts";
+import { mapConcurrently } from "./map-concurrently.ts";
+
+/** Options of {@link restore}. */
+export interface RestoreOptions extends OperationOptions {
+  /** Whether what stands at the destination is replaced, as a whole. Default false. */
+  readonly overwrite?: boolean;
+  /** Called after each entry. */
+  readonly onProgress?: (progress: TreeProgress) => void;
+}
+
+/** Entries that are written at the same time. */
+const CONCURRENCY = 50;
+
+const FILE_MODE = 0o644;
+const EXECUTABLE_MODE = 0o755;
+const DIRECTORY_MODE = 0o755;
+const PRIVATE_MODE = 0o700;
+
+/**
+ * Writes a tree to the file system. It is put together beside the destination, in a new
+ * folder that nobody else can enter, and moved there when it is complete: a failure leaves
+ * nothing behind, and no link, neither of the tree nor of the destination, is ever followed.
+ *
+ * Modes are 0755 for directories and executables and 0644 for other files, less the umask.
+ *
+ * @param destination a path whose parent exists; bytes where it is not UTF-8
+ * @throws CastoreError ALREADY_EXISTS when something stands there, INCOMPLETE when a blob or
+ *   directory is missing, CORRUPT when one is damaged or of another length than its node says
+ */
+export async function restore(
+  node: Node,
+  destination: string | Uint8Array,
+  services: TreeServices,
+  options: RestoreOptions = {},
+): Promise<void> {
+  const target = withoutSlash(Buffer.from(destination));
+  const { overwrite = false } = options;
+  if (!overwrite) await refuseExisting(target);
+  const workshop = Buffer.concat([target, Buffer.from(`.restoring-${randomBytes(6).toString("hex")}`)]);
+  await onPath("create", workshop, () => mkdir(workshop, { mode: PRIVATE_MODE }));
+  try {
+    const built = joinPath(workshop, Buffer.from("tree"));
+    await new Restorer(services, options).write(node, built);
+    if (!overwrite) {
+      await refuseExisting(target);
+    } else if (await exists(target)) {
+      const replaced = joinPath(workshop, Buffer.from("replaced"));
+      await onPath("replace", target, () => rename(target, replaced));
+    }
+    await onPath("create", target, () => rename(built, target));
+  } finally {
+    await rm(workshop, { recursive: true, force: true });
+  }
+}
+
+class Restorer {
+  readonly #services: TreeServices;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onProgress: RestoreOptions["onProgress"];
+  readonly #progress = { entries: 0, bytes: 0 };
+
+  constructor(services: TreeServices, { signal, onProgress }: RestoreOptions) {
+    this.#services = services;
+    this.#signal = signal;
+    this.#onProgress = onProgress;
+  }
+
+  /** Writes a node to a path where nothing is. */
+  async write(node: Node, path: HostPath): Promise<void> {
+    // Directories are made on the way down, so that their entries can be written in any order.
+    const written = mapConcurrently(this.#leaves(node, path), CONCURRENCY, async (leaf) => {
+      this.#signal?.throwIfAborted();
+      if (leaf.node.type === "symlink") {
+        const { bytes } = leaf.node.target;
+        await onPath("create link", leaf.path, () => symlink(Buffer.from(bytes), leaf.path));
+      } else {
+        await this.#writeFile(leaf.node, leaf.path);
+      }
+      this.#done(leaf.node);
+    });
+    for await (const _ of written);
+  }
+
+  /** Makes the directories of a tree, and yields everything else in it. */
+  async *#leaves(
+    root: Node,
+    path: HostPath,
+  ): AsyncGenerator<{ node: Exclude<Node, DirectoryNode>; path: HostPath }, void, undefined> {
+    const open: { node: Node; path: HostPath }[] = [{ node: root, path }];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { node, path: at } = next;
+      if (node.type !== "directory") {
+        yield { node, path: at };
+        continue;
+      }
+      const directory = await this.#services.directoryService.get(node.digest, { signal: this.#signal });
+      if (directory === undefined) throw missing("directory", node, at);
+      await onPath("create directory", at, () => mkdir(at, { mode: DIRECTORY_MODE }));
+      this.#done(node);
+      for (const entry of directory.entries) open.push({ node: entry.node, path: joinPath(at, entry.name.bytes) });
+    }
+  }
+
+  async #writeFile(node: FileNode, path: HostPath): Promise<void> {
+    const contents = await this.#services.blobService.read(node.digest, { signal: this.#signal });
+    if (contents === undefined) throw missing("blob", node, path);
+    const mode = node.executable ? EXECUTABLE_MODE : FILE_MODE;
+    const handle = await onPath("create", path, () => open(path, "wx", mode));
+    try {
+      let length = 0n;
+      for await (const piece of contents) {
+        await onPath("write", path, () => handle.writeFile(piece));
+        length += BigInt(piece.length);
+      }
+      if (length !== node.size) {
+        throw new CastoreError("CORRUPT", `${showPath(path)} should have ${node.size} bytes, its blob has ${length}`, {
+          subject: node.digest.toString(),
+        });
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  #done(node: Node): void {
+    this.#progress.entries++;
+    if (node.type === "file") this.#progress.bytes += Number(node.size);
+    this.#onProgress?.({ ...this.#progress });
+  }
+}
+
+async function refuseExisting(target: HostPath): Promise<void> {
+  if (!(await exists(target))) return;
+  const shown = showPath(target);
+  throw new CastoreError("ALREADY_EXISTS", `${shown} exists already`, { subject: shown });
+}
+
+async function exists(path: HostPath): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function missing(kind: "blob" | "directory", node: FileNode | DirectoryNode, path: HostPath): CastoreError {
+  const text = `${kind} ${node.digest} of ${showPath(path)} is not in the store`;
+  return new CastoreError("INCOMPLETE", text, { subject: node.digest.toString() });
+}
+
+function withoutSlash(path: HostPath): HostPath {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === 0x2f) end--;
+  return path.subarray(0, end);
+}

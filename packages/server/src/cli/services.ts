@@ -1,0 +1,51 @@
+import { resolve } from "node:path";
+import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
+import { createGrpcTransport, openStore, type ServerAddress, type TreeServices } from "@tvix/castore/node";
+import { type Command, Option } from "commander";
+import { parsed } from "./parse.ts";
+import { DEFAULT_SERVICE_ADDRESS, parseServiceAddress } from "./service-address.ts";
+
+/** Which services a command works on. */
+export interface ServiceOptions {
+  readonly blobServiceAddr: ServerAddress;
+  readonly directoryServiceAddr: ServerAddress;
+  /** A data directory instead of the two. */
+  readonly data?: string;
+}
+
+/** Adds the options that say which services a command works on. */
+export function addServiceOptions(command: Command): Command {
+  return command
+    .addOption(addressOption("--blob-service-addr", "BLOB_SERVICE_ADDR", "where blobs are"))
+    .addOption(addressOption("--directory-service-addr", "DIRECTORY_SERVICE_ADDR", "where directories are"))
+    .addOption(
+      new Option("--data <directory>", "work directly on a data directory that no daemon has open").conflicts([
+        "blobServiceAddr",
+        "directoryServiceAddr",
+      ]),
+    );
+}
+
+/** Lets `use` work with the services, and closes what they hold. */
+export async function withServices<T>(
+  options: ServiceOptions,
+  use: (services: TreeServices) => Promise<T>,
+): Promise<T> {
+  if (options.data !== undefined) {
+    await using store = await openStore(resolve(options.data));
+    return await use(store);
+  }
+  await using blobs = createGrpcTransport(options.blobServiceAddr);
+  await using directories = createGrpcTransport(options.directoryServiceAddr);
+  return await use({
+    blobService: new GrpcBlobService(blobs),
+    directoryService: new GrpcDirectoryService(directories),
+  });
+}
+
+function addressOption(flag: string, variable: string, description: string): Option {
+  return new Option(`${flag} <address>`, `${description}: grpc+http://host:port or grpc+unix:///path`)
+    .env(variable)
+    .argParser((text) => parsed(text, parseServiceAddress))
+    .default(parseServiceAddress(DEFAULT_SERVICE_ADDRESS), DEFAULT_SERVICE_ADDRESS);
+}
