@@ -8,6 +8,8 @@ export default defineConfig(
     grpc: "src/grpc.ts",
     node: "src/node.ts",
     testing: "src/testing.ts",
+    // Started as a thread.
+    "zstd-worker": "src/pack/zstd-worker.ts",
     // Chosen by the import map in package.json.
     "blake3-node": "src/digest/blake3-node.ts",
     "blake3-portable": "src/digest/blake3-portable.ts",

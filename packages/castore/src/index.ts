@@ -7,7 +7,7 @@ export {
 export { ChunkedBlobService, type ChunkedBlobStorage } from "./blob/chunked-blob-service.ts";
 export type { ChunkListStore, ChunkListWriter, PlacedChunk } from "./blob/chunk-list-store.ts";
 export type { ChunkStore } from "./blob/chunk-store.ts";
-export { cutChunks } from "./chunking/cut-chunks.ts";
+export { ChunkCutter, type CutChunk } from "./chunking/cut-chunks.ts";
 export { FastCdc } from "./chunking/fastcdc.ts";
 export { type ChunkSizes, DEFAULT_CHUNK_SIZES } from "./chunking/parameters.ts";
 export { B3_DIGEST_LENGTH, B3Digest, EMPTY_DIGEST } from "./digest/b3-digest.ts";

@@ -43,7 +43,8 @@ export interface BlobService {
    * Stores the bytes and returns their digest. On return the blob is there for every
    * reader and as durable as the service promises; on failure it is not there.
    *
-   * Memory does not grow with the length. Pieces must not be changed until it returns.
+   * Memory does not grow with the length. A piece has been used when the next one is asked
+   * for, and its memory may then be used again; one piece given as it is, when put returns.
    */
   put(source: ByteSource, options?: OperationOptions): Promise<B3Digest>;
 

@@ -1,9 +1,9 @@
 import type { B3Digest } from "../digest/b3-digest.ts";
-import { ByteBudget } from "./byte-budget.ts";
+import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 
 /** Bytes of chunks on their way into the store at the same time, over all uploads. */
-const IN_FLIGHT_BYTES = 16 << 20;
+const IN_FLIGHT_BYTES = 32 << 20;
 
 /** Writes chunks that are not there yet, each once however many uploads bring it. */
 export class ChunkWriter {
@@ -18,22 +18,25 @@ export class ChunkWriter {
   /**
    * Begins to store a chunk, as soon as there is room for its bytes.
    *
+   * @param release called when the bytes are not needed any more
    * @returns once it has begun, with the promise of its being durable
    */
-  async begin(digest: B3Digest, bytes: Uint8Array): Promise<{ durable: Promise<void> }> {
-    const writing = this.#inFlight.get(digest.key);
-    if (writing !== undefined) return { durable: writing };
-    if (await this.#store.has(digest)) return { durable: Promise.resolve() };
+  async begin(
+    digest: B3Digest,
+    bytes: Uint8Array,
+    release: () => void,
+  ): Promise<{ durable: Promise<void> }> {
     await this.#budget.acquire(bytes.length);
-    // Another upload may have begun with it, or finished it, in the meantime.
-    const meanwhile = this.#inFlight.get(digest.key);
-    if (meanwhile !== undefined) {
+    const writing = this.#inFlight.get(digest.key);
+    if (writing !== undefined) {
       this.#budget.release(bytes.length);
-      return { durable: meanwhile };
+      release();
+      return { durable: writing };
     }
-    const durable = this.#write(digest, bytes).finally(() => {
+    const durable = this.#writeIfAbsent(digest, bytes).finally(() => {
       this.#inFlight.delete(digest.key);
       this.#budget.release(bytes.length);
+      release();
     });
     // Whoever waits for it sees the failure; nobody may be waiting yet.
     durable.catch(() => {});
@@ -41,7 +44,7 @@ export class ChunkWriter {
     return { durable };
   }
 
-  async #write(digest: B3Digest, bytes: Uint8Array): Promise<void> {
+  async #writeIfAbsent(digest: B3Digest, bytes: Uint8Array): Promise<void> {
     if (await this.#store.has(digest)) return;
     await this.#store.write(digest, bytes);
   }

@@ -1,5 +1,5 @@
 import type { ByteSource, ByteStream } from "@tvix/byte-stream";
-import { cutChunks } from "../chunking/cut-chunks.ts";
+import { ChunkCutter } from "../chunking/cut-chunks.ts";
 import { FastCdc } from "../chunking/fastcdc.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
@@ -27,13 +27,13 @@ export class ChunkedBlobService implements BlobService {
   readonly #chunks: ChunkStore;
   readonly #lists: ChunkListStore;
   readonly #writer: ChunkWriter;
-  readonly #fastCdc: FastCdc;
+  readonly #cutter: ChunkCutter;
 
   constructor({ chunks, lists, chunkSizes }: ChunkedBlobStorage) {
     this.#chunks = chunks;
     this.#lists = lists;
     this.#writer = new ChunkWriter(chunks);
-    this.#fastCdc = new FastCdc(chunkSizes);
+    this.#cutter = new ChunkCutter(new FastCdc(chunkSizes));
   }
 
   async has(digest: B3Digest, { signal }: OperationOptions = {}): Promise<boolean> {
@@ -87,15 +87,15 @@ export class ChunkedBlobService implements BlobService {
     list: ReturnType<ChunkListStore["write"]>,
     signal: AbortSignal | undefined,
   ): Promise<B3Digest> {
-    // The whole blob is hashed apart only once a second chunk shows that there is need to.
-    const hasher = new WholeBlobHasher();
+    const hasher = new BlobHasher();
     const pending = new PendingWrites();
     try {
-      for await (const bytes of cutChunks(source, this.#fastCdc)) {
+      for await (const { bytes, more, release } of this.#cutter.cut(source)) {
         signal?.throwIfAborted();
-        const digest = hasher.next(bytes);
-        pending.add((await this.#writer.begin(digest, bytes)).durable);
-        await list.append({ digest, size: bytes.length });
+        const digest = hasher.next(bytes, more);
+        const size = bytes.length;
+        pending.add((await this.#writer.begin(digest, bytes, release)).durable);
+        await list.append({ digest, size });
         pending.throwIfFailed();
       }
       signal?.throwIfAborted();
@@ -113,32 +113,25 @@ async function* piecesOf(pieces: readonly Uint8Array[]): ByteStream {
   yield* pieces;
 }
 
-/** Digests of the chunks of a blob and, where it has several, of the whole. */
-class WholeBlobHasher {
-  #first: { bytes: Uint8Array; digest: B3Digest } | undefined;
+/** Digests of the chunks of a blob and, where it may have several, of the whole. */
+class BlobHasher {
+  #only: B3Digest = EMPTY_DIGEST;
   #whole: ReturnType<typeof B3Digest.createHasher> | undefined;
   #chunkCount = 0;
 
   /** Takes the next chunk and returns its digest. */
-  next(bytes: Uint8Array): B3Digest {
+  next(bytes: Uint8Array, more: boolean): B3Digest {
     const digest = B3Digest.of(bytes);
+    // The digest of a blob of one chunk is that of the chunk.
+    if (this.#chunkCount === 0 && more) this.#whole = B3Digest.createHasher();
+    if (this.#chunkCount === 0) this.#only = digest;
+    this.#whole?.update(bytes);
     this.#chunkCount++;
-    if (this.#chunkCount === 1) {
-      this.#first = { bytes, digest };
-      return digest;
-    }
-    if (this.#whole === undefined) {
-      this.#whole = B3Digest.createHasher();
-      if (this.#first !== undefined) this.#whole.update(this.#first.bytes);
-      this.#first = undefined;
-    }
-    this.#whole.update(bytes);
     return digest;
   }
 
   finish(): { digest: B3Digest; chunkCount: number } {
-    const digest =
-      this.#whole !== undefined ? B3Digest.finish(this.#whole) : (this.#first?.digest ?? EMPTY_DIGEST);
+    const digest = this.#whole === undefined ? this.#only : B3Digest.finish(this.#whole);
     return { digest, chunkCount: this.#chunkCount };
   }
 }

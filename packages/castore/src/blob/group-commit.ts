@@ -6,6 +6,12 @@ interface Waiting<T> {
 }
 
 /**
+ * Time from the start of one flush to the start of the next, in milliseconds. An item that
+ * finds nothing under way does not wait; a stream of small ones shares flushes.
+ */
+const INTERVAL_MS = 4;
+
+/**
  * Lets items that arrive while one flush is under way share the next one, so that many
  * small writes cost few flushes. Items are committed in the order of their arrival.
  */
@@ -13,6 +19,8 @@ export class GroupCommit<T> {
   readonly #flush: (items: readonly T[]) => Promise<void>;
   readonly #maxWeight: number;
   #waiting: Waiting<T>[] = [];
+  #waitingWeight = 0;
+  #onFull: (() => void) | undefined;
   #running: Promise<void> | undefined;
 
   /**
@@ -29,6 +37,8 @@ export class GroupCommit<T> {
     const done = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ item, weight, resolve, reject });
     });
+    this.#waitingWeight += weight;
+    if (this.#waitingWeight >= this.#maxWeight) this.#onFull?.();
     this.#running ??= this.#run();
     await done;
   }
@@ -39,9 +49,10 @@ export class GroupCommit<T> {
   }
 
   async #run(): Promise<void> {
-    // Whatever arrives in the same turn of the event loop joins the first group.
-    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    // Whatever arrives in the same turn joins the first group.
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
+      const start = performance.now();
       const group = this.#takeGroup();
       try {
         await this.#flush(group.map(({ item }) => item));
@@ -49,8 +60,22 @@ export class GroupCommit<T> {
       } catch (error) {
         for (const { reject } of group) reject(error);
       }
+      await this.#pause(INTERVAL_MS - (performance.now() - start));
     }
     this.#running = undefined;
+  }
+
+  /** Lets a group gather, unless a full one is waiting already. */
+  async #pause(milliseconds: number): Promise<void> {
+    if (milliseconds <= 0 || this.#waitingWeight >= this.#maxWeight) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#onFull = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#onFull = undefined;
   }
 
   #takeGroup(): Waiting<T>[] {
@@ -59,6 +84,7 @@ export class GroupCommit<T> {
     for (; end < this.#waiting.length && weight < this.#maxWeight; end++) {
       weight += this.#waiting[end]?.weight ?? 0;
     }
+    this.#waitingWeight -= weight;
     return this.#waiting.splice(0, end);
   }
 }

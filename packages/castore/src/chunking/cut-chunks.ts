@@ -1,72 +1,77 @@
-import type { ByteSource, ByteStream } from "@tvix/byte-stream";
+import type { ByteSource } from "@tvix/byte-stream";
 import type { FastCdc } from "./fastcdc.ts";
+import { BufferPool } from "../memory-use/buffer-pool.ts";
 
-/**
- * Cuts a stream into content-defined chunks. Each chunk is the consumer's to keep; an empty
- * stream has none. A source of one short piece passes through without a copy.
- */
-export async function* cutChunks(source: ByteSource, fastCdc: FastCdc): ByteStream {
-  if (source instanceof Uint8Array) {
-    yield* cutBytes(source, fastCdc);
-    return;
+/** A chunk of a stream. */
+export interface CutChunk {
+  /** Must not be looked at after {@link release}. */
+  readonly bytes: Uint8Array;
+  /** Whether more may follow; false only for what is known to be the last chunk. */
+  readonly more: boolean;
+  /** Gives back the memory of the bytes. To be called once. */
+  readonly release: () => void;
+}
+
+/** Windows kept for later: as many as are on their way into the store at most times. */
+const KEPT_WINDOWS = 48;
+
+const NOTHING_TO_RELEASE = () => {};
+
+/** Cuts streams into content-defined chunks, in memory that it uses again. */
+export class ChunkCutter {
+  readonly #fastCdc: FastCdc;
+  readonly #pool: BufferPool;
+
+  constructor(fastCdc: FastCdc) {
+    this.#fastCdc = fastCdc;
+    this.#pool = new BufferPool(fastCdc.sizes.max, KEPT_WINDOWS);
   }
-  let window = new Window(fastCdc.sizes.max);
-  for await (const piece of source) {
-    let rest = piece;
-    while (rest.length > 0) {
-      rest = window.fill(rest);
-      if (!window.isFull) break;
-      const length = fastCdc.cut(window.bytes);
-      yield window.bytes.subarray(0, length);
-      window = new Window(fastCdc.sizes.max, window.bytes.subarray(length));
+
+  /** The chunks of a stream; an empty one has none. Bytes at hand are cut without a copy. */
+  cut(source: ByteSource): AsyncIterable<CutChunk> | Iterable<CutChunk> {
+    return source instanceof Uint8Array ? this.#cutBytes(source, NOTHING_TO_RELEASE) : this.#cutStream(source);
+  }
+
+  async *#cutStream(
+    source: Exclude<ByteSource, Uint8Array>,
+  ): AsyncGenerator<CutChunk, void, undefined> {
+    const { max } = this.#fastCdc.sizes;
+    let window: Uint8Array | undefined;
+    let length = 0;
+    for await (const piece of source) {
+      for (let rest = piece; rest.length > 0; ) {
+        window ??= this.#pool.acquire();
+        const taken = rest.subarray(0, max - length);
+        window.set(taken, length);
+        length += taken.length;
+        rest = rest.subarray(taken.length);
+        if (length < max) break;
+        const cut = this.#fastCdc.cut(window);
+        const full = window;
+        window = this.#pool.acquire();
+        window.set(full.subarray(cut));
+        length -= cut;
+        yield { bytes: full.subarray(0, cut), more: true, release: () => this.#pool.release(full) };
+      }
     }
-  }
-  yield* cutBytes(window.bytes, fastCdc);
-}
-
-function* cutBytes(bytes: Uint8Array, fastCdc: FastCdc): Generator<Uint8Array, void, undefined> {
-  let rest = bytes;
-  while (rest.length > 0) {
-    const length = fastCdc.cut(rest);
-    yield rest.subarray(0, length);
-    rest = rest.subarray(length);
-  }
-}
-
-/** The bytes between the last cut and the end of what has arrived. */
-class Window {
-  readonly #capacity: number;
-  #memory: Uint8Array;
-  #length = 0;
-
-  constructor(capacity: number, start?: Uint8Array) {
-    this.#capacity = capacity;
-    this.#memory = new Uint8Array(start === undefined ? 0 : capacity);
-    if (start !== undefined) this.fill(start);
+    if (window === undefined) return;
+    const last = window;
+    yield* this.#cutBytes(last.subarray(0, length), () => this.#pool.release(last));
   }
 
-  get bytes(): Uint8Array {
-    return this.#memory.subarray(0, this.#length);
-  }
-
-  get isFull(): boolean {
-    return this.#length === this.#capacity;
-  }
-
-  /** Takes what fits and returns the rest. */
-  fill(piece: Uint8Array): Uint8Array {
-    const taken = piece.subarray(0, this.#capacity - this.#length);
-    this.#reserve(this.#length + taken.length);
-    this.#memory.set(taken, this.#length);
-    this.#length += taken.length;
-    return piece.subarray(taken.length);
-  }
-
-  /** Grows in doubling steps, so that a small blob costs little. */
-  #reserve(length: number): void {
-    if (length <= this.#memory.length) return;
-    const grown = new Uint8Array(Math.min(this.#capacity, Math.max(length, 2 * this.#memory.length)));
-    grown.set(this.#memory.subarray(0, this.#length));
-    this.#memory = grown;
+  /** @param release called when each of the chunks has been released */
+  *#cutBytes(bytes: Uint8Array, release: () => void): Generator<CutChunk, void, undefined> {
+    let unreleased = 1;
+    const releaseOne = () => {
+      unreleased--;
+      if (unreleased === 0) release();
+    };
+    for (let rest = bytes; rest.length > 0; ) {
+      const length = this.#fastCdc.cut(rest);
+      unreleased++;
+      yield { bytes: rest.subarray(0, length), more: length < rest.length, release: releaseOne };
+      rest = rest.subarray(length);
+    }
+    releaseOne();
   }
 }

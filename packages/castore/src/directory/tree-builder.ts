@@ -34,14 +34,13 @@ export class TreeBuilder {
    */
   add({ name, depth, node }: TreeEntry): Directory | undefined {
     if (this.#root !== undefined) throw new Error("the root of a tree comes last");
-    const directory = node === "directory" ? Directory.of(this.#open[depth] ?? []) : undefined;
-    if (directory !== undefined) this.#open[depth] = [];
-    const complete: Node =
-      node === "directory" && directory !== undefined
-        ? { type: "directory", digest: directory.digest(), size: directory.size(this.#convention) }
-        : (node as Node);
-    if (depth === 0) this.#root = complete;
-    else this.#siblings(depth - 1).push({ name: PathComponent.from(name), node: complete });
+    if (node !== "directory") {
+      this.#place(name, depth, node);
+      return undefined;
+    }
+    const directory = Directory.of(this.#take(depth));
+    const size = directory.size(this.#convention);
+    this.#place(name, depth, { type: "directory", digest: directory.digest(), size });
     return directory;
   }
 
@@ -50,8 +49,20 @@ export class TreeBuilder {
     return this.#root;
   }
 
-  #siblings(depth: number): DirectoryEntry[] {
+  #place(name: Uint8Array, depth: number, node: Node): void {
+    if (depth === 0) this.#root = node;
+    else this.#entriesAt(depth - 1).push({ name: PathComponent.from(name), node });
+  }
+
+  /** The entries so far of the open directory at a depth. */
+  #entriesAt(depth: number): DirectoryEntry[] {
     while (this.#open.length <= depth) this.#open.push([]);
     return this.#open[depth] as DirectoryEntry[];
+  }
+
+  #take(depth: number): DirectoryEntry[] {
+    const entries = this.#entriesAt(depth);
+    this.#open[depth] = [];
+    return entries;
   }
 }

@@ -3,13 +3,13 @@ import { tap } from "@tvix/byte-stream";
 import type { BlobService } from "../blob/blob-service.ts";
 import type { Directory, SizeConvention } from "../directory/directory.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
-import type { Node } from "../directory/node.ts";
+import type { FileNode, Node } from "../directory/node.ts";
 import { SymlinkTarget } from "../directory/symlink-target.ts";
 import { type TreeEntry, TreeBuilder } from "../directory/tree-builder.ts";
 import type { OperationOptions } from "../options.ts";
 import { type HostPath, onPath } from "./host-path.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
-import { withFile } from "./read-file.ts";
+import { FileReader } from "./read-file.ts";
 import { type WalkedEntry, walk } from "./walk.ts";
 
 /** Where a tree goes to, or comes from. */
@@ -34,8 +34,8 @@ export interface IngestOptions extends OperationOptions {
   readonly onProgress?: (progress: TreeProgress) => void;
 }
 
-/** Entries that are read at the same time. */
-const CONCURRENCY = 50;
+/** Entries under way at the same time, most of which wait for their storage to be durable. */
+const WINDOW = 400;
 
 /**
  * Stores a path of the file system with everything below it, and returns its root node.
@@ -56,13 +56,15 @@ export async function ingest(
   const { signal, onProgress } = options;
   const builder = new TreeBuilder(options.sizeConvention ?? "documented");
   const progress = { entries: 0, bytes: 0 };
+  const files = new FileReader();
   const read = async (entry: WalkedEntry): Promise<TreeEntry> => {
     signal?.throwIfAborted();
-    return { name: entry.name, depth: entry.depth, node: await readNode(entry, services.blobService, signal) };
+    const node = await readNode(entry, (path) => storeFile(files, path, services.blobService, signal));
+    return { name: entry.name, depth: entry.depth, node };
   };
 
   async function* directories(): AsyncGenerator<Directory, void, undefined> {
-    for await (const entry of mapConcurrently(walk(Buffer.from(path)), CONCURRENCY, read)) {
+    for await (const entry of mapConcurrently(walk(Buffer.from(path)), WINDOW, read)) {
       const directory = builder.add(entry);
       progress.entries++;
       if (entry.node !== "directory" && entry.node.type === "file") progress.bytes += Number(entry.node.size);
@@ -82,23 +84,21 @@ export async function ingest(
 
 async function readNode(
   { type, path }: WalkedEntry,
-  blobService: BlobService,
-  signal: AbortSignal | undefined,
+  readFile: (path: HostPath) => Promise<FileNode>,
 ): Promise<TreeEntry["node"]> {
   if (type === "directory") return "directory";
-  if (type === "symlink") {
-    const target = await onPath("read link", path, () => readlink(path, { encoding: "buffer" }));
-    return { type: "symlink", target: SymlinkTarget.from(target) };
-  }
-  return await readFile(path, blobService, signal);
+  if (type === "file") return await readFile(path);
+  const target = await onPath("read link", path, () => readlink(path, { encoding: "buffer" }));
+  return { type: "symlink", target: SymlinkTarget.from(target) };
 }
 
-async function readFile(
+async function storeFile(
+  files: FileReader,
   path: HostPath,
   blobService: BlobService,
   signal: AbortSignal | undefined,
-): Promise<Exclude<TreeEntry["node"], "directory">> {
-  return await withFile(path, async ({ contents, executable }) => {
+): Promise<FileNode> {
+  return await files.withFile(path, async ({ contents, executable }) => {
     let size = 0;
     const count = (piece: Uint8Array) => {
       size += piece.length;

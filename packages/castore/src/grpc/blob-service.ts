@@ -1,5 +1,5 @@
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { ByteReader, type ByteSource, type ByteStream, rechunk, tap } from "@tvix/byte-stream";
+import { ByteReader, type ByteSource, type ByteStream, tap } from "@tvix/byte-stream";
 import type { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore";
 import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-service.ts";
 import { clip, toByteRange } from "../blob/byte-range.ts";
@@ -9,6 +9,7 @@ import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { SENT_PIECE_BYTES } from "./blob-handlers.ts";
+import { copied } from "./copied.ts";
 import { blobServiceOf, type Namespace } from "./namespace.ts";
 import { parseChunkList } from "./parse-chunk-list.ts";
 import { fromConnectError } from "./status.ts";
@@ -69,7 +70,7 @@ export class GrpcBlobService implements BlobService {
 
   async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
     const hasher = B3Digest.createHasher();
-    const pieces = tap(rechunk(source, SENT_PIECE_BYTES), (piece) => hasher.update(piece));
+    const pieces = tap(copied(source, SENT_PIECE_BYTES), (piece) => hasher.update(piece));
     let sourceFailure: { error: unknown } | undefined;
     async function* messages() {
       try {

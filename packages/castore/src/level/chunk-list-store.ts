@@ -11,12 +11,12 @@ import {
   encodeRecord,
   LIST_ID_BYTES,
 } from "./chunk-list-codec.ts";
-import { type Database, keyOf, type LevelOperation } from "./database.ts";
+import { type Database, keyOf, keyPrefix, type LevelOperation } from "./database.ts";
 
 /** Key prefixes: the record of a blob, a segment of a list, a list that is being written. */
-const BLOB = "b1";
-const SEGMENT = "l1";
-const UNFINISHED = "u1";
+const BLOB = keyPrefix("b1");
+const SEGMENT = keyPrefix("l1");
+const UNFINISHED = keyPrefix("u1");
 
 /** Chunks in a segment: 36 KiB, and at 256 KiB a chunk 256 MiB of blob. */
 const SEGMENT_CHUNKS = 1024;
@@ -86,7 +86,7 @@ export class LevelChunkListStore implements ChunkListStore {
 
 class LevelChunkListWriter implements ChunkListWriter {
   readonly #database: Database;
-  readonly #listId: Uint8Array = crypto.getRandomValues(new Uint8Array(LIST_ID_BYTES));
+  #listId: Uint8Array | undefined;
   #buffer: ChunkListBuffer | undefined;
   #first: ChunkMeta | undefined;
   #count = 0;
@@ -112,26 +112,32 @@ class LevelChunkListWriter implements ChunkListWriter {
 
   async commit(blob: B3Digest): Promise<void> {
     const key = keyOf(BLOB, blob.bytes);
-    const unfinished = keyOf(UNFINISHED, this.#listId);
+    const listId = this.#ownListId();
     if (await this.#database.has(key)) {
       await this.abort();
       return;
     }
     const record = encodeRecord({
       count: this.#count,
-      listId: this.#listId,
+      listId,
       segmentOffsets: this.#segmentOffsets,
       tailOffset: this.#partOffset,
       tail: this.#buffer?.take() ?? new Uint8Array(0),
     });
     await this.#database.write([
       { type: "put", key, value: seal(key, record) },
-      { type: "del", key: unfinished },
+      { type: "del", key: keyOf(UNFINISHED, listId) },
     ]);
   }
 
   async abort(): Promise<void> {
-    if (this.#segmentOffsets.length > 0) await removeList(this.#database, this.#listId);
+    if (this.#segmentOffsets.length > 0) await removeList(this.#database, this.#ownListId());
+  }
+
+  /** Chosen when it is first needed, which for most blobs is never. */
+  #ownListId(): Uint8Array {
+    this.#listId ??= crypto.getRandomValues(new Uint8Array(LIST_ID_BYTES));
+    return this.#listId;
   }
 
   async #push(chunk: ChunkMeta): Promise<void> {
@@ -144,11 +150,12 @@ class LevelChunkListWriter implements ChunkListWriter {
   }
 
   async #flushSegment(buffer: ChunkListBuffer): Promise<void> {
-    const key = segmentKey(this.#listId, this.#segmentOffsets.length);
+    const listId = this.#ownListId();
+    const key = segmentKey(listId, this.#segmentOffsets.length);
     this.#segmentOffsets.push(this.#partOffset);
     this.#partOffset = this.#offset;
     await this.#database.write([
-      { type: "put", key: keyOf(UNFINISHED, this.#listId), value: new Uint8Array(0) },
+      { type: "put", key: keyOf(UNFINISHED, listId), value: new Uint8Array(0) },
       { type: "put", key, value: seal(key, buffer.take()) },
     ]);
   }

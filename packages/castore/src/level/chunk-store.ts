@@ -3,10 +3,10 @@ import type { ChunkStore } from "../blob/chunk-store.ts";
 import { decodeVerified } from "../blob/verify-chunk.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { decodeInline, encodeInline } from "./chunk-record.ts";
-import { type Database, keyOf } from "./database.ts";
+import { type Database, keyOf, keyPrefix } from "./database.ts";
 
 /** Key prefix of chunks. */
-export const CHUNK = "c1";
+export const CHUNK: Uint8Array = keyPrefix("c1");
 
 /** Chunks in a Level database, for browsers and tests; packs are faster where there are files. */
 export class LevelChunkStore implements ChunkStore {

@@ -80,9 +80,14 @@ export class Database {
   }
 }
 
-/** A key: a prefix that tells kind and format version, and what it is about. */
-export function keyOf(prefix: string, ...parts: readonly Uint8Array[]): Uint8Array {
-  return concatBytes([new TextEncoder().encode(prefix), ...parts]);
+/** What keys of one kind begin with: letters for the kind, a digit for its format version. */
+export function keyPrefix(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** A key: a prefix and what it is about. */
+export function keyOf(prefix: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  return concatBytes([prefix, ...parts]);
 }
 
 /** The first key behind all that begin with the prefix, which is not all 0xff. */

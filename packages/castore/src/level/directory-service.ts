@@ -6,11 +6,11 @@ import type { DirectoryService, DirectorySource } from "../directory/directory-s
 import { decodeDirectory } from "../directory/parse.ts";
 import { traverse } from "../directory/traverse.ts";
 import type { OperationOptions } from "../options.ts";
-import { type Database, keyOf } from "./database.ts";
+import { type Database, keyOf, keyPrefix } from "./database.ts";
 import { DirectoryStaging } from "./directory-staging.ts";
 
 /** Key prefix of directories. */
-const DIRECTORY = "d1";
+const DIRECTORY = keyPrefix("d1");
 
 /** Bytes of directories that one batch writes. */
 const BATCH_BYTES = 1 << 20;

@@ -1,9 +1,9 @@
 import { B3_DIGEST_LENGTH } from "../digest/b3-digest.ts";
 import type { Directory } from "../directory/directory.ts";
-import { type Database, keyOf, type LevelOperation } from "./database.ts";
+import { type Database, keyOf, keyPrefix, type LevelOperation } from "./database.ts";
 
 /** Key prefix of directories whose upload has not ended. */
-const STAGED = "s1";
+const STAGED = keyPrefix("s1");
 
 const SESSION_BYTES = 12;
 

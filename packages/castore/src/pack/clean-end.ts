@@ -1,4 +1,4 @@
-import { type Database, keyOf } from "../level/database.ts";
+import { type Database, keyPrefix } from "../level/database.ts";
 
 /** Where the newest pack ended when its process closed it in good order. */
 export interface CleanEnd {
@@ -7,7 +7,7 @@ export interface CleanEnd {
   readonly end: number;
 }
 
-const KEY = keyOf("m1pack-end");
+const KEY = keyPrefix("m1pack-end");
 
 export async function readCleanEnd(database: Database): Promise<CleanEnd | undefined> {
   const stored = await database.get(KEY);

@@ -1,10 +1,10 @@
 import { CastoreError } from "../errors/castore-error.ts";
-import { type Database, keyOf } from "../level/database.ts";
+import { type Database, keyPrefix } from "../level/database.ts";
 
 /** Version of the layout of folder, packs and keys; see docs/storage-format.md. */
 const FORMAT_VERSION = "1";
 
-const FORMAT_KEY = keyOf("m1format");
+const FORMAT_KEY = keyPrefix("m1format");
 
 /**
  * Reads the version of a store, and writes it into a new one.

@@ -18,6 +18,7 @@ import { PackReader } from "./pack-reader.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
 import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
 import { zstdCodec } from "./zstd-codec.ts";
+import { ZstdPool } from "./zstd-pool.ts";
 
 /** How a {@link Store} works. */
 export interface StoreOptions {
@@ -70,7 +71,8 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     const appender = new PackAppender(packs, packNumbers.at(-1) ?? 0, { packBytes, sync });
     await resumeNewestPack(appender, packs, packNumbers, database, packBytes);
     const reader = new PackReader(packs);
-    const chunks = new PackChunkStore(database, appender, reader, zstdCodec(compressionLevel));
+    const pool = new ZstdPool(compressionLevel);
+    const chunks = new PackChunkStore(database, appender, reader, zstdCodec(pool));
     const blobService = new ChunkedBlobService({
       chunks,
       lists,
@@ -78,7 +80,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     });
     let closing: Promise<void> | undefined;
     const close = async () => {
-      closing ??= closeAll(level, database, appender, reader);
+      closing ??= closeAll({ level, database, appender, reader, pool });
       await closing;
     };
     return {
@@ -134,12 +136,17 @@ async function resumeNewestPack(
   else await handle.close();
 }
 
-async function closeAll(
-  level: Level,
-  database: Database,
-  appender: PackAppender,
-  reader: PackReader,
-): Promise<void> {
+/** What an open store holds. */
+interface OpenParts {
+  readonly level: Level;
+  readonly database: Database;
+  readonly appender: PackAppender;
+  readonly reader: PackReader;
+  readonly pool: ZstdPool;
+}
+
+async function closeAll({ level, database, appender, reader, pool }: OpenParts): Promise<void> {
+  await pool.close();
   const end = await appender.close();
   if (end !== undefined) await writeCleanEnd(database, end);
   await database.idle();

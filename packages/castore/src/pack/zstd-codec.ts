@@ -1,6 +1,7 @@
 import { promisify } from "node:util";
-import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from "node:zlib";
+import { zstdDecompress, zstdDecompressSync } from "node:zlib";
 import type { ChunkCodec, EncodedChunk } from "../blob/chunk-codec.ts";
+import { SLOT_BYTES, type ZstdPool } from "./zstd-pool.ts";
 
 /** Below this length a frame never pays. */
 const LEAST_COMPRESSED = 64;
@@ -8,30 +9,14 @@ const LEAST_COMPRESSED = 64;
 /** Up to this length the thread pool costs more than it gives. */
 const ON_THE_SPOT = 16 << 10;
 
-/** A frame is kept when it saves at least one byte in so many. */
-const LEAST_GAIN = 32;
-
-const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
-/**
- * Stores each chunk as one zstd frame, or raw where that does not pay. Long chunks are worked
- * on in the thread pool.
- *
- * @param level 1 (fast) to 19 (small)
- */
-export function zstdCodec(level: number): ChunkCodec {
-  const params = { [constants.ZSTD_c_compressionLevel]: level };
+/** Stores each chunk as one zstd frame, or raw where that does not pay. */
+export function zstdCodec(pool: ZstdPool): ChunkCodec {
   return {
     async encode(bytes) {
-      if (bytes.length < LEAST_COMPRESSED) return raw(bytes);
-      const options = { params, pledgedSrcSize: bytes.length };
-      const frame =
-        bytes.length <= ON_THE_SPOT
-          ? zstdCompressSync(bytes, options)
-          : await compress(bytes, { ...options, chunkSize: bytes.length });
-      if (frame.length > bytes.length - bytes.length / LEAST_GAIN) return raw(bytes);
-      return { encoding: "zstd", size: bytes.length, payload: frame };
+      if (bytes.length < LEAST_COMPRESSED || bytes.length > SLOT_BYTES) return raw(bytes);
+      return await pool.encode(bytes);
     },
     async decode({ encoding, size, payload }) {
       if (encoding === "raw") return exactly(payload, size);

@@ -1,0 +1,153 @@
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import type { EncodedChunk } from "../blob/chunk-codec.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import type { FromWorker, Slot, ToWorker } from "./zstd-worker.ts";
+
+/** Longest chunk that goes to a worker, and most bytes of one batch. */
+export const SLOT_BYTES: number = 1 << 20;
+
+/** Most chunks of one batch, so that small ones do not wait for many others. */
+const BATCH_CHUNKS = 128;
+
+/** One batch is being worked on while the next one is on its way. */
+const SLOTS_PER_WORKER = 4;
+
+/** More threads than this would only wait for the one that feeds them. */
+const MAX_WORKERS = 8;
+
+interface Job {
+  readonly bytes: Uint8Array;
+  readonly resolve: (chunk: EncodedChunk) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface PoolSlot extends Slot {
+  readonly worker: Worker;
+  readonly index: number;
+  /** What the worker has in this slot; empty when it is free. */
+  jobs: readonly Job[];
+}
+
+/**
+ * Compresses chunks in threads of their own. Chunks that wait for a thread go to it together,
+ * through memory that both sides share: many small ones cost little more than a large one,
+ * and the main thread's heap sees the frames only.
+ */
+export class ZstdPool {
+  readonly #level: number;
+  #slots: readonly PoolSlot[] | undefined;
+  #waiting: Job[] = [];
+  #closed = false;
+
+  constructor(level: number) {
+    this.#level = level;
+  }
+
+  /** Compresses a chunk of up to SLOT_BYTES, or says that it does not compress. */
+  async encode(bytes: Uint8Array): Promise<EncodedChunk> {
+    return await new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new CastoreError("CLOSED", "the store is closed"));
+        return;
+      }
+      this.#waiting.push({ bytes, resolve, reject });
+      // Whatever comes in the same turn of the event loop goes together.
+      if (this.#waiting.length === 1) setImmediate(() => this.#dispatch());
+    });
+  }
+
+  /** Ends the threads. Nothing may be under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const workers = new Set(this.#slots?.map(({ worker }) => worker));
+    await Promise.all([...workers].map((worker) => worker.terminate()));
+  }
+
+  #dispatch(): void {
+    if (this.#waiting.length === 0) return;
+    this.#slots ??= this.#start();
+    for (const slot of this.#slots) {
+      if (slot.jobs.length > 0) continue;
+      const lengths = this.#fill(slot);
+      if (lengths.length === 0) return;
+      slot.worker.ref();
+      send(slot.worker, { type: "compress", slot: slot.index, lengths });
+    }
+  }
+
+  /** Moves waiting chunks into a free slot; returns their lengths. */
+  #fill(slot: PoolSlot): number[] {
+    const lengths: number[] = [];
+    let end = 0;
+    for (const { bytes } of this.#waiting) {
+      if (lengths.length === BATCH_CHUNKS || end + bytes.length > SLOT_BYTES) break;
+      slot.input.set(bytes, end);
+      end += bytes.length;
+      lengths.push(bytes.length);
+    }
+    slot.jobs = this.#waiting.splice(0, lengths.length);
+    return lengths;
+  }
+
+  #finish(slot: PoolSlot, lengths: readonly number[]): void {
+    let start = 0;
+    slot.jobs.forEach(({ bytes, resolve }, index) => {
+      const length = lengths[index] ?? 0;
+      const size = bytes.length;
+      if (length === 0) {
+        resolve({ encoding: "raw", size, payload: bytes });
+      } else {
+        resolve({ encoding: "zstd", size, payload: slot.output.slice(start, start + length) });
+        start += length;
+      }
+    });
+    slot.jobs = [];
+    this.#rest(slot.worker);
+    this.#dispatch();
+  }
+
+  /** A thread that has nothing to do does not keep the process alive. */
+  #rest(worker: Worker): void {
+    const busy = this.#slots?.some((slot) => slot.worker === worker && slot.jobs.length > 0);
+    if (busy !== true) worker.unref();
+  }
+
+  #start(): PoolSlot[] {
+    const count = Math.min(MAX_WORKERS, availableParallelism());
+    return Array.from({ length: count }, () => this.#startWorker()).flat();
+  }
+
+  #startWorker(): PoolSlot[] {
+    const worker = new Worker(new URL("./zstd-worker.js", import.meta.url));
+    const slots = Array.from({ length: SLOTS_PER_WORKER }, (_, index): PoolSlot => {
+      const [input, output] = [sharedBytes(), sharedBytes()];
+      return { worker, index, input, output, jobs: [] };
+    });
+    worker.on("message", ({ slot, lengths }: FromWorker) => this.#finish(slots[slot] as PoolSlot, lengths));
+    worker.on("error", (cause) => this.#fail(slots, cause));
+    send(worker, { type: "start", level: this.#level, slots: slots.map(({ input, output }) => ({ input, output })) });
+    worker.unref();
+    return slots;
+  }
+
+  /** A thread has died: its chunks fail, and the next one starts all threads anew. */
+  #fail(slots: readonly PoolSlot[], cause: unknown): void {
+    const error = new CastoreError("STORAGE_FAILURE", "compression has failed", { cause });
+    for (const slot of slots) {
+      for (const { reject } of slot.jobs) reject(error);
+      slot.jobs = [];
+    }
+    this.#slots = this.#slots?.filter((slot) => !slots.includes(slot));
+    if (this.#slots?.length === 0) this.#slots = undefined;
+    this.#dispatch();
+  }
+}
+
+function sharedBytes(): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(SLOT_BYTES));
+}
+
+function send(worker: Worker, message: ToWorker): void {
+  worker.postMessage(message);
+}
