@@ -12,19 +12,24 @@ export interface CutChunk {
   readonly release: () => void;
 }
 
+/** Most blobs fit into this. */
+const SMALL_WINDOW_BYTES = 64 << 10;
+const KEPT_SMALL_WINDOWS = 128;
+
 /** Windows kept for later: as many as are on their way into the store at most times. */
-const KEPT_WINDOWS = 48;
+const KEPT_WINDOWS = 32;
 
 const NOTHING_TO_RELEASE = () => {};
 
 /** Cuts streams into content-defined chunks, in memory that it uses again. */
 export class ChunkCutter {
   readonly #fastCdc: FastCdc;
-  readonly #pool: BufferPool;
+  readonly #smallWindows = new BufferPool(SMALL_WINDOW_BYTES, KEPT_SMALL_WINDOWS);
+  readonly #windows: BufferPool;
 
   constructor(fastCdc: FastCdc) {
     this.#fastCdc = fastCdc;
-    this.#pool = new BufferPool(fastCdc.sizes.max, KEPT_WINDOWS);
+    this.#windows = new BufferPool(fastCdc.sizes.max, KEPT_WINDOWS);
   }
 
   /** The chunks of a stream; an empty one has none. Bytes at hand are cut without a copy. */
@@ -36,11 +41,16 @@ export class ChunkCutter {
     source: Exclude<ByteSource, Uint8Array>,
   ): AsyncGenerator<CutChunk, void, undefined> {
     const { max } = this.#fastCdc.sizes;
-    let window: Uint8Array | undefined;
+    let window = this.#acquire(SMALL_WINDOW_BYTES);
     let length = 0;
     for await (const piece of source) {
       for (let rest = piece; rest.length > 0; ) {
-        window ??= this.#pool.acquire();
+        if (length + rest.length > window.length && window.length < max) {
+          const small = window;
+          window = this.#acquire(max);
+          window.set(small.subarray(0, length));
+          this.#release(small);
+        }
         const taken = rest.subarray(0, max - length);
         window.set(taken, length);
         length += taken.length;
@@ -48,15 +58,22 @@ export class ChunkCutter {
         if (length < max) break;
         const cut = this.#fastCdc.cut(window);
         const full = window;
-        window = this.#pool.acquire();
+        window = this.#acquire(max);
         window.set(full.subarray(cut));
         length -= cut;
-        yield { bytes: full.subarray(0, cut), more: true, release: () => this.#pool.release(full) };
+        yield { bytes: full.subarray(0, cut), more: true, release: () => this.#release(full) };
       }
     }
-    if (window === undefined) return;
-    const last = window;
-    yield* this.#cutBytes(last.subarray(0, length), () => this.#pool.release(last));
+    yield* this.#cutBytes(window.subarray(0, length), () => this.#release(window));
+  }
+
+  /** A window for so many bytes, or for the longest chunk. */
+  #acquire(length: number): Uint8Array {
+    return (length <= SMALL_WINDOW_BYTES ? this.#smallWindows : this.#windows).acquire();
+  }
+
+  #release(window: Uint8Array): void {
+    (window.length <= SMALL_WINDOW_BYTES ? this.#smallWindows : this.#windows).release(window);
   }
 
   /** @param release called when each of the chunks has been released */

@@ -19,7 +19,7 @@ const SHORT_BUFFERS = 400;
 const PIECE_BYTES = 512 << 10;
 
 /** Long files that are read at the same time. */
-const LONG_FILES = 8;
+const LONG_FILES = 4;
 
 /** A link that takes the place of a file is not followed, nor does a pipe make us wait. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -9,7 +9,7 @@ import { blobNotFound, SENT_PIECE_BYTES } from "../grpc/blob-handlers.ts";
 import { blobServiceOf, NAMESPACES } from "../grpc/namespace.ts";
 import { toConnectError } from "../grpc/status.ts";
 import { bodyOf } from "./body.ts";
-import { blobChunkHead, decodeBlobChunk, frameHead, readMessages } from "./framing.ts";
+import { blobChunkHead, frameHead, readBlobData, readMessages } from "./framing.ts";
 import { OK_TRAILERS, trailersOf } from "./status-headers.ts";
 import { parseTimeout } from "./timeout.ts";
 import { writeParts } from "./write.ts";
@@ -51,12 +51,12 @@ export function findBlobCall(headers: IncomingHttpHeaders): BlobCall | undefined
 interface Exchange extends BlobCallOptions {
   readonly stream: ServerHttp2Stream;
   readonly signal: AbortSignal;
-  /** The messages of the request. */
-  readonly messages: AsyncIterable<Uint8Array>;
+  /** The body of the request: framed messages. */
+  readonly body: AsyncIterable<Uint8Array>;
 }
 
-async function read({ stream, signal, messages, blobService }: Exchange): Promise<void> {
-  const { digest: bytes } = fromBinary(ReadBlobRequestSchema, await onlyMessage(messages));
+async function read({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<void> {
+  const { digest: bytes } = fromBinary(ReadBlobRequestSchema, await onlyMessage(readMessages(body, maxMessageBytes)));
   const digest = B3Digest.from(bytes);
   const blob = await blobService.read(digest, { signal });
   if (blob === undefined) throw blobNotFound(digest);
@@ -68,15 +68,11 @@ async function read({ stream, signal, messages, blobService }: Exchange): Promis
   }
 }
 
-async function put({ stream, signal, messages, blobService }: Exchange): Promise<void> {
-  const digest = await blobService.put(dataOf(messages), { signal });
+async function put({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<void> {
+  const digest = await blobService.put(readBlobData(body, maxMessageBytes), { signal });
   const response = toBinary(PutBlobResponseSchema, create(PutBlobResponseSchema, { digest: digest.bytes }));
   sendHeaders(stream);
   await writeParts(stream, [frameHead(response.length), response]);
-}
-
-async function* dataOf(messages: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  for await (const message of messages) yield decodeBlobChunk(message);
 }
 
 /** Runs a call with what every call needs: cancellation, deadline, and a status at the end. */
@@ -92,16 +88,17 @@ function call(run: (exchange: Exchange) => Promise<void>): BlobCall {
       timeoutMs === undefined
         ? undefined
         : setTimeout(() => cancellation.abort(new ConnectError("the deadline has passed", Code.DeadlineExceeded)), timeoutMs);
-    const messages = readMessages(bodyOf(stream, cancellation.signal), options.maxMessageBytes);
+    const { signal } = cancellation;
     try {
-      await run({ ...options, stream, messages, signal: cancellation.signal });
+      await run({ ...options, stream, body: bodyOf(stream, signal), signal });
       end(stream, OK_TRAILERS);
     } catch (reason) {
-      const error = toConnectError(reason, cancellation.signal);
+      const error = toConnectError(reason, signal);
       if (isOurs(error)) options.onError(reason);
       end(stream, trailersOf(error));
     } finally {
       clearTimeout(timer);
+      stream.off("aborted", cancel).off("close", cancel);
     }
   };
 }

@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ByteReader } from "@tvix/byte-stream";
+import { ByteReader, concatBytes, StreamEndedError } from "@tvix/byte-stream";
 import { BlobChunkSchema } from "@tvix/protocol/tvix/castore";
 
 /**
@@ -36,15 +36,64 @@ export async function* readMessages(
   maxBytes: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(body);
+  while (!(await reader.atEnd())) yield await whole(reader, await readFrameHead(reader, maxBytes));
+}
+
+/**
+ * The data of the BlobChunk messages of a body, as it arrives: messages are not put together.
+ *
+ * @throws ConnectError as {@link readMessages}
+ */
+export async function* readBlobData(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = new ByteReader(body);
   while (!(await reader.atEnd())) {
-    const head = await whole(reader, FRAME_HEAD_BYTES);
-    if (head[0] !== 0) throw new ConnectError("message is compressed, which is not supported", Code.Unimplemented);
-    const length = new DataView(head.buffer, head.byteOffset).getUint32(1);
-    if (length > maxBytes) {
-      throw new ConnectError(`message size ${length} is larger than the limit of ${maxBytes} bytes`, Code.ResourceExhausted);
+    const length = await readFrameHead(reader, maxBytes);
+    const start = await whole(reader, Math.min(length, FIELD_HEAD_BYTES));
+    const dataAt = wholeMessageDataAt(start, length);
+    if (dataAt === undefined) {
+      yield decodeBlobChunk(concatBytes([start, await whole(reader, length - start.length)]));
+    } else {
+      yield start.subarray(dataAt);
+      yield* withinMessage(reader.stream(length - start.length));
     }
-    yield await whole(reader, length);
   }
+}
+
+/** Length of the next message. */
+async function readFrameHead(reader: ByteReader, maxBytes: number): Promise<number> {
+  const head = await whole(reader, FRAME_HEAD_BYTES);
+  if (head[0] !== 0) {
+    throw new ConnectError("message is compressed, which is not supported", Code.Unimplemented);
+  }
+  const length = new DataView(head.buffer, head.byteOffset).getUint32(1);
+  if (length > maxBytes) {
+    const text = `message size ${length} is larger than the limit of ${maxBytes} bytes`;
+    throw new ConnectError(text, Code.ResourceExhausted);
+  }
+  return length;
+}
+
+/** Most bytes in front of the data of a BlobChunk: the tag and a length of 32 bits. */
+const FIELD_HEAD_BYTES = 6;
+
+/**
+ * Where the data begins in a BlobChunk message, when it is the only field and takes up the
+ * rest of the message, as it nearly always does.
+ */
+function wholeMessageDataAt(start: Uint8Array, messageLength: number): number | undefined {
+  if (start[0] !== DATA_TAG) return undefined;
+  let length = 0;
+  let scale = 1;
+  for (let at = 1; at < start.length; at++) {
+    const byte = start[at] as number;
+    length += (byte & 0x7f) * scale;
+    scale *= 128;
+    if (byte <= 0x7f) return at + 1 + length === messageLength ? at + 1 : undefined;
+  }
+  return undefined;
 }
 
 /** What goes in front of the data of a framed BlobChunk message. */
@@ -61,20 +110,7 @@ export function blobChunkHead(dataLength: number): Uint8Array {
  *
  * @throws ConnectError INVALID_ARGUMENT when the message is none
  */
-export function decodeBlobChunk(message: Uint8Array): Uint8Array {
-  // Nearly always the one field takes up the message.
-  if (message[0] === DATA_TAG) {
-    let length = 0;
-    let scale = 1;
-    for (let at = 1; at < message.length && at <= 5; at++) {
-      const byte = message[at] as number;
-      length += (byte & 0x7f) * scale;
-      scale *= 128;
-      if (byte > 0x7f) continue;
-      if (at + 1 + length === message.length) return message.subarray(at + 1);
-      break;
-    }
-  }
+function decodeBlobChunk(message: Uint8Array): Uint8Array {
   try {
     return fromBinary(BlobChunkSchema, message).data;
   } catch (cause) {
@@ -86,9 +122,19 @@ async function whole(reader: ByteReader, length: number): Promise<Uint8Array> {
   try {
     return await reader.read(length);
   } catch (error) {
-    if (error instanceof Error && error.name === "StreamEndedError") {
-      throw new ConnectError("stream ended within a message", Code.InvalidArgument, undefined, undefined, error);
-    }
-    throw error;
+    throw endedWithinMessage(error);
   }
+}
+
+async function* withinMessage(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    throw endedWithinMessage(error);
+  }
+}
+
+function endedWithinMessage(error: unknown): unknown {
+  if (!(error instanceof StreamEndedError)) return error;
+  return new ConnectError("stream ended within a message", Code.InvalidArgument, undefined, undefined, error);
 }

@@ -43,7 +43,7 @@ export function createGrpcTransport(address: ServerAddress, options: GrpcTranspo
       "content-type": "application/grpc+proto",
       te: "trailers",
       ...(timeoutMs === undefined ? {} : { "grpc-timeout": formatTimeout(timeoutMs) }),
-      ...Object.fromEntries(new Headers(header)),
+      ...(header === undefined ? {} : Object.fromEntries(new Headers(header))),
     });
     const exchange = new ClientExchange(request, signal);
     exchange.send(framesOf(method.input, input));
@@ -87,6 +87,7 @@ const NEVER = new AbortController().signal;
 class ClientExchange {
   readonly #stream: ClientHttp2Stream;
   readonly #headers: Promise<IncomingHttpHeaders>;
+  #answered = false;
   #trailers: IncomingHttpHeaders | undefined;
   /** Why the call cannot succeed, once known. */
   #failure: { readonly reason: unknown } | undefined;
@@ -100,12 +101,17 @@ class ClientExchange {
       this.#trailers = trailers;
     });
     this.#headers = new Promise((resolve, reject) => {
-      stream.once("response", resolve);
+      stream.once("response", (headers) => {
+        this.#answered = true;
+        resolve(headers);
+      });
       stream.on("error", (error) => {
         this.#failure ??= { reason: unavailable(error) };
         reject(this.#failure.reason);
       });
-      stream.once("close", () => reject(this.#failure?.reason ?? unavailable(undefined)));
+      stream.once("close", () => {
+        if (!this.#answered) reject(this.#failure?.reason ?? unavailable(undefined));
+      });
     });
     // Looked at by `headers`, which may come later.
     this.#headers.catch(() => {});
@@ -165,7 +171,7 @@ class ClientExchange {
     }
     if (this.#failure !== undefined) throw this.#failure.reason;
     const trailers = this.#trailers ?? {};
-    for (const [name, value] of toHeaders(trailers)) trailer.set(name, value);
+    copyHeaders(trailers, trailer);
     const error = errorOf(trailers);
     if (error !== undefined) throw error;
   }
@@ -200,10 +206,14 @@ async function* once<T>(value: T): AsyncIterable<T> {
 
 function toHeaders(incoming: IncomingHttpHeaders): Headers {
   const headers = new Headers();
-  for (const [name, value] of Object.entries(incoming)) {
-    if (!name.startsWith(":") && value !== undefined) headers.set(name, String(value));
-  }
+  copyHeaders(incoming, headers);
   return headers;
+}
+
+function copyHeaders(incoming: IncomingHttpHeaders, headers: Headers): void {
+  for (const name in incoming) {
+    if (!name.startsWith(":")) headers.set(name, String(incoming[name]));
+  }
 }
 
 function unavailable(cause: unknown): ConnectError {

@@ -1,13 +1,17 @@
 import type { ByteSource, ByteStream } from "@tvix/byte-stream";
 
 /**
- * The same bytes in pieces of `size` bytes, of which the last may be shorter, in memory of
- * their own: a transport may hold on to them while the source uses its own again.
+ * The same bytes in pieces of up to `size` bytes that a transport may hold on to while the
+ * source uses its own memory again: copies of a stream's pieces, views of bytes at hand.
  */
 export async function* copied(source: ByteSource, size: number): ByteStream {
+  if (source instanceof Uint8Array) {
+    for (let start = 0; start < source.length; start += size) yield source.subarray(start, start + size);
+    return;
+  }
   let buffer: Uint8Array | undefined;
   let length = 0;
-  for await (const piece of source instanceof Uint8Array ? [source] : source) {
+  for await (const piece of source) {
     for (let rest = piece; rest.length > 0; ) {
       buffer ??= new Uint8Array(size);
       const taken = rest.subarray(0, size - length);

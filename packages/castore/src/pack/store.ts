@@ -43,8 +43,8 @@ export interface Store extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** LevelDB's write buffer: with 32 MiB it writes each byte less often than with 4. */
-const WRITE_BUFFER_BYTES = 32 << 20;
+/** LevelDB keeps up to two write buffers in memory; larger ones write each byte less often. */
+const WRITE_BUFFER_BYTES = 16 << 20;
 
 /**
  * Opens the store in a folder, and makes it where there is none: LevelDB in `index`, chunks

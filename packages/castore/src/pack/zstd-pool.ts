@@ -11,10 +11,13 @@ export const SLOT_BYTES: number = 1 << 20;
 const BATCH_CHUNKS = 128;
 
 /** One batch is being worked on while the next one is on its way. */
-const SLOTS_PER_WORKER = 4;
+const SLOTS_PER_WORKER = 3;
 
 /** More threads than this would only wait for the one that feeds them. */
 const MAX_WORKERS = 8;
+
+/** A thread holds a batch of frames at the most. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 };
 
 interface Job {
   readonly bytes: Uint8Array;
@@ -119,7 +122,7 @@ export class ZstdPool {
   }
 
   #startWorker(): PoolSlot[] {
-    const worker = new Worker(new URL("./zstd-worker.js", import.meta.url));
+    const worker = new Worker(new URL("./zstd-worker.js", import.meta.url), { resourceLimits: RESOURCE_LIMITS });
     const slots = Array.from({ length: SLOTS_PER_WORKER }, (_, index): PoolSlot => {
       const [input, output] = [sharedBytes(), sharedBytes()];
       return { worker, index, input, output, jobs: [] };
