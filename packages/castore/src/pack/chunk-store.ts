@@ -63,6 +63,7 @@ export class PackChunkStore implements ChunkStore {
     try {
       return await this.#appender.append(digest, encoded);
     } catch (cause) {
+      if (CastoreError.is(cause)) throw cause;
       throw storageFailure("written", cause);
     }
   }

@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { EncodedChunk } from "../blob/chunk-codec.ts";
 import { GroupCommit } from "../blob/group-commit.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 import type { PackLocation } from "../level/chunk-record.ts";
 import type { CleanEnd } from "./clean-end.ts";
 import type { PackDirectory } from "./pack-directory.ts";
@@ -35,6 +36,7 @@ export class PackAppender {
   readonly #options: PackAppenderOptions;
   readonly #commits: GroupCommit<Appended>;
   #number: number;
+  #closed = false;
   #current: { handle: FileHandle; end: number } | undefined;
 
   /** @param lastNumber number of the newest pack that is there; appending begins a new one unless resumed */
@@ -52,6 +54,7 @@ export class PackAppender {
 
   /** Appends a chunk; returns its place when it is durable. */
   async append(digest: B3Digest, chunk: EncodedChunk): Promise<PackLocation> {
+    if (this.#closed) throw new CastoreError("CLOSED", "the store is closed");
     const appended: Appended = { digest, chunk, location: undefined };
     await this.#commits.commit(appended, RECORD_HEAD_BYTES + chunk.payload.length);
     if (appended.location === undefined) throw new Error("a record was written without a place");
@@ -60,6 +63,7 @@ export class PackAppender {
 
   /** Finishes what is under way and closes the pack; returns where it ends, if there is one. */
   async close(): Promise<CleanEnd | undefined> {
+    this.#closed = true;
     await this.#commits.idle();
     const last = this.#current;
     this.#current = undefined;

@@ -42,6 +42,7 @@ export class ZstdPool {
   #slots: readonly PoolSlot[] | undefined;
   #waiting: Job[] = [];
   #closed = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(level: number) {
     this.#level = level;
@@ -60,14 +61,24 @@ export class ZstdPool {
     });
   }
 
-  /** Ends the threads. Nothing may be under way. */
+  /** Finishes what is under way and ends the threads; what comes later fails with CLOSED. */
   async close(): Promise<void> {
     this.#closed = true;
+    if (this.#isBusy()) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
     const workers = new Set(this.#slots?.map(({ worker }) => worker));
     await Promise.all([...workers].map((worker) => worker.terminate()));
   }
 
+  #isBusy(): boolean {
+    return this.#waiting.length > 0 || this.#slots?.some((slot) => slot.jobs.length > 0) === true;
+  }
+
   #dispatch(): void {
+    if (!this.#isBusy()) this.#onIdle?.();
     if (this.#waiting.length === 0) return;
     this.#slots ??= this.#start();
     for (const slot of this.#slots) {
