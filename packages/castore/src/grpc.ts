@@ -2,4 +2,5 @@ export { GrpcBlobService, type GrpcClientOptions } from "./grpc/blob-service.ts"
 export { GrpcDirectoryService } from "./grpc/directory-service.ts";
 export { addCastoreRoutes, type CastoreServices } from "./grpc/handlers.ts";
 export type { Namespace } from "./grpc/namespace.ts";
+export { isRequestComplete } from "./grpc/request-completeness.ts";
 export { ERROR_CODE_TRAILER, STATUS_OF_ERROR, toConnectError } from "./grpc/status.ts";

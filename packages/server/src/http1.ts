@@ -28,6 +28,8 @@ const HEADERS_TIMEOUT_MS = 20_000;
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   const { routes, health, log, maxMessageBytes, corsOrigins } = options;
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true });
+  // The time limits of requests are watched only by a server that believes to listen.
+  server.emit("listening");
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Http2Server } from "node:http2";
-import type { ConnectRouter } from "@connectrpc/connect";
+import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { isRequestComplete } from "@tvix/castore/grpc";
 import { type BlobCallOptions, findBlobCall, raiseSessionWindow, WINDOW_SETTINGS } from "@tvix/castore/node";
 
 /** What the HTTP/2 side needs. */
@@ -25,6 +26,8 @@ export function createHttp2(options: Http2Options): Http2Server {
     readMaxBytes: maxMessageBytes,
     // Contents of blobs are compressed at rest, or do not compress.
     acceptCompression: [],
+    contextValues: (request) =>
+      createContextValues().set(isRequestComplete, () => !("stream" in request && request.stream.aborted)),
     fallback: (request, response) => {
       // Fastify knows both kinds of requests; its types name the older one.
       options.fallback(request as IncomingMessage, response as ServerResponse);

@@ -16,13 +16,14 @@ export class Connection {
   }
 
   /**
-   * Opens a stream with these headers.
+   * Opens a stream with these headers. Aborting the signal resets it; `close` would end it
+   * first, and what was sent of a request would look whole to the server.
    *
    * @throws ConnectError UNAVAILABLE when there is no connection to be had
    */
-  async request(headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream> {
+  async request(headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<ClientHttp2Stream> {
     this.#session ??= this.#connect();
-    return (await this.#session).request(headers);
+    return (await this.#session).request(headers, { signal });
   }
 
   /** Closes the connection when its streams have ended. */

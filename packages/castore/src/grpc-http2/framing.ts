@@ -36,7 +36,11 @@ export async function* readMessages(
   maxBytes: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(body);
-  while (!(await reader.atEnd())) yield await whole(reader, await readFrameHead(reader, maxBytes));
+  try {
+    while (!(await reader.atEnd())) yield await whole(reader, await readFrameHead(reader, maxBytes));
+  } finally {
+    await reader.close();
+  }
 }
 
 /**
@@ -49,16 +53,22 @@ export async function* readBlobData(
   maxBytes: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(body);
-  while (!(await reader.atEnd())) {
-    const length = await readFrameHead(reader, maxBytes);
-    const start = await whole(reader, Math.min(length, FIELD_HEAD_BYTES));
-    const dataAt = wholeMessageDataAt(start, length);
-    if (dataAt === undefined) {
-      yield decodeBlobChunk(concatBytes([start, await whole(reader, length - start.length)]));
-    } else {
-      yield start.subarray(dataAt);
-      yield* withinMessage(reader.stream(length - start.length));
-    }
+  try {
+    while (!(await reader.atEnd())) yield* readMessageData(reader, await readFrameHead(reader, maxBytes));
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The data of one BlobChunk message of a length. */
+async function* readMessageData(reader: ByteReader, length: number): AsyncGenerator<Uint8Array, void, undefined> {
+  const start = await whole(reader, Math.min(length, FIELD_HEAD_BYTES));
+  const dataAt = wholeMessageDataAt(start, length);
+  if (dataAt === undefined) {
+    yield decodeBlobChunk(concatBytes([start, await whole(reader, length - start.length)]));
+  } else {
+    yield start.subarray(dataAt);
+    yield* withinMessage(reader.stream(length - start.length));
   }
 }
 

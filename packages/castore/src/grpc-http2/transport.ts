@@ -1,4 +1,4 @@
-import { constants, type ClientHttp2Stream, type IncomingHttpHeaders } from "node:http2";
+import type { ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
 import { create, type DescMessage, type DescMethod, fromBinary, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { blobChunkHead, DEFAULT_MAX_MESSAGE_BYTES, frameHead, readMessages } from "./framing.ts";
@@ -37,23 +37,24 @@ export function createGrpcTransport(address: ServerAddress, options: GrpcTranspo
     input: AsyncIterable<MessageInitShape<I>>,
   ): Promise<StreamResponse<I, O>> {
     signal?.throwIfAborted();
-    const request = await connection.request({
+    const headers = {
       ":method": "POST",
       ":path": `/${method.parent.typeName}/${method.name}`,
       "content-type": "application/grpc+proto",
       te: "trailers",
       ...(timeoutMs === undefined ? {} : { "grpc-timeout": formatTimeout(timeoutMs) }),
       ...(header === undefined ? {} : Object.fromEntries(new Headers(header))),
-    });
-    const exchange = new ClientExchange(request, signal);
+    };
+    const reset = new AbortController();
+    const exchange = new ClientExchange(await connection.request(headers, reset.signal), reset, signal);
     exchange.send(framesOf(method.input, input));
-    const headers = await exchange.headers();
+    const responseHeaders = await exchange.headers();
     const trailer = new Headers();
     return {
       stream: true,
       service: method.parent,
       method: method as StreamResponse<I, O>["method"],
-      header: toHeaders(headers),
+      header: toHeaders(responseHeaders),
       trailer,
       message: parseAll(method.output, exchange.messages(maxMessageBytes, trailer)),
     };
@@ -86,14 +87,16 @@ const NEVER = new AbortController().signal;
 /** One call on one HTTP/2 stream, as its client sees it. */
 class ClientExchange {
   readonly #stream: ClientHttp2Stream;
+  readonly #reset: AbortController;
   readonly #headers: Promise<IncomingHttpHeaders>;
   #answered = false;
   #trailers: IncomingHttpHeaders | undefined;
   /** Why the call cannot succeed, once known. */
   #failure: { readonly reason: unknown } | undefined;
 
-  constructor(stream: ClientHttp2Stream, signal: AbortSignal | undefined) {
+  constructor(stream: ClientHttp2Stream, reset: AbortController, signal: AbortSignal | undefined) {
     this.#stream = stream;
+    this.#reset = reset;
     const abort = () => this.fail(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     stream.once("close", () => signal?.removeEventListener("abort", abort));
@@ -120,7 +123,7 @@ class ClientExchange {
   /** Gives up the call. */
   fail(reason: unknown): void {
     this.#failure ??= { reason };
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    this.#reset.abort();
   }
 
   /** Sends the request while the response is being read. */
@@ -167,7 +170,7 @@ class ClientExchange {
     } catch (error) {
       throw this.#failure?.reason ?? error;
     } finally {
-      if (!complete) this.#stream.close(constants.NGHTTP2_CANCEL);
+      if (!complete) this.#reset.abort();
     }
     if (this.#failure !== undefined) throw this.#failure.reason;
     const trailers = this.#trailers ?? {};

@@ -3,6 +3,7 @@ import type { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore
 import { rechunk } from "@tvix/byte-stream";
 import type { BlobService } from "../blob/blob-service.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
+import { untilComplete } from "./request-completeness.ts";
 import { toConnectError } from "./status.ts";
 
 /** Longest piece that is sent in one message, in bytes. */
@@ -40,9 +41,10 @@ export function blobHandlers(blobs: BlobService): ServiceImpl<typeof BlobService
       }
     },
 
-    async put(requests, { signal }) {
+    async put(requests, context) {
+      const { signal } = context;
       try {
-        const digest = await blobs.put(dataOf(requests), { signal });
+        const digest = await blobs.put(dataOf(untilComplete(requests, context)), { signal });
         return { digest: digest.bytes };
       } catch (error) {
         throw toConnectError(error, signal);

@@ -10,6 +10,7 @@ import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { SENT_PIECE_BYTES } from "./blob-handlers.ts";
 import { copied } from "./copied.ts";
+import { leavingEarly } from "./leave-early.ts";
 import { blobServiceOf, type Namespace } from "./namespace.ts";
 import { parseChunkList } from "./parse-chunk-list.ts";
 import { fromConnectError } from "./status.ts";
@@ -121,7 +122,9 @@ export class GrpcBlobService implements BlobService {
 
   async *#stream(digest: B3Digest, signal: AbortSignal | undefined): ByteStream {
     try {
-      for await (const { data } of this.#client.read({ digest: digest.bytes }, callOptions(signal))) yield data;
+      const request = { digest: digest.bytes };
+      const messages = leavingEarly((callSignal) => this.#client.read(request, { signal: callSignal }), signal);
+      for await (const { data } of messages) yield data;
     } catch (error) {
       if (error instanceof ConnectError && error.code === Code.NotFound) throw error;
       throw fromConnectError(error, `read of blob ${digest}`, signal);

@@ -7,6 +7,7 @@ import { formatEntries } from "../directory/encode.ts";
 import type { DirectoryMessage } from "../directory/messages.ts";
 import { parseDirectory } from "../directory/parse.ts";
 import { CastoreError } from "../errors/castore-error.ts";
+import { untilComplete } from "./request-completeness.ts";
 import { toConnectError } from "./status.ts";
 
 /**
@@ -38,9 +39,10 @@ export function directoryHandlers(directories: DirectoryService): ServiceImpl<ty
       }
     },
 
-    async put(messages, { signal }) {
+    async put(messages, context) {
+      const { signal } = context;
       try {
-        const root = await directories.putMany(parseAll(messages), { signal });
+        const root = await directories.putMany(parseAll(untilComplete(messages, context)), { signal });
         return { rootDigest: root.bytes };
       } catch (error) {
         throw toConnectError(error, signal);

@@ -9,6 +9,7 @@ import { parseDirectory } from "../directory/parse.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import type { GrpcClientOptions } from "./blob-service.ts";
+import { leavingEarly } from "./leave-early.ts";
 import { directoryServiceOf } from "./namespace.ts";
 import { fromConnectError } from "./status.ts";
 
@@ -101,7 +102,7 @@ export class GrpcDirectoryService implements DirectoryService {
     signal: AbortSignal | undefined,
   ): AsyncIterable<DirectoryMessage> {
     const request = { byWhat: { case: "digest" as const, value: digest.bytes }, recursive };
-    return this.#client.get(request, signal === undefined ? {} : { signal });
+    return leavingEarly((callSignal) => this.#client.get(request, { signal: callSignal }), signal);
   }
 }
 

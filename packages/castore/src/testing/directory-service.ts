@@ -19,6 +19,8 @@ import {
 /** A service under test, and what to do with it afterwards. */
 export interface DirectoryServiceFixture {
   readonly directoryService: DirectoryService;
+  /** Why a put that fails on our side may be stored in part, where that cannot be helped. */
+  readonly cannotTakeBackPuts?: string;
   /** Frees what the service holds. */
   readonly close?: () => Promise<void>;
 }
@@ -144,7 +146,8 @@ export function testDirectoryService(name: string, setUp: () => Promise<Director
       expect(await directories.get(other.digest())).toBeUndefined();
     });
 
-    test("a source that fails leaves nothing behind", async () => {
+    test("a source that fails leaves nothing behind", async ({ skip }) => {
+      if (fixture.cannotTakeBackPuts !== undefined) skip(fixture.cannotTakeBackPuts);
       const directory = directoryOf({ "left behind": EMPTY_FILE });
       async function* failing(): AsyncIterable<Directory> {
         yield directory;
