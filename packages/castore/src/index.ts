@@ -4,25 +4,25 @@ export {
   MAX_LISTED_CHUNKS,
   type ReadBlobOptions,
 } from "./blob/blob-service.ts";
-export { ChunkedBlobService, type ChunkedBlobStorage } from "./blob/chunked-blob-service.ts";
 export type { ChunkListStore, ChunkListWriter, PlacedChunk } from "./blob/chunk-list-store.ts";
 export type { ChunkStore } from "./blob/chunk-store.ts";
+export { ChunkedBlobService, type ChunkedBlobStorage } from "./blob/chunked-blob-service.ts";
 export { ChunkCutter, type CutChunk } from "./chunking/cut-chunks.ts";
 export { FastCdc } from "./chunking/fastcdc.ts";
 export { type ChunkSizes, DEFAULT_CHUNK_SIZES } from "./chunking/parameters.ts";
 export { B3_DIGEST_LENGTH, B3Digest, EMPTY_DIGEST } from "./digest/b3-digest.ts";
 export type { Blake3Hasher } from "./digest/blake3.ts";
 export { CastorePath } from "./directory/castore-path.ts";
+export { MAX_CLOSURE_DIRECTORIES } from "./directory/closure-validator.ts";
 export { Directory, type SizeConvention } from "./directory/directory.ts";
 export type { DirectoryService, DirectorySource } from "./directory/directory-service.ts";
-export { MAX_CLOSURE_DIRECTORIES } from "./directory/closure-validator.ts";
 export type { DirectoryMessage } from "./directory/messages.ts";
 export type { DirectoryEntry, DirectoryNode, FileNode, Node, SymlinkNode } from "./directory/node.ts";
 export { decodeDirectory, parseDirectory } from "./directory/parse.ts";
 export { NAME_MAX_BYTES, PathComponent } from "./directory/path-component.ts";
 export { SymlinkTarget, TARGET_MAX_BYTES } from "./directory/symlink-target.ts";
-export { TreeBuilder, type TreeEntry } from "./directory/tree-builder.ts";
 export { descendTo, traverse } from "./directory/traverse.ts";
+export { TreeBuilder, type TreeEntry } from "./directory/tree-builder.ts";
 export {
   CASTORE_ERROR_CODES,
   CastoreError,

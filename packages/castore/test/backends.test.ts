@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createRouterTransport } from "@connectrpc/connect";
 import { MemoryBlobService, MemoryDirectoryService } from "@tvix/castore";
+import { addCastoreRoutes, GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
 import { openLevelStore } from "@tvix/castore/level";
 import { openStore } from "@tvix/castore/node";
 import { testBlobService, testDirectoryService } from "@tvix/castore/testing";
-import { createRouterTransport } from "@connectrpc/connect";
-import { addCastoreRoutes, GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
 import { MemoryLevel } from "memory-level";
 
 async function temporaryStore(options: Parameters<typeof openStore>[1]) {

@@ -58,7 +58,10 @@ describe("a Directory message", () => {
   test.each([
     ["empty", message({})],
     ["one of each", message({ directories: [directory("d")], files: [file("f")], symlinks: [symlink("l")] })],
-    ["order is per list only", message({ directories: [directory("b"), directory("c")], symlinks: [symlink("a")] })],
+    [
+      "order is per list only",
+      message({ directories: [directory("b"), directory("c")], symlinks: [symlink("a")] }),
+    ],
     ["a directory as large as can be", message({ directories: [directory("d", U64_MAX - 1n)] })],
     ["odd names", message({ files: [file("\n"), file(" "), file("C:\\a"), file("\xff\xfe")] })],
   ])("is accepted: %s", (_, given) => {
@@ -68,26 +71,91 @@ describe("a Directory message", () => {
   });
 
   test.each([
-    ["unsorted", message({ directories: [directory("b"), directory("a")] }), "INVALID_ORDER", /directories\[1\]\.name: "a" is not sorted/],
+    [
+      "unsorted",
+      message({ directories: [directory("b"), directory("a")] }),
+      "INVALID_ORDER",
+      /directories\[1\]\.name: "a" is not sorted/,
+    ],
     ["unsorted files", message({ files: [file("b"), file("a")] }), "INVALID_ORDER", /files\[1\]\.name: "a"/],
-    ["unsorted links", message({ symlinks: [symlink("b"), symlink("a")] }), "INVALID_ORDER", /symlinks\[1\]\.name: "a"/],
-    ["a name twice", message({ directories: [directory("a"), directory("a")] }), "DUPLICATE_NAME", /"a" is a duplicate name/],
-    ["a name in two lists", message({ directories: [directory("a")], symlinks: [symlink("a")] }), "DUPLICATE_NAME", /"a" is a duplicate name/],
+    [
+      "unsorted links",
+      message({ symlinks: [symlink("b"), symlink("a")] }),
+      "INVALID_ORDER",
+      /symlinks\[1\]\.name: "a"/,
+    ],
+    [
+      "a name twice",
+      message({ directories: [directory("a"), directory("a")] }),
+      "DUPLICATE_NAME",
+      /"a" is a duplicate name/,
+    ],
+    [
+      "a name in two lists",
+      message({ directories: [directory("a")], symlinks: [symlink("a")] }),
+      "DUPLICATE_NAME",
+      /"a" is a duplicate name/,
+    ],
     ["an empty name", message({ files: [file("")] }), "INVALID_NAME", /files\[0\]\.name: "" cannot be empty/],
     ["the name .", message({ files: [file(".")] }), "INVALID_NAME", /cannot be '\.'/],
     ["the name ..", message({ files: [file("..")] }), "INVALID_NAME", /cannot be '\.\.'/],
-    ["a name with NUL", message({ files: [file("\0")] }), "INVALID_NAME", /"\\x00" cannot contain null bytes/],
+    [
+      "a name with NUL",
+      message({ files: [file("\0")] }),
+      "INVALID_NAME",
+      /"\\x00" cannot contain null bytes/,
+    ],
     ["a name with a slash", message({ files: [file("foo/bar")] }), "INVALID_NAME", /cannot contain slashes/],
-    ["a name that is too long", message({ files: [file("X".repeat(256))] }), "INVALID_NAME", /over 255 bytes/],
-    ["a short digest", message({ files: [file("a", DIGEST.subarray(0, 2))] }), "INVALID_NODE", /files\[0\]\.digest: invalid digest length: 2/],
-    ["a short digest of a directory", message({ directories: [directory("a", 0n, DIGEST.subarray(1))] }), "INVALID_NODE", /directories\[0\]\.digest: invalid digest length: 31/],
-    ["an empty target", message({ symlinks: [symlink("a", "")] }), "INVALID_NODE", /symlinks\[0\]\.target: "" cannot be empty/],
+    [
+      "a name that is too long",
+      message({ files: [file("X".repeat(256))] }),
+      "INVALID_NAME",
+      /over 255 bytes/,
+    ],
+    [
+      "a short digest",
+      message({ files: [file("a", DIGEST.subarray(0, 2))] }),
+      "INVALID_NODE",
+      /files\[0\]\.digest: invalid digest length: 2/,
+    ],
+    [
+      "a short digest of a directory",
+      message({ directories: [directory("a", 0n, DIGEST.subarray(1))] }),
+      "INVALID_NODE",
+      /directories\[0\]\.digest: invalid digest length: 31/,
+    ],
+    [
+      "an empty target",
+      message({ symlinks: [symlink("a", "")] }),
+      "INVALID_NODE",
+      /symlinks\[0\]\.target: "" cannot be empty/,
+    ],
     ["a target with NUL", message({ symlinks: [symlink("a", "x\0y")] }), "INVALID_NODE", /null bytes/],
-    ["a target that is too long", message({ symlinks: [symlink("a", "x".repeat(4096))] }), "INVALID_NODE", /over 4095 bytes/],
+    [
+      "a target that is too long",
+      message({ symlinks: [symlink("a", "x".repeat(4096))] }),
+      "INVALID_NODE",
+      /over 4095 bytes/,
+    ],
     ["too large a size", message({ directories: [directory("a", U64_MAX)] }), "SIZE_OVERFLOW", /64 bits/],
-    ["too large a sum", message({ directories: [directory("a", U64_MAX / 2n), directory("b", U64_MAX / 2n)] }), "SIZE_OVERFLOW", /64 bits/],
-    ["order before everything else", message({ files: [file("b", DIGEST.subarray(1)), file("a")] }), "INVALID_ORDER", /files\[1\]/],
-    ["the digest before the name", message({ files: [file("a/b", DIGEST.subarray(1))] }), "INVALID_NODE", /digest/],
+    [
+      "too large a sum",
+      message({ directories: [directory("a", U64_MAX / 2n), directory("b", U64_MAX / 2n)] }),
+      "SIZE_OVERFLOW",
+      /64 bits/,
+    ],
+    [
+      "order before everything else",
+      message({ files: [file("b", DIGEST.subarray(1)), file("a")] }),
+      "INVALID_ORDER",
+      /files\[1\]/,
+    ],
+    [
+      "the digest before the name",
+      message({ files: [file("a/b", DIGEST.subarray(1))] }),
+      "INVALID_NODE",
+      /digest/,
+    ],
   ])("is refused: %s", (_, given, code, text) => {
     expect(() => parseDirectory(given)).toThrow(
       expect.objectContaining({ name: "CastoreError", code, message: expect.stringMatching(text) }),
@@ -97,16 +165,28 @@ describe("a Directory message", () => {
   test("comes back from any valid directory", () => {
     fc.assert(
       fc.property(
-        fc.uniqueArray(fc.record({ name: anyName, node: anyNode }), { selector: ({ name }) => name.join(), maxLength: 8 }),
+        fc.uniqueArray(fc.record({ name: anyName, node: anyNode }), {
+          selector: ({ name }) => name.join(),
+          maxLength: 8,
+        }),
         (entries) => {
-          const made = Directory.of(entries.map(({ name, node }) => ({ name: PathComponent.from(name), node })));
+          const made = Directory.of(
+            entries.map(({ name, node }) => ({ name: PathComponent.from(name), node })),
+          );
           const names = made.entries.map(({ name }) => Buffer.from(name.bytes));
           expect(names).toEqual([...names].sort(Buffer.compare));
           for (const { name, node } of entries) expect(made.get(PathComponent.from(name))).toEqual(node);
           const lists: DirectoryMessage = message({});
           for (const { name, node } of made.entries) {
-            if (node.type === "directory") lists.directories.push({ name: name.bytes, digest: node.digest.bytes, size: node.size });
-            else if (node.type === "file") lists.files.push({ name: name.bytes, digest: node.digest.bytes, size: node.size, executable: node.executable });
+            if (node.type === "directory")
+              lists.directories.push({ name: name.bytes, digest: node.digest.bytes, size: node.size });
+            else if (node.type === "file")
+              lists.files.push({
+                name: name.bytes,
+                digest: node.digest.bytes,
+                size: node.size,
+                executable: node.executable,
+              });
             else lists.symlinks.push({ name: name.bytes, target: node.target.bytes });
           }
           expect(parseDirectory(lists).digest().toHex()).toBe(made.digest().toHex());
@@ -130,12 +210,23 @@ describe("a castore path", () => {
     expect(`${path}`).toBe(text);
   });
 
-  test.each(["/a/b", "//a/b", "a/b//c/d", "a/b/", ".", "..", "./a", "../a", "a/./b", "a/../b", "a/b/.", "a/b/..", "fo\0o"])(
-    "refuses %j",
-    (text) => {
-      expect(() => CastorePath.parse(text)).toThrow(expect.objectContaining({ code: "INVALID_PATH" }));
-    },
-  );
+  test.each([
+    "/a/b",
+    "//a/b",
+    "a/b//c/d",
+    "a/b/",
+    ".",
+    "..",
+    "./a",
+    "../a",
+    "a/./b",
+    "a/../b",
+    "a/b/.",
+    "a/b/..",
+    "fo\0o",
+  ])("refuses %j", (text) => {
+    expect(() => CastorePath.parse(text)).toThrow(expect.objectContaining({ code: "INVALID_PATH" }));
+  });
 
   test.each([
     ["", false, ""],
@@ -181,5 +272,7 @@ test("descendTo finds what is there and follows no links", async () => {
   expect(await find("aa")).toBe("symlink");
   for (const path of ["void", "v/oid", "keep/.keep/foo", "aa/x"]) expect(await find(path)).toBeUndefined();
   const lost = fixtures.directoryNode(fixtures.directoryOf({ lost: fixtures.EMPTY_FILE }));
-  await expect(descendTo(service, lost, CastorePath.parse("x"))).rejects.toMatchObject({ code: "INCOMPLETE" });
+  await expect(descendTo(service, lost, CastorePath.parse("x"))).rejects.toMatchObject({
+    code: "INCOMPLETE",
+  });
 });

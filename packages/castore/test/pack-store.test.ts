@@ -68,7 +68,10 @@ test("chunks that compress are stored as zstd frames, others raw", async () => {
 test("a store that is open already is refused with a clear error", async () => {
   const path = await temporaryDirectory();
   await using _store = await openStore(path);
-  await expect(openStore(path)).rejects.toMatchObject({ code: "LOCKED", message: `${path} is in use by another process` });
+  await expect(openStore(path)).rejects.toMatchObject({
+    code: "LOCKED",
+    message: `${path} is in use by another process`,
+  });
 });
 
 test("a store of a newer format is refused", async () => {
@@ -175,7 +178,10 @@ test("the record of a blob cannot be damaged without being noticed", async () =>
     await using store = await openStore(path);
     await store.blobService.put(blob);
   }
-  const level = new ClassicLevel<Buffer, Buffer>(join(path, "index"), { keyEncoding: "buffer", valueEncoding: "buffer" });
+  const level = new ClassicLevel<Buffer, Buffer>(join(path, "index"), {
+    keyEncoding: "buffer",
+    valueEncoding: "buffer",
+  });
   const key = Buffer.concat([Buffer.from("b1"), digest.bytes]);
   const record = (await level.get(key)) as Buffer;
   // Two chunks change places: each is intact, the blob is not.

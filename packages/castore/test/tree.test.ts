@@ -43,7 +43,9 @@ describe("ingest and restore", () => {
     expect((await lstat(join(copy, "run me"))).mode & 0o777).toBe(0o755);
     expect((await lstat(join(copy, "group may run"))).mode & 0o777).toBe(0o644);
     expect((await lstat(join(copy, "empty file"))).mode & 0o777).toBe(0o644);
-    expect(await readlink(join(copy, "link"), { encoding: "buffer" })).toEqual(Buffer.from([0xff, 0x2f, 0xfe]));
+    expect(await readlink(join(copy, "link"), { encoding: "buffer" })).toEqual(
+      Buffer.from([0xff, 0x2f, 0xfe]),
+    );
     expect(await ingest(copy, memoryServices())).toEqual(node);
     expect(progress.at(-1)).toBe(progress.length);
   });
@@ -174,7 +176,9 @@ describe("restore", () => {
     await mkdir(join(base, "directory"));
     await symlink("elsewhere", join(base, "dangling"));
     for (const name of ["file", "directory", "dangling"]) {
-      await expect(restore(node, join(base, name), services)).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
+      await expect(restore(node, join(base, name), services)).rejects.toMatchObject({
+        code: "ALREADY_EXISTS",
+      });
     }
     expect(await readFile(join(base, "file"), "utf8")).toBe("precious");
     expect((await readdir(base)).sort()).toEqual(["dangling", "directory", "file"]);
@@ -206,15 +210,26 @@ describe("restore", () => {
     const services = memoryServices();
     const base = await temporaryDirectory();
     const present = await services.blobService.put(new TextEncoder().encode("Hello World!"));
-    const file = (digest: B3Digest, size: bigint) => ({ type: "file" as const, digest, size, executable: false });
+    const file = (digest: B3Digest, size: bigint) => ({
+      type: "file" as const,
+      digest,
+      size,
+      executable: false,
+    });
     const absent = B3Digest.of(Uint8Array.of(1, 2, 3));
     const cases: [Directory, string][] = [
       [fixtures.directoryOf({ a: file(present, 12n), b: file(absent, 3n) }), "INCOMPLETE"],
       [fixtures.directoryOf({ a: file(present, 12n), b: file(present, 13n) }), "CORRUPT"],
-      [Directory.of([{ name: PathComponent.from("d"), node: { type: "directory", digest: absent, size: 1n } }]), "INCOMPLETE"],
+      [
+        Directory.of([
+          { name: PathComponent.from("d"), node: { type: "directory", digest: absent, size: 1n } },
+        ]),
+        "INCOMPLETE",
+      ],
     ];
     for (const [directory, code] of cases) {
-      services.directoryService.get = async (digest) => (digest.equals(directory.digest()) ? directory : undefined);
+      services.directoryService.get = async (digest) =>
+        digest.equals(directory.digest()) ? directory : undefined;
       const node = fixtures.directoryNode(directory);
       await expect(restore(node, join(base, "copy"), services)).rejects.toMatchObject({ code });
       expect(await readdir(base)).toEqual([]);

@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { blake3 as noble } from "@noble/hashes/blake3.js";
 import { B3Digest, ChunkCutter, type ChunkSizes, Directory, EMPTY_DIGEST, FastCdc } from "@tvix/castore";
 import { fixtures } from "@tvix/castore/testing";
-import { blake3 as noble } from "@noble/hashes/blake3.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { GEAR } from "../src/chunking/gear.ts";
 import { blake3 as native } from "../src/digest/blake3-node.ts";
-import { blake3 as portable, blake3Ready } from "../src/digest/blake3-portable.ts";
+import { blake3Ready, blake3 as portable } from "../src/digest/blake3-portable.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
 const BLOB_B = Uint8Array.from({ length: 255 * 4096 }, (_, index) => index % 255);
@@ -20,7 +20,11 @@ describe("BLAKE3", () => {
   test.each([
     ["EMPTY", text(""), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"],
     ["HELLOWORLD", text("Hello World!"), "5ca7815adcb484e9a136c11efe69c1d530176d549b5d18d038eb5280b4b3470c"],
-    ["x86_64-linux", text("x86_64-linux"), "28e337fc81c4c7b61f227027949a4012561ecead12c67f5f473ef1b8297035f0"],
+    [
+      "x86_64-linux",
+      text("x86_64-linux"),
+      "28e337fc81c4c7b61f227027949a4012561ecead12c67f5f473ef1b8297035f0",
+    ],
     ["BLOB_A", Uint8Array.of(0, 1), "7b7015bb92cf0b318037702a6cdd81dee41224f734684c2c122cd6359cb1ee63"],
     ["BLOB_B", BLOB_B, "a82c5154a7a0c262c6fdb929a317585646f8fbcf80326d0a7b8747edaf2d99d2"],
     ["ZEROS_1M", ZEROS_1M, "488de202f73bd976de4e7048f4e1f39a776d86d582b7348ff53bf432b987fca8"],
@@ -60,7 +64,12 @@ describe("text forms of a digest", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
         const digest = B3Digest.from(bytes);
-        for (const form of [digest.toHex(), digest.toHex().toUpperCase(), digest.toTvixString(), `${digest}`]) {
+        for (const form of [
+          digest.toHex(),
+          digest.toHex().toUpperCase(),
+          digest.toTvixString(),
+          `${digest}`,
+        ]) {
           expect(B3Digest.parse(form).bytes).toEqual(bytes);
         }
       }),
@@ -107,7 +116,10 @@ describe("FastCDC", () => {
       "XOF 4 MiB",
       xof(4 << 20),
       undefined,
-      [396266, 210366, 207141, 386875, 386237, 289313, 524288, 524288, 175087, 152762, 399478, 398220, 143983],
+      [
+        396266, 210366, 207141, 386875, 386237, 289313, 524288, 524288, 175087, 152762, 399478, 398220,
+        143983,
+      ],
     ],
     [
       "XOF 256 KiB in small chunks",
@@ -170,13 +182,33 @@ describe("FastCDC", () => {
 describe("directories", () => {
   test.each([
     ["A", fixtures.DIRECTORY_A, 0n, "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"],
-    ["WITH_KEEP", fixtures.DIRECTORY_WITH_KEEP, 1n, "8b5b5d642b646bb8ed504b0862c39413e87e57491497de7bd075953f7b83810e"],
+    [
+      "WITH_KEEP",
+      fixtures.DIRECTORY_WITH_KEEP,
+      1n,
+      "8b5b5d642b646bb8ed504b0862c39413e87e57491497de7bd075953f7b83810e",
+    ],
     ["B", fixtures.DIRECTORY_B, 1n, "8701f4722d8dae7f2c40fa003331b8437a3825f9e1bfd3a77998c64cc226b9cc"],
     ["C", fixtures.DIRECTORY_C, 2n, "78eb200ae0cc95d4ea954655fbcf91e285013a261310e161927f2401d2bca803"],
     ["D", fixtures.DIRECTORY_D, 3n, "99922a5c1801805287a647af73bca0ed7352a5f7f373e54992795bcc4a235213"],
-    ["COMPLICATED", fixtures.DIRECTORY_COMPLICATED, 4n, "3f951a15afd586fb3121ef4d13d582e811ce0e5a7f21c0497fd87490e9e2355a"],
-    ["MIXED", fixtures.DIRECTORY_MIXED, 4n, "6b5f05f39ca3cbd06146f393946759a6ca1507981de0f93cb45749abdea12bbd"],
-    ["NONUTF8", fixtures.DIRECTORY_NON_UTF8, 1n, "817c34c2a7f83b1134f738485d32681767db042b50dbf88a55a134c9f95c74b2"],
+    [
+      "COMPLICATED",
+      fixtures.DIRECTORY_COMPLICATED,
+      4n,
+      "3f951a15afd586fb3121ef4d13d582e811ce0e5a7f21c0497fd87490e9e2355a",
+    ],
+    [
+      "MIXED",
+      fixtures.DIRECTORY_MIXED,
+      4n,
+      "6b5f05f39ca3cbd06146f393946759a6ca1507981de0f93cb45749abdea12bbd",
+    ],
+    [
+      "NONUTF8",
+      fixtures.DIRECTORY_NON_UTF8,
+      1n,
+      "817c34c2a7f83b1134f738485d32681767db042b50dbf88a55a134c9f95c74b2",
+    ],
   ])("%s has the documented size and digest", (_, directory, size, digest) => {
     expect(directory.size("documented")).toBe(size);
     expect(directory.digest().toHex()).toBe(digest);
@@ -190,7 +222,9 @@ describe("directories", () => {
       ...fixtures.DIRECTORY_COMPLICATED.entries.filter(({ node }) => node.type !== "directory"),
       ...fixtures.directoryOf({ keep: doubled(fixtures.DIRECTORY_WITH_KEEP) }).entries,
     ]);
-    expect(complicated.digest().toHex()).toBe("424a7f6ce08d805d15b428062faae96299a1675d708c3a39261afe38cdd04feb");
+    expect(complicated.digest().toHex()).toBe(
+      "424a7f6ce08d805d15b428062faae96299a1675d708c3a39261afe38cdd04feb",
+    );
   });
 
   test("have the documented encodings", () => {

@@ -1,6 +1,9 @@
 import type { DescFile, MessageInitShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import type { ServerReflectionRequest, ServerReflectionResponseSchema } from "./gen/grpc/reflection/v1/reflection_pb.ts";
+import type {
+  ServerReflectionRequest,
+  ServerReflectionResponseSchema,
+} from "./gen/grpc/reflection/v1/reflection_pb.ts";
 import { encodeWithDependencies, type SchemaIndex } from "./schema-index.ts";
 
 /** A request of either version. */
@@ -12,7 +15,11 @@ type ReflectionResponse = MessageInitShape<typeof ServerReflectionResponseSchema
 /** The response to one request of the stream; a failed look-up is an answer too. */
 export function answer(index: SchemaIndex, request: ReflectionRequest): ReflectionResponse {
   const { host, messageRequest } = request;
-  return { validHost: host, originalRequest: { host, messageRequest }, messageResponse: respond(index, messageRequest) };
+  return {
+    validHost: host,
+    originalRequest: { host, messageRequest },
+    messageResponse: respond(index, messageRequest),
+  };
 }
 
 function respond(index: SchemaIndex, request: ReflectionRequest["messageRequest"]) {

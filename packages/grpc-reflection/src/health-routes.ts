@@ -1,8 +1,8 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import {
-  HealthCheckResponse_ServingStatus as Status,
   Health as HealthService,
+  HealthCheckResponse_ServingStatus as Status,
 } from "./gen/grpc/health/v1/health_pb.ts";
 import type { Health, ServingStatus } from "./health.ts";
 

@@ -1,8 +1,8 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
+import { answer, type ReflectionRequest } from "./answer.ts";
 import { ServerReflection } from "./gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionV1Alpha } from "./gen/grpc/reflection/v1alpha/reflection_pb.ts";
-import { answer, type ReflectionRequest } from "./answer.ts";
 import { SchemaIndex } from "./schema-index.ts";
 
 /** The two services that {@link addReflectionRoutes} adds; the messages of both are the same. */
@@ -19,10 +19,8 @@ export function addReflectionRoutes(router: ConnectRouter, services: readonly De
   async function* serverReflectionInfo(requests: AsyncIterable<ReflectionRequest>) {
     for await (const request of requests) yield answer(index, request);
   }
-  return router
-    .service(ServerReflection, { serverReflectionInfo })
-    .service(ServerReflectionV1Alpha, {
-      // Only the names of the types differ between the versions.
-      serverReflectionInfo: serverReflectionInfo as never,
-    });
+  return router.service(ServerReflection, { serverReflectionInfo }).service(ServerReflectionV1Alpha, {
+    // Only the names of the types differ between the versions.
+    serverReflectionInfo: serverReflectionInfo as never,
+  });
 }

@@ -1,6 +1,6 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import { addCastoreRoutes, type CastoreServices } from "@tvix/castore/grpc";
-import { addHealthRoutes, addReflectionRoutes, type Health, HEALTH_SERVICE } from "@tvix/grpc-reflection";
+import { addHealthRoutes, addReflectionRoutes, HEALTH_SERVICE, type Health } from "@tvix/grpc-reflection";
 import * as snix from "@tvix/protocol/snix/castore";
 import * as tvix from "@tvix/protocol/tvix/castore";
 

@@ -2,7 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Transport } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport as createConnectGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import {
+  createGrpcTransport as createConnectGrpcTransport,
+  createConnectTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
 import { GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
 import { createGrpcTransport, openStore } from "@tvix/castore/node";
 import { testBlobService, testDirectoryService } from "@tvix/castore/testing";
@@ -42,11 +46,16 @@ for (const [name, connect] of Object.entries(TRANSPORTS)) {
   testBlobService(`${name}, tvix`, async () => await overSockets(connect, "tvix"));
   testDirectoryService(`${name}, tvix`, async () => ({
     ...(await overSockets(connect, "tvix")),
-    ...(ENDS_BEFORE_RESET.has(name) ? { cannotTakeBackPuts: "this client ends a stream before it resets it" } : {}),
+    ...(ENDS_BEFORE_RESET.has(name)
+      ? { cannotTakeBackPuts: "this client ends a stream before it resets it" }
+      : {}),
   }));
 }
 testBlobService("our gRPC, snix", async () => await overSockets(TRANSPORTS["our gRPC"] as Connect, "snix"));
-testDirectoryService("our gRPC, snix", async () => await overSockets(TRANSPORTS["our gRPC"] as Connect, "snix"));
+testDirectoryService(
+  "our gRPC, snix",
+  async () => await overSockets(TRANSPORTS["our gRPC"] as Connect, "snix"),
+);
 
 testBlobService("a Unix socket", async () => {
   const path = await mkdtemp(join(tmpdir(), "server-"));

@@ -21,11 +21,7 @@ export class ChunkWriter {
    * @param release called when the bytes are not needed any more
    * @returns once it has begun, with the promise of its being durable
    */
-  async begin(
-    digest: B3Digest,
-    bytes: Uint8Array,
-    release: () => void,
-  ): Promise<{ durable: Promise<void> }> {
+  async begin(digest: B3Digest, bytes: Uint8Array, release: () => void): Promise<{ durable: Promise<void> }> {
     await this.#budget.acquire(bytes.length);
     const writing = this.#inFlight.get(digest.key);
     if (writing !== undefined) {

@@ -5,10 +5,10 @@ import type { ChunkSizes } from "../chunking/parameters.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import type { OperationOptions } from "../options.ts";
 import { type BlobService, type ChunkMeta, MAX_LISTED_CHUNKS, type ReadBlobOptions } from "./blob-service.ts";
+import { type ByteRange, clip, toByteRange } from "./byte-range.ts";
 import type { ChunkListStore } from "./chunk-list-store.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
-import { clip, type ByteRange, toByteRange } from "./byte-range.ts";
 import { readChunks } from "./read-chunks.ts";
 
 /** Where a {@link ChunkedBlobService} keeps what. */

@@ -1,6 +1,6 @@
 import type { ByteSource } from "@tvix/byte-stream";
-import type { FastCdc } from "./fastcdc.ts";
 import { BufferPool } from "../memory-use/buffer-pool.ts";
+import type { FastCdc } from "./fastcdc.ts";
 
 /** A chunk of a stream. */
 export interface CutChunk {
@@ -34,12 +34,12 @@ export class ChunkCutter {
 
   /** The chunks of a stream; an empty one has none. Bytes at hand are cut without a copy. */
   cut(source: ByteSource): AsyncIterable<CutChunk> | Iterable<CutChunk> {
-    return source instanceof Uint8Array ? this.#cutBytes(source, NOTHING_TO_RELEASE) : this.#cutStream(source);
+    return source instanceof Uint8Array
+      ? this.#cutBytes(source, NOTHING_TO_RELEASE)
+      : this.#cutStream(source);
   }
 
-  async *#cutStream(
-    source: Exclude<ByteSource, Uint8Array>,
-  ): AsyncGenerator<CutChunk, void, undefined> {
+  async *#cutStream(source: Exclude<ByteSource, Uint8Array>): AsyncGenerator<CutChunk, void, undefined> {
     const { max } = this.#fastCdc.sizes;
     let window = this.#acquire(SMALL_WINDOW_BYTES);
     let length = 0;

@@ -1,8 +1,8 @@
 import { blake3 } from "#blake3";
-import { CastoreError } from "../errors/castore-error.ts";
 import { decodeBase64, encodeBase64 } from "../bytes/base64.ts";
-import type { Blake3Hasher } from "./blake3.ts";
 import { decodeHex, encodeHex } from "../bytes/hex.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import type { Blake3Hasher } from "./blake3.ts";
 
 /** Length of a BLAKE3 digest in bytes. */
 export const B3_DIGEST_LENGTH = 32;

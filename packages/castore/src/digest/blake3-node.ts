@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import type { Blake3, Blake3Hasher } from "./blake3.ts";
 
 export type { Blake3, Blake3Hasher };
+
 import { blake3 as portable } from "./blake3-portable.ts";
 
 type NativeModule = typeof import("@napi-rs/blake-hash");

@@ -1,5 +1,5 @@
-import { CastoreError } from "../errors/castore-error.ts";
 import { escapeBytes, toBytes } from "../bytes/byte-string.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 import { PathComponent } from "./path-component.ts";
 
 const SLASH = 0x2f;

@@ -1,6 +1,6 @@
+import { compareBytes, escapeBytes } from "../bytes/byte-string.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import { compareBytes, escapeBytes } from "../bytes/byte-string.ts";
 import { encodeEntries } from "./encode.ts";
 import { type DirectoryEntry, type DirectoryNode, type Node, U64_MAX } from "./node.ts";
 import type { PathComponent } from "./path-component.ts";

@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { DirectorySchema } from "@tvix/protocol/tvix/castore";
+import { compareBytes, escapeBytes } from "../bytes/byte-string.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import { compareBytes, escapeBytes } from "../bytes/byte-string.ts";
 import { Directory } from "./directory.ts";
 import type {
   DirectoryMessage,

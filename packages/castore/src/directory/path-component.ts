@@ -1,5 +1,5 @@
-import { CastoreError } from "../errors/castore-error.ts";
 import { compareBytes, equalBytes, escapeBytes, toBytes } from "../bytes/byte-string.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 
 /** Most bytes a name may have, as on every common file system. */
 export const NAME_MAX_BYTES = 255;

@@ -1,5 +1,5 @@
-import { CastoreError } from "../errors/castore-error.ts";
 import { equalBytes, escapeBytes, toBytes } from "../bytes/byte-string.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 
 /** Most bytes a target may have: Linux's PATH_MAX without the NUL at the end. */
 export const TARGET_MAX_BYTES = 4095;

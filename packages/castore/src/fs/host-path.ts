@@ -1,5 +1,5 @@
-import { CastoreError } from "../errors/castore-error.ts";
 import { escapeBytes } from "../bytes/byte-string.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 
 /** A path of the host: bytes, because names need not be UTF-8. */
 export type HostPath = Buffer;
@@ -22,7 +22,8 @@ export async function onPath<T>(verb: string, path: HostPath, operation: () => P
   } catch (cause) {
     if (CastoreError.is(cause) || !isSystemError(cause)) throw cause;
     const shown = showPath(path);
-    const code = cause.code === "ENOSPC" ? "NO_SPACE" : cause.code === "EEXIST" ? "ALREADY_EXISTS" : "STORAGE_FAILURE";
+    const code =
+      cause.code === "ENOSPC" ? "NO_SPACE" : cause.code === "EEXIST" ? "ALREADY_EXISTS" : "STORAGE_FAILURE";
     throw new CastoreError(code, `cannot ${verb} ${shown}: ${cause.code}`, { cause, subject: shown });
   }
 }

@@ -5,7 +5,7 @@ import type { Directory, SizeConvention } from "../directory/directory.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
 import type { FileNode, Node } from "../directory/node.ts";
 import { SymlinkTarget } from "../directory/symlink-target.ts";
-import { type TreeEntry, TreeBuilder } from "../directory/tree-builder.ts";
+import { TreeBuilder, type TreeEntry } from "../directory/tree-builder.ts";
 import type { OperationOptions } from "../options.ts";
 import { type HostPath, onPath } from "./host-path.ts";
 import { mapConcurrently } from "./map-concurrently.ts";

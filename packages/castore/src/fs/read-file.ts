@@ -118,5 +118,7 @@ function isExecutable(stats: Stats, path: HostPath): boolean {
 
 function changed(path: HostPath): CastoreError {
   const shown = showPath(path);
-  return new CastoreError("CHANGED_WHILE_READING", `${shown} was changed while it was read`, { subject: shown });
+  return new CastoreError("CHANGED_WHILE_READING", `${shown} was changed while it was read`, {
+    subject: shown,
+  });
 }

@@ -104,7 +104,8 @@ class Restorer {
       if (directory === undefined) throw missing("directory", node, at);
       await onPath("create directory", at, () => mkdir(at, { mode: DIRECTORY_MODE }));
       this.#done(node);
-      for (const entry of directory.entries) open.push({ node: entry.node, path: joinPath(at, entry.name.bytes) });
+      for (const entry of directory.entries)
+        open.push({ node: entry.node, path: joinPath(at, entry.name.bytes) });
     }
   }
 
@@ -120,9 +121,13 @@ class Restorer {
         length += BigInt(piece.length);
       }
       if (length !== node.size) {
-        throw new CastoreError("CORRUPT", `${showPath(path)} should have ${node.size} bytes, its blob has ${length}`, {
-          subject: node.digest.toString(),
-        });
+        throw new CastoreError(
+          "CORRUPT",
+          `${showPath(path)} should have ${node.size} bytes, its blob has ${length}`,
+          {
+            subject: node.digest.toString(),
+          },
+        );
       }
     } finally {
       await handle.close();

@@ -51,11 +51,18 @@ export async function* walk(root: HostPath): AsyncGenerator<WalkedEntry, void, u
 
 async function visit(entry: WalkedEntry): Promise<Visit> {
   const { path } = entry;
-  const entries = await onPath("list", path, () => readdir(path, { withFileTypes: true, encoding: "buffer" }));
+  const entries = await onPath("list", path, () =>
+    readdir(path, { withFileTypes: true, encoding: "buffer" }),
+  );
   return { entry, rest: entries.values() };
 }
 
-function entryOf(kind: Pick<Stats, keyof Dirent & keyof Stats>, path: HostPath, name: Uint8Array, depth: number) {
+function entryOf(
+  kind: Pick<Stats, keyof Dirent & keyof Stats>,
+  path: HostPath,
+  name: Uint8Array,
+  depth: number,
+) {
   return { type: typeOf(kind, path), path, name, depth };
 }
 

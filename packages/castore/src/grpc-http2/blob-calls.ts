@@ -24,7 +24,11 @@ export interface BlobCallOptions {
 }
 
 /** A call on an HTTP/2 stream; resolves when it has been answered. */
-export type BlobCall = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: BlobCallOptions) => Promise<void>;
+export type BlobCall = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  options: BlobCallOptions,
+) => Promise<void>;
 
 const CALLS: ReadonlyMap<string, BlobCall> = new Map(
   NAMESPACES.flatMap((namespace) => [
@@ -56,7 +60,10 @@ interface Exchange extends BlobCallOptions {
 }
 
 async function read({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<void> {
-  const { digest: bytes } = fromBinary(ReadBlobRequestSchema, await onlyMessage(readMessages(body, maxMessageBytes)));
+  const { digest: bytes } = fromBinary(
+    ReadBlobRequestSchema,
+    await onlyMessage(readMessages(body, maxMessageBytes)),
+  );
   const digest = B3Digest.from(bytes);
   const blob = await blobService.read(digest, { signal });
   if (blob === undefined) throw blobNotFound(digest);
@@ -87,7 +94,10 @@ function call(run: (exchange: Exchange) => Promise<void>): BlobCall {
     const timer =
       timeoutMs === undefined
         ? undefined
-        : setTimeout(() => cancellation.abort(new ConnectError("the deadline has passed", Code.DeadlineExceeded)), timeoutMs);
+        : setTimeout(
+            () => cancellation.abort(new ConnectError("the deadline has passed", Code.DeadlineExceeded)),
+            timeoutMs,
+          );
     const { signal } = cancellation;
     try {
       await run({ ...options, stream, body: bodyOf(stream, signal), signal });
@@ -106,7 +116,8 @@ function call(run: (exchange: Exchange) => Promise<void>): BlobCall {
 async function onlyMessage(messages: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   let only: Uint8Array | undefined;
   for await (const message of messages) {
-    if (only !== undefined) throw new ConnectError("more than one message in the request", Code.InvalidArgument);
+    if (only !== undefined)
+      throw new ConnectError("more than one message in the request", Code.InvalidArgument);
     only = message;
   }
   if (only === undefined) throw new ConnectError("no message in the request", Code.InvalidArgument);

@@ -1,4 +1,9 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  type OutgoingHttpHeaders,
+} from "node:http2";
 import { connect as connectSocket } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { raiseSessionWindow, WINDOW_SETTINGS } from "./windows.ts";
@@ -64,5 +69,11 @@ function unreachable(address: ServerAddress, cause: Error): ConnectError {
   // Where several addresses were tried, the message is empty and the errors say it all.
   const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
   const text = causes.map((error) => (error instanceof Error ? error.message : String(error))).join(", ");
-  return new ConnectError(`cannot connect to ${where}: ${text}`, Code.Unavailable, undefined, undefined, cause);
+  return new ConnectError(
+    `cannot connect to ${where}: ${text}`,
+    Code.Unavailable,
+    undefined,
+    undefined,
+    cause,
+  );
 }

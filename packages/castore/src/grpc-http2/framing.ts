@@ -61,7 +61,10 @@ export async function* readBlobData(
 }
 
 /** The data of one BlobChunk message of a length. */
-async function* readMessageData(reader: ByteReader, length: number): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readMessageData(
+  reader: ByteReader,
+  length: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const start = await whole(reader, Math.min(length, FIELD_HEAD_BYTES));
   const dataAt = wholeMessageDataAt(start, length);
   if (dataAt === undefined) {
@@ -112,7 +115,10 @@ export function blobChunkHead(dataLength: number): Uint8Array {
   let rest = dataLength;
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) head.push((rest % 128) | 0x80);
   head.push(rest);
-  return Uint8Array.from([...frameHead(dataLength === 0 ? 0 : head.length + dataLength), ...(dataLength === 0 ? [] : head)]);
+  return Uint8Array.from([
+    ...frameHead(dataLength === 0 ? 0 : head.length + dataLength),
+    ...(dataLength === 0 ? [] : head),
+  ]);
 }
 
 /**

@@ -19,7 +19,8 @@ export function errorOf(trailers: IncomingHttpHeaders): ConnectError | undefined
   if (status === "0") return undefined;
   const metadata = new Headers();
   for (const [name, value] of Object.entries(trailers)) {
-    if (typeof value === "string" && !name.startsWith(":") && !name.startsWith("grpc-")) metadata.set(name, value);
+    if (typeof value === "string" && !name.startsWith(":") && !name.startsWith("grpc-"))
+      metadata.set(name, value);
   }
   const code = Number(status);
   if (!(code in Code)) return new ConnectError("response has no valid grpc-status", Code.Internal, metadata);
@@ -29,7 +30,10 @@ export function errorOf(trailers: IncomingHttpHeaders): ConnectError | undefined
 /** Printable ASCII but "%" as it is, every other byte of the UTF-8 as %XX. */
 function percentEncode(message: string): string {
   return message.replace(/[^ -$&-~]/gu, (character) =>
-    Array.from(new TextEncoder().encode(character), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+    Array.from(
+      new TextEncoder().encode(character),
+      (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+    ).join(""),
   );
 }
 

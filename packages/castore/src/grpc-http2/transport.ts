@@ -1,9 +1,23 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
-import { create, type DescMessage, type DescMethod, fromBinary, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
-import { blobChunkHead, DEFAULT_MAX_MESSAGE_BYTES, frameHead, readMessages } from "./framing.ts";
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import {
+  Code,
+  ConnectError,
+  type StreamResponse,
+  type Transport,
+  type UnaryResponse,
+} from "@connectrpc/connect";
 import { bodyOf } from "./body.ts";
 import { Connection, type ServerAddress } from "./connection.ts";
+import { blobChunkHead, DEFAULT_MAX_MESSAGE_BYTES, frameHead, readMessages } from "./framing.ts";
 import { errorOf } from "./status-headers.ts";
 import { formatTimeout } from "./timeout.ts";
 import { writeParts } from "./write.ts";
@@ -25,7 +39,10 @@ export interface GrpcTransport extends Transport, AsyncDisposable {
  * times as fast for the bytes of blobs. It connects with the first call, and again when
  * the connection was lost.
  */
-export function createGrpcTransport(address: ServerAddress, options: GrpcTransportOptions = {}): GrpcTransport {
+export function createGrpcTransport(
+  address: ServerAddress,
+  options: GrpcTransportOptions = {},
+): GrpcTransport {
   const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
   const connection = new Connection(address);
 

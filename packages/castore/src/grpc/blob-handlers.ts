@@ -1,6 +1,6 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
-import type { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore";
 import { rechunk } from "@tvix/byte-stream";
+import type { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore";
 import type { BlobService } from "../blob/blob-service.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { untilComplete } from "./request-completeness.ts";
@@ -22,7 +22,9 @@ export function blobHandlers(blobs: BlobService): ServiceImpl<typeof BlobService
         const digest = B3Digest.from(request.digest);
         const chunks = await blobs.chunks(digest, { signal });
         if (chunks === undefined) throw blobNotFound(digest);
-        return { chunks: chunks.map(({ digest: chunk, size }) => ({ digest: chunk.bytes, size: BigInt(size) })) };
+        return {
+          chunks: chunks.map(({ digest: chunk, size }) => ({ digest: chunk.bytes, size: BigInt(size) })),
+        };
       } catch (error) {
         throw toConnectError(error, signal);
       }

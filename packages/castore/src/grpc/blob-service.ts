@@ -49,7 +49,10 @@ export class GrpcBlobService implements BlobService {
     { signal }: OperationOptions = {},
   ): Promise<readonly ChunkMeta[] | undefined> {
     return await calling(`stat of blob ${digest}`, signal, async () => {
-      const response = await this.#client.stat({ digest: digest.bytes, sendChunks: true }, callOptions(signal));
+      const response = await this.#client.stat(
+        { digest: digest.bytes, sendChunks: true },
+        callOptions(signal),
+      );
       return parseChunkList(response.chunks);
     });
   }
@@ -123,7 +126,10 @@ export class GrpcBlobService implements BlobService {
   async *#stream(digest: B3Digest, signal: AbortSignal | undefined): ByteStream {
     try {
       const request = { digest: digest.bytes };
-      const messages = leavingEarly((callSignal) => this.#client.read(request, { signal: callSignal }), signal);
+      const messages = leavingEarly(
+        (callSignal) => this.#client.read(request, { signal: callSignal }),
+        signal,
+      );
       for await (const { data } of messages) yield data;
     } catch (error) {
       if (error instanceof ConnectError && error.code === Code.NotFound) throw error;

@@ -21,7 +21,8 @@ export function directoryHandlers(directories: DirectoryService): ServiceImpl<ty
   return {
     async *get({ byWhat, recursive }, { signal }) {
       try {
-        if (byWhat.case !== "digest") throw new ConnectError("invalid by_what: not set", Code.InvalidArgument);
+        if (byWhat.case !== "digest")
+          throw new ConnectError("invalid by_what: not set", Code.InvalidArgument);
         const digest = B3Digest.from(byWhat.value);
         if (recursive) {
           for await (const directory of directories.getRecursive(digest, { signal })) {

@@ -1,4 +1,7 @@
-import { BlobService as SnixBlobService, DirectoryService as SnixDirectoryService } from "@tvix/protocol/snix/castore";
+import {
+  BlobService as SnixBlobService,
+  DirectoryService as SnixDirectoryService,
+} from "@tvix/protocol/snix/castore";
 import { BlobService, DirectoryService } from "@tvix/protocol/tvix/castore";
 
 /** Under which names a peer serves: those of tvix, or those of snix. The messages are the same. */
@@ -14,5 +17,7 @@ export function blobServiceOf(namespace: Namespace): typeof BlobService {
 
 /** The service of a name space, seen as that of tvix: only names differ. */
 export function directoryServiceOf(namespace: Namespace): typeof DirectoryService {
-  return namespace === "tvix" ? DirectoryService : (SnixDirectoryService as unknown as typeof DirectoryService);
+  return namespace === "tvix"
+    ? DirectoryService
+    : (SnixDirectoryService as unknown as typeof DirectoryService);
 }

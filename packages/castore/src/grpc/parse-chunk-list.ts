@@ -16,9 +16,13 @@ export function parseChunkList(messages: readonly { digest: Uint8Array; size: bi
     try {
       return { digest: B3Digest.from(digest, `chunks[${index}].digest`), size: Number(size) };
     } catch (cause) {
-      throw new CastoreError("INVALID_RESPONSE", `invalid digest length ${digest.length} for chunk #${index}`, {
-        cause,
-      });
+      throw new CastoreError(
+        "INVALID_RESPONSE",
+        `invalid digest length ${digest.length} for chunk #${index}`,
+        {
+          cause,
+        },
+      );
     }
   });
 }

@@ -1,4 +1,10 @@
-import { Code, ConnectError, type ContextKey, createContextKey, type HandlerContext } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type ContextKey,
+  createContextKey,
+  type HandlerContext,
+} from "@connectrpc/connect";
 
 /**
  * Tells, when the messages of a call have ended, whether the client ended them. Node ends the
@@ -14,7 +20,10 @@ export const isRequestComplete: ContextKey<() => boolean> = createContextKey(() 
  *
  * @throws ConnectError CANCELED
  */
-export async function* untilComplete<T>(messages: AsyncIterable<T>, context: HandlerContext): AsyncIterable<T> {
+export async function* untilComplete<T>(
+  messages: AsyncIterable<T>,
+  context: HandlerContext,
+): AsyncIterable<T> {
   yield* messages;
   if (!context.values.get(isRequestComplete)()) {
     throw new ConnectError("the call was cancelled", Code.Canceled);

@@ -55,9 +55,13 @@ export function fromConnectError(reason: unknown, what: string, signal?: AbortSi
   if (CastoreError.is(reason)) return reason;
   const error = ConnectError.from(reason);
   const code = error.metadata.get(ERROR_CODE_TRAILER);
-  return new CastoreError(isErrorCode(code) ? code : codeOfStatus(error.code), `${what}: ${error.rawMessage}`, {
-    cause: error,
-  });
+  return new CastoreError(
+    isErrorCode(code) ? code : codeOfStatus(error.code),
+    `${what}: ${error.rawMessage}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function codeOfStatus(code: Code): CastoreErrorCode {

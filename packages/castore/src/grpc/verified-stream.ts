@@ -26,7 +26,11 @@ export async function readUpTo(reader: ByteReader, most: number): Promise<Uint8A
  *
  * @throws CastoreError CORRUPT when it has another
  */
-export async function verifyWhole(digest: B3Digest, bytes: Uint8Array, reader: ByteReader): Promise<ByteStream> {
+export async function verifyWhole(
+  digest: B3Digest,
+  bytes: Uint8Array,
+  reader: ByteReader,
+): Promise<ByteStream> {
   await reader.close();
   checkDigest(digest, B3Digest.of(bytes));
   return piecesOf(bytes.length === 0 ? [] : [bytes]);
@@ -61,7 +65,11 @@ export async function* verifyByChunks(
       yield bytes;
     }
     if (chunks.length > 0) return;
-    for (let bytes = await source.read(PIECE_BYTES); bytes.length > 0; bytes = await source.read(PIECE_BYTES)) {
+    for (
+      let bytes = await source.read(PIECE_BYTES);
+      bytes.length > 0;
+      bytes = await source.read(PIECE_BYTES)
+    ) {
       hasher.update(bytes);
       yield bytes;
     }

@@ -1,6 +1,6 @@
 import { concatBytes } from "@tvix/byte-stream";
-import { B3Digest } from "../digest/b3-digest.ts";
 import { equalBytes } from "../bytes/byte-string.ts";
+import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 
 /** Bytes of the digest kept behind a value: enough to notice any damage. */

@@ -1,5 +1,5 @@
-import { B3_DIGEST_LENGTH, B3Digest } from "../digest/b3-digest.ts";
 import type { ChunkMeta } from "../blob/blob-service.ts";
+import { B3_DIGEST_LENGTH, B3Digest } from "../digest/b3-digest.ts";
 
 /** A chunk in a list: its digest and its length (u32, big-endian). */
 export const LISTED_CHUNK_BYTES: number = B3_DIGEST_LENGTH + 4;
@@ -26,7 +26,13 @@ export interface ChunkListRecord {
   readonly tail: Uint8Array;
 }
 
-export function encodeRecord({ count, listId, segmentOffsets, tailOffset, tail }: ChunkListRecord): Uint8Array {
+export function encodeRecord({
+  count,
+  listId,
+  segmentOffsets,
+  tailOffset,
+  tail,
+}: ChunkListRecord): Uint8Array {
   const offsets = [...segmentOffsets, tailOffset];
   const head = 8 + LIST_ID_BYTES + 4 + 8 * offsets.length;
   const record = new Uint8Array(head + tail.length);

@@ -1,6 +1,6 @@
+import { concatBytes } from "@tvix/byte-stream";
 import type { AbstractLevel } from "abstract-level";
 import { GroupCommit } from "../blob/group-commit.ts";
-import { concatBytes } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 
 /** Any database of the Level family, whatever its default encodings are. */
@@ -63,7 +63,10 @@ export class Database {
 
   /** Applies the operations at once or not at all; returns when they are durable. */
   async write(operations: readonly LevelOperation[]): Promise<void> {
-    await this.#commits.commit(operations, operations.reduce((sum, operation) => sum + weightOf(operation), 0));
+    await this.#commits.commit(
+      operations,
+      operations.reduce((sum, operation) => sum + weightOf(operation), 0),
+    );
   }
 
   /** Entries whose key begins with a prefix, in order. */

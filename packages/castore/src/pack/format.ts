@@ -14,9 +14,7 @@ const FORMAT_KEY = keyPrefix("m1format");
 export async function checkFormat(database: Database): Promise<"new" | "known"> {
   const stored = await database.get(FORMAT_KEY);
   if (stored === undefined) {
-    await database.write([
-      { type: "put", key: FORMAT_KEY, value: new TextEncoder().encode(FORMAT_VERSION) },
-    ]);
+    await database.write([{ type: "put", key: FORMAT_KEY, value: new TextEncoder().encode(FORMAT_VERSION) }]);
     return "new";
   }
   const version = new TextDecoder().decode(stored);

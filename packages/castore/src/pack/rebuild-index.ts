@@ -1,5 +1,5 @@
-import { CHUNK } from "../level/chunk-store.ts";
 import { encodeLocation } from "../level/chunk-record.ts";
+import { CHUNK } from "../level/chunk-store.ts";
 import { type Database, keyOf, type LevelOperation } from "../level/database.ts";
 import type { PackDirectory } from "./pack-directory.ts";
 import { scanPack } from "./scan-pack.ts";

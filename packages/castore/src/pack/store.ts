@@ -11,12 +11,12 @@ import { Database } from "../level/database.ts";
 import { LevelDirectoryService } from "../level/directory-service.ts";
 import { removeAllStaged } from "../level/directory-staging.ts";
 import { PackChunkStore } from "./chunk-store.ts";
+import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
 import { checkFormat } from "./format.ts";
 import { PackAppender } from "./pack-appender.ts";
 import { PackDirectory } from "./pack-directory.ts";
 import { PackReader } from "./pack-reader.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
-import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
 import { zstdCodec } from "./zstd-codec.ts";
 import { ZstdPool } from "./zstd-pool.ts";
 

@@ -133,14 +133,20 @@ export class ZstdPool {
   }
 
   #startWorker(): PoolSlot[] {
-    const worker = new Worker(new URL("./zstd-worker.js", import.meta.url), { resourceLimits: RESOURCE_LIMITS });
+    const worker = new Worker(new URL("./zstd-worker.js", import.meta.url), {
+      resourceLimits: RESOURCE_LIMITS,
+    });
     const slots = Array.from({ length: SLOTS_PER_WORKER }, (_, index): PoolSlot => {
       const [input, output] = [sharedBytes(), sharedBytes()];
       return { worker, index, input, output, jobs: [] };
     });
     worker.on("message", ({ slot, lengths }: FromWorker) => this.#finish(slots[slot] as PoolSlot, lengths));
     worker.on("error", (cause) => this.#fail(slots, cause));
-    send(worker, { type: "start", level: this.#level, slots: slots.map(({ input, output }) => ({ input, output })) });
+    send(worker, {
+      type: "start",
+      level: this.#level,
+      slots: slots.map(({ input, output }) => ({ input, output })),
+    });
     worker.unref();
     return slots;
   }

@@ -42,13 +42,21 @@ function serve(port: NonNullable<typeof parentPort>): void {
   });
 }
 
-function compressAll({ input, output }: Slot, lengths: readonly number[], params: Record<number, number>): number[] {
+function compressAll(
+  { input, output }: Slot,
+  lengths: readonly number[],
+  params: Record<number, number>,
+): number[] {
   let from = 0;
   let to = 0;
   return lengths.map((length) => {
     const chunk = input.subarray(from, from + length);
     from += length;
-    const frame = zstdCompressSync(chunk, { params, pledgedSrcSize: length, chunkSize: Math.min(OUTPUT_PIECE_BYTES, Math.max(64, length)) });
+    const frame = zstdCompressSync(chunk, {
+      params,
+      pledgedSrcSize: length,
+      chunkSize: Math.min(OUTPUT_PIECE_BYTES, Math.max(64, length)),
+    });
     if (frame.length > length - length / LEAST_GAIN) return 0;
     output.set(frame, to);
     to += frame.length;

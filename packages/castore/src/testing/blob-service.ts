@@ -109,11 +109,16 @@ export function testBlobService(name: string, setUp: () => Promise<BlobServiceFi
         [2_000_000, undefined],
         [2_000_001, 5],
         [12_345, 1_500_000],
-        ...((await blobs.chunks(digest)) ?? []).slice(0, 2).map(({ size }): [number, number] => [size - 1, 2]),
+        ...((await blobs.chunks(digest)) ?? [])
+          .slice(0, 2)
+          .map(({ size }): [number, number] => [size - 1, 2]),
       ];
       for (const [offset, length] of ranges) {
         const expected = bytes.subarray(offset, length === undefined ? undefined : offset + length);
-        expectEqualBytes(await readAll(digest, { offset, ...(length === undefined ? {} : { length }) }), expected);
+        expectEqualBytes(
+          await readAll(digest, { offset, ...(length === undefined ? {} : { length }) }),
+          expected,
+        );
       }
     });
 

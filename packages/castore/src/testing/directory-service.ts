@@ -47,7 +47,8 @@ export function testDirectoryService(name: string, setUp: () => Promise<Director
       await fixture.close?.();
     });
 
-    const closureOf = async (digest: B3Digest) => hexOf(await Array.fromAsync(directories.getRecursive(digest)));
+    const closureOf = async (digest: B3Digest) =>
+      hexOf(await Array.fromAsync(directories.getRecursive(digest)));
 
     const expectRefused = async (sent: readonly Directory[], message: RegExp, absent: Directory) => {
       await expect(directories.putMany(sent)).rejects.toMatchObject({

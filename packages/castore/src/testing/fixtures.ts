@@ -24,7 +24,9 @@ export function pseudoRandomBytes(length: number, seed = 1): Uint8Array {
 
 /** A directory of these entries, by name. */
 export function directoryOf(entries: Record<string, Node>): Directory {
-  return Directory.of(Object.entries(entries).map(([name, node]) => ({ name: PathComponent.from(name), node })));
+  return Directory.of(
+    Object.entries(entries).map(([name, node]) => ({ name: PathComponent.from(name), node })),
+  );
 }
 
 /** A node for a directory, counted by the documented convention unless told otherwise. */

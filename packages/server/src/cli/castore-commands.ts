@@ -1,8 +1,8 @@
 import { B3Digest, CastorePath } from "@tvix/castore";
 import { ingest, restore } from "@tvix/castore/node";
 import { type Command, Option } from "commander";
-import { listTree } from "./list-tree.ts";
 import { findNode, findRoot } from "./find-node.ts";
+import { listTree } from "./list-tree.ts";
 import { nodeToJson, print } from "./output.ts";
 import { parsed } from "./parse.ts";
 import { withProgress } from "./progress.ts";
@@ -16,7 +16,9 @@ const DIGEST = "blake3-…, b3:… or 64 hexadecimal digits";
 
 /** `tvix-store castore …`: puts trees into a store and gets them out. */
 export function addCastoreCommands(program: Command): void {
-  const castore = program.command("castore").description("put files and directories into a store, and get them out");
+  const castore = program
+    .command("castore")
+    .description("put files and directories into a store, and get them out");
   addIngest(castore);
   addRestore(castore);
   addLs(castore);
@@ -29,7 +31,10 @@ function addIngest(castore: Command): void {
     .description("store a path with everything below it, and print the digest of its root")
     .option("--json", "print the root node as JSON")
     .addOption(
-      new Option("--directory-size <convention>", "how directory sizes count: as documented, or doubled as Rust stores do")
+      new Option(
+        "--directory-size <convention>",
+        "how directory sizes count: as documented, or doubled as Rust stores do",
+      )
         .choices(["documented", "doubled"])
         .default("documented"),
     );

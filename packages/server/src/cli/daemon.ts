@@ -22,7 +22,10 @@ const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 
 /** `tvix-store daemon`: serves a data directory until it is told to end. */
 export function addDaemonCommand(program: Command): void {
-  const address = new Option("-l, --listen-address <address>", "host:port, [IPv6]:port or the path of a Unix socket")
+  const address = new Option(
+    "-l, --listen-address <address>",
+    "host:port, [IPv6]:port or the path of a Unix socket",
+  )
     .env("TVIX_STORE_LISTEN_ADDRESS")
     .argParser(listenAddress)
     .default({ type: "tcp", host: "localhost", port: 8000 } satisfies ListenAddress, "localhost:8000");
@@ -36,7 +39,12 @@ export function addDaemonCommand(program: Command): void {
         .default(defaultDataDirectory(), "$XDG_DATA_HOME/tvix-store"),
     )
     .option("--no-sync", "acknowledge before data has reached the disk: faster, but a power cut may lose it")
-    .option("--compression-level <level>", "zstd level of chunks, from 1 (fast) to 19 (small)", integer(1, 19), 3)
+    .option(
+      "--compression-level <level>",
+      "zstd level of chunks, from 1 (fast) to 19 (small)",
+      integer(1, 19),
+      3,
+    )
     .option(
       "--max-message-bytes <bytes>",
       "longest message accepted from a client",
@@ -45,12 +53,17 @@ export function addDaemonCommand(program: Command): void {
     )
     .option("--cors-origin <origin>", "let pages of this origin call from a browser (repeatable)", collected)
     .option("--shutdown-timeout <seconds>", "time for calls under way on SIGTERM", integer(0, 3600), 10)
-    .addOption(new Option("--log-level <level>", "what is logged, to stderr").choices(LOG_LEVELS).default("info"))
+    .addOption(
+      new Option("--log-level <level>", "what is logged, to stderr").choices(LOG_LEVELS).default("info"),
+    )
     .action(runDaemon);
 }
 
 async function runDaemon(options: DaemonOptions): Promise<void> {
-  const log = pino({ name: "tvix-store", level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const log = pino(
+    { name: "tvix-store", level: options.logLevel },
+    pino.destination({ dest: 2, sync: true }),
+  );
   const data = resolve(options.data);
   const { sync, compressionLevel, maxMessageBytes } = options;
   const stopped = waitForSignal();

@@ -1,4 +1,11 @@
-import { type B3Digest, type CastorePath, type DirectoryNode, descendTo, type FileNode, type Node } from "@tvix/castore";
+import {
+  type B3Digest,
+  type CastorePath,
+  type DirectoryNode,
+  descendTo,
+  type FileNode,
+  type Node,
+} from "@tvix/castore";
 import type { TreeServices } from "@tvix/castore/node";
 
 /**

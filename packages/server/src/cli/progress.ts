@@ -14,7 +14,10 @@ export async function withProgress<T>(
   if (!process.stderr.isTTY) return await run(undefined);
   const format = (_: unknown, { value }: { value: number }, { bytes }: { bytes?: number }) =>
     `${verb}: ${value} entries, ${((bytes ?? 0) / MIB).toFixed(1)} MiB`;
-  const bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, fps: 5 }, Presets.shades_classic);
+  const bar = new SingleBar(
+    { format, stream: process.stderr, clearOnComplete: true, fps: 5 },
+    Presets.shades_classic,
+  );
   bar.start(0, 0, { bytes: 0 });
   try {
     return await run(({ entries, bytes }) => bar.update(entries, { bytes }));

@@ -10,8 +10,10 @@ export const DEFAULT_SERVICE_ADDRESS = "grpc+http://[::1]:8000";
  */
 export function parseServiceAddress(text: string): ServerAddress {
   const url = URL.parse(text.replace(/^grpc\+/, ""));
-  if (!text.startsWith("grpc+") || url === null) throw invalid(text, "expected grpc+http://host:port or grpc+unix:///path");
-  if (url.search !== "" || url.hash !== "" || url.username !== "") throw invalid(text, "nothing may follow the address");
+  if (!text.startsWith("grpc+") || url === null)
+    throw invalid(text, "expected grpc+http://host:port or grpc+unix:///path");
+  if (url.search !== "" || url.hash !== "" || url.username !== "")
+    throw invalid(text, "nothing may follow the address");
   if (url.protocol === "unix:") {
     if (url.host !== "") throw invalid(text, "host may not be set for unix domain sockets");
     if (url.pathname === "" || url.pathname === "/") throw invalid(text, "the path of the socket is missing");

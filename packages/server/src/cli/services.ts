@@ -19,10 +19,9 @@ export function addServiceOptions(command: Command): Command {
     .addOption(addressOption("--blob-service-addr", "BLOB_SERVICE_ADDR", "where blobs are"))
     .addOption(addressOption("--directory-service-addr", "DIRECTORY_SERVICE_ADDR", "where directories are"))
     .addOption(
-      new Option("--data <directory>", "work directly on a data directory that no daemon has open").conflicts([
-        "blobServiceAddr",
-        "directoryServiceAddr",
-      ]),
+      new Option("--data <directory>", "work directly on a data directory that no daemon has open").conflicts(
+        ["blobServiceAddr", "directoryServiceAddr"],
+      ),
     );
 }
 

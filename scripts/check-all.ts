@@ -1,0 +1,13 @@
+// Runs every check that is no test, and says which failed.
+import { spawnSync } from "node:child_process";
+
+const CHECKS = ["lint", "check:generated", "check:types", "check:layers", "check:packages", "check:docs"];
+
+const failed = CHECKS.filter((check) => {
+  console.log(`\n== ${check}`);
+  return spawnSync("pnpm", ["run", "--silent", check], { stdio: "inherit" }).status !== 0;
+});
+if (failed.length > 0) {
+  console.error(`\nfailed: ${failed.join(", ")}`);
+  process.exitCode = 1;
+}
