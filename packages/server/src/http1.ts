@@ -4,6 +4,7 @@ import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import cors from "@fastify/cors";
 import type { Health } from "@tvix/grpc-reflection";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
+import { NEVER_COMPRESS } from "./routes.ts";
 
 /** What the HTTP/1.1 side needs. */
 export interface Http1Options {
@@ -46,8 +47,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   await app.register(fastifyConnectPlugin, {
     routes,
     readMaxBytes: maxMessageBytes,
-    // Contents of blobs are compressed at rest, or do not compress.
-    acceptCompression: [],
+    compressMinBytes: NEVER_COMPRESS,
     grpc: false,
   });
   app.get("/healthz", (_request, reply) => {

@@ -4,6 +4,7 @@ import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { isRequestComplete } from "@tvix/castore/grpc";
 import { type BlobCallOptions, findBlobCall, raiseSessionWindow, WINDOW_SETTINGS } from "@tvix/castore/node";
+import { NEVER_COMPRESS } from "./routes.ts";
 
 /** What the HTTP/2 side needs. */
 export interface Http2Options extends BlobCallOptions {
@@ -24,8 +25,7 @@ export function createHttp2(options: Http2Options): Http2Server {
   const connect = connectNodeAdapter({
     routes,
     readMaxBytes: maxMessageBytes,
-    // Contents of blobs are compressed at rest, or do not compress.
-    acceptCompression: [],
+    compressMinBytes: NEVER_COMPRESS,
     contextValues: (request) =>
       createContextValues().set(isRequestComplete, () => !("stream" in request && request.stream.aborted)),
     fallback: (request, response) => {

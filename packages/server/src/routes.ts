@@ -10,6 +10,12 @@ const SERVICES = [tvix.BlobService, tvix.DirectoryService, snix.BlobService, sni
 /** Full names of the services whose health is told. */
 export const SERVICE_NAMES: readonly string[] = SERVICES.map(({ typeName }) => typeName);
 
+/**
+ * Responses are never compressed, whatever a client accepts: contents of blobs are compressed
+ * at rest, or do not compress. Compressed requests are welcome.
+ */
+export const NEVER_COMPRESS: number = 0xffff_ffff;
+
 /** Everything the server answers by gRPC, gRPC-Web and Connect. */
 export function addRoutes(router: ConnectRouter, services: CastoreServices, health: Health): void {
   addCastoreRoutes(router, services);

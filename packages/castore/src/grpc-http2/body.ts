@@ -17,7 +17,8 @@ export async function* bodyOf(stream: Http2Stream, signal: AbortSignal): AsyncIt
   let ended = false;
   let wake = () => {};
   const onData = (piece: Uint8Array) => {
-    arrived.push(piece);
+    // Messages are views of this memory, and should not have the methods of Buffer.
+    arrived.push(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
     held += piece.length;
     if (held >= HELD_BYTES) stream.pause();
     wake();
