@@ -5,7 +5,7 @@ import { type ByteRange, clip } from "./byte-range.ts";
 import type { PlacedChunk } from "./chunk-list-store.ts";
 
 /** Chunks read ahead of the consumer: enough to keep two cores decompressing. */
-const READ_AHEAD = 4;
+const READ_AHEAD = 3;
 
 /** What is needed of a chunk store to read from it. */
 interface ChunkSource {

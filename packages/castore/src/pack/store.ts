@@ -44,7 +44,7 @@ export interface Store extends AsyncDisposable {
 }
 
 /** LevelDB keeps up to two write buffers in memory; larger ones write each byte less often. */
-const WRITE_BUFFER_BYTES = 16 << 20;
+const WRITE_BUFFER_BYTES = 8 << 20;
 
 /**
  * Opens the store in a folder, and makes it where there is none: LevelDB in `index`, chunks
