@@ -3,13 +3,14 @@ import { ChunkCutter } from "../chunking/cut-chunks.ts";
 import { FastCdc } from "../chunking/fastcdc.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { OperationOptions } from "../options.ts";
 import { type BlobService, type ChunkMeta, MAX_LISTED_CHUNKS, type ReadBlobOptions } from "./blob-service.ts";
 import { type ByteRange, clip, toByteRange } from "./byte-range.ts";
 import type { ChunkListStore } from "./chunk-list-store.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
-import { readChunks } from "./read-chunks.ts";
+import { READ_AHEAD_BYTES, readChunks } from "./read-chunks.ts";
 
 /** Where a {@link ChunkedBlobService} keeps what. */
 export interface ChunkedBlobStorage {
@@ -28,6 +29,7 @@ export class ChunkedBlobService implements BlobService {
   readonly #lists: ChunkListStore;
   readonly #writer: ChunkWriter;
   readonly #cutter: ChunkCutter;
+  readonly #readAhead = new ByteBudget(READ_AHEAD_BYTES);
 
   constructor({ chunks, lists, chunkSizes }: ChunkedBlobStorage) {
     this.#chunks = chunks;
@@ -62,7 +64,10 @@ export class ChunkedBlobService implements BlobService {
     options.signal?.throwIfAborted();
     if (digest.equals(EMPTY_DIGEST)) return piecesOf([]);
     if ((await this.#lists.count(digest)) === undefined) return await this.#readSingle(digest, range);
-    return readChunks(this.#chunks, this.#lists.read(digest, range.start), range, options.signal);
+    return readChunks(this.#chunks, this.#lists.read(digest, range.start), range, {
+      signal: options.signal,
+      budget: this.#readAhead,
+    });
   }
 
   async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {

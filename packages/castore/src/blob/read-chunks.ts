@@ -1,11 +1,22 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
+import type { ByteBudget } from "../memory-use/byte-budget.ts";
 import { type ByteRange, clip } from "./byte-range.ts";
 import type { PlacedChunk } from "./chunk-list-store.ts";
 
-/** Chunks read ahead of the consumer: enough to keep two cores decompressing. */
-const READ_AHEAD = 3;
+/** Chunks of one blob on their way to the consumer: enough to keep two cores decompressing. */
+const READ_AHEAD = 4;
+
+/** How readers share memory. */
+export interface ReadAheadOptions {
+  readonly signal: AbortSignal | undefined;
+  /** Bytes that all readers together may read ahead. */
+  readonly budget: ByteBudget;
+}
+
+/** Bytes that the readers of one service read ahead, in all. */
+export const READ_AHEAD_BYTES: number = 8 << 20;
 
 /** What is needed of a chunk store to read from it. */
 interface ChunkSource {
@@ -22,29 +33,48 @@ export async function* readChunks(
   source: ChunkSource,
   list: AsyncIterable<PlacedChunk>,
   range: ByteRange,
-  signal: AbortSignal | undefined,
+  { signal, budget }: ReadAheadOptions,
 ): ByteStream {
-  const ahead: { chunk: PlacedChunk; bytes: Promise<Uint8Array | undefined> }[] = [];
-  const passOn = async () => {
-    const next = ahead.shift();
-    if (next === undefined) return undefined;
-    const bytes = await next.bytes;
-    signal?.throwIfAborted();
-    return clip(checked(next.chunk, bytes), next.chunk.offset, range);
+  const ahead: ChunkAhead[] = [];
+  const passOn = async ({ chunk, bytes, reserved }: ChunkAhead) => {
+    try {
+      const read = await bytes;
+      signal?.throwIfAborted();
+      return clip(checked(chunk, read), chunk.offset, range);
+    } finally {
+      budget.release(reserved);
+    }
   };
-  for await (const chunk of list) {
-    if (chunk.offset >= range.end) break;
-    const bytes = source.read(chunk.digest);
-    // Looked at in order; until then a failure is nobody's.
-    bytes.catch(() => {});
-    ahead.push({ chunk, bytes });
-    if (ahead.length < READ_AHEAD) continue;
-    const piece = await passOn();
-    if (piece !== undefined && piece.length > 0) yield piece;
+  try {
+    for await (const chunk of list) {
+      if (chunk.offset >= range.end) break;
+      // One chunk may always be read; those ahead of it as long as the budget of all readers lasts.
+      let reserved = ahead.length > 0 && budget.tryAcquire(chunk.size) ? chunk.size : 0;
+      while (ahead.length >= READ_AHEAD || (ahead.length > 0 && reserved === 0)) {
+        const piece = await passOn(ahead.shift() as ChunkAhead);
+        if (piece.length > 0) yield piece;
+        if (ahead.length > 0 && reserved === 0 && budget.tryAcquire(chunk.size)) reserved = chunk.size;
+      }
+      const bytes = source.read(chunk.digest);
+      // Looked at in order; until then a failure is nobody's.
+      bytes.catch(() => {});
+      ahead.push({ chunk, bytes, reserved });
+    }
+    for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
+      const piece = await passOn(next);
+      if (piece.length > 0) yield piece;
+    }
+  } finally {
+    for (const { reserved } of ahead) budget.release(reserved);
   }
-  for (let piece = await passOn(); piece !== undefined; piece = await passOn()) {
-    if (piece.length > 0) yield piece;
-  }
+}
+
+/** A chunk that is being read before it is asked for. */
+interface ChunkAhead {
+  readonly chunk: PlacedChunk;
+  readonly bytes: Promise<Uint8Array | undefined>;
+  /** Bytes taken from the budget for it. */
+  readonly reserved: number;
 }
 
 function checked({ digest, size }: PlacedChunk, bytes: Uint8Array | undefined): Uint8Array {

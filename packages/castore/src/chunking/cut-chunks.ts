@@ -14,10 +14,10 @@ export interface CutChunk {
 
 /** Most blobs fit into this. */
 const SMALL_WINDOW_BYTES = 64 << 10;
-const KEPT_SMALL_WINDOWS = 128;
+const KEPT_SMALL_WINDOWS = 64;
 
 /** Windows kept for later: as many as are on their way into the store at most times. */
-const KEPT_WINDOWS = 32;
+const KEPT_WINDOWS = 16;
 
 const NOTHING_TO_RELEASE = () => {};
 

@@ -4,9 +4,10 @@ import type { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore
 import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-service.ts";
 import { clip, toByteRange } from "../blob/byte-range.ts";
 import type { PlacedChunk } from "../blob/chunk-list-store.ts";
-import { readChunks } from "../blob/read-chunks.ts";
+import { READ_AHEAD_BYTES, readChunks } from "../blob/read-chunks.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
+import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { OperationOptions } from "../options.ts";
 import { SENT_PIECE_BYTES } from "./blob-handlers.ts";
 import { copied } from "./copied.ts";
@@ -35,6 +36,7 @@ export interface GrpcClientOptions {
  */
 export class GrpcBlobService implements BlobService {
   readonly #client: Client<typeof BlobServiceDesc>;
+  readonly #readAhead = new ByteBudget(READ_AHEAD_BYTES);
 
   constructor(transport: Transport, { namespace = "tvix" }: GrpcClientOptions = {}) {
     this.#client = createClient(blobServiceOf(namespace), transport);
@@ -109,7 +111,10 @@ export class GrpcBlobService implements BlobService {
       return whole === undefined ? undefined : clipped(whole, range);
     }
     const source = { read: async (chunk: B3Digest) => await this.#readChunk(chunk, options.signal) };
-    return readChunks(source, placed(chunks, range.start), range, options.signal);
+    return readChunks(source, placed(chunks, range.start), range, {
+      signal: options.signal,
+      budget: this.#readAhead,
+    });
   }
 
   async #readChunk(digest: B3Digest, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {

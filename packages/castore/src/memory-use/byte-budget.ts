@@ -18,6 +18,13 @@ export class ByteBudget {
     await new Promise<void>((start) => this.#waiting.push({ bytes, start }));
   }
 
+  /** Takes the bytes if they fit now and nobody waits; then one {@link release} follows. */
+  tryAcquire(bytes: number): boolean {
+    if (this.#waiting.length > 0 || this.#used + bytes > this.#capacity) return false;
+    this.#used += bytes;
+    return true;
+  }
+
   release(bytes: number): void {
     this.#used -= bytes;
     for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {

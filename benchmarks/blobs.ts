@@ -1,0 +1,96 @@
+// Puts and reads a blob of 1 GiB over gRPC, beside servers that only count or repeat bytes.
+import { randomFillSync } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect as connectHttp2 } from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { createGrpcTransport as createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { GrpcBlobService } from "@tvix/castore/grpc";
+import { createGrpcTransport, raiseSessionWindow, WINDOW_SETTINGS } from "@tvix/castore/node";
+import { BlobService } from "@tvix/protocol/tvix/castore";
+import { type Figures, measure, report } from "./measure.ts";
+import { startBareServers, startDaemon } from "./processes.ts";
+import { PIECE_BYTES, ROUNDS, TOTAL_BYTES } from "./sizes.ts";
+
+const BASELINE = "bare Connect";
+
+/** Measures blobs of random bytes, which do not compress. */
+export async function benchmarkBlobs(): Promise<void> {
+  const puts: Figures = new Map();
+  const reads: Figures = new Map();
+  const bytes = new Uint8Array(TOTAL_BYTES);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let start = 0; start < bytes.length; start += 1 << 28) randomFillSync(bytes, start, 1 << 28);
+    await measureBare(puts, reads, bytes);
+    await measureDaemon(puts, reads, bytes);
+  }
+  report("Put of a blob of 1 GiB of random bytes", puts, BASELINE);
+  report("Read of it", reads, BASELINE);
+}
+
+async function measureBare(puts: Figures, reads: Figures, bytes: Uint8Array): Promise<void> {
+  const server = await startBareServers();
+  const url = `http://127.0.0.1:${server.port}`;
+  const session = connectHttp2(url, { settings: WINDOW_SETTINGS });
+  await once(session, "connect");
+  raiseSessionWindow(session);
+  await measure(puts, "bare node:http2", TOTAL_BYTES, async () => {
+    const request = session.request({ ":method": "POST", ":path": "/bare" });
+    for (const piece of piecesOf(bytes)) if (!request.write(piece)) await once(request, "drain");
+    request.end();
+    request.resume();
+    await once(request, "end");
+  });
+  await measure(reads, "bare node:http2", TOTAL_BYTES, async () => {
+    const request = session.request({ ":path": "/bare" });
+    request.resume();
+    await once(request, "end");
+  });
+  session.close();
+
+  const blobs = createClient(BlobService, tunedConnectTransport(url));
+  await measure(puts, BASELINE, TOTAL_BYTES, () => blobs.put(messagesOf(bytes)));
+  await measure(reads, BASELINE, TOTAL_BYTES, async () => {
+    for await (const _ of blobs.read({}));
+  });
+  await server.stop();
+}
+
+async function measureDaemon(puts: Figures, reads: Figures, bytes: Uint8Array): Promise<void> {
+  const data = await mkdtemp(join(tmpdir(), "bench-"));
+  const daemon = await startDaemon(data);
+  const url = `http://127.0.0.1:${daemon.port}`;
+  const transport = createGrpcTransport({ url });
+  const blobs = new GrpcBlobService(transport);
+  let digest = await blobs.put(new Uint8Array(1));
+  await measure(puts, "tvix-store, our client", TOTAL_BYTES, async () => {
+    digest = await blobs.put(piecesOf(bytes));
+  });
+  await measure(reads, "tvix-store, our client (verifies)", TOTAL_BYTES, async () => {
+    for await (const _ of (await blobs.read(digest)) ?? []);
+  });
+  const connectClient = createClient(BlobService, tunedConnectTransport(url));
+  await measure(reads, "tvix-store, Connect's client", TOTAL_BYTES, async () => {
+    for await (const _ of connectClient.read({ digest: digest.bytes }));
+  });
+  await transport.close();
+  await daemon.stop();
+  await rm(data, { recursive: true });
+}
+
+/** Connect's own transport, with windows as large as ours. */
+function tunedConnectTransport(baseUrl: string): Transport {
+  const sessionManager = new Http2SessionManager(baseUrl, {}, { settings: WINDOW_SETTINGS });
+  return createConnectTransport({ baseUrl, sessionManager, acceptCompression: [] });
+}
+
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES)
+    yield bytes.subarray(start, start + PIECE_BYTES);
+}
+
+async function* messagesOf(bytes: Uint8Array): AsyncIterable<{ data: Uint8Array }> {
+  for (const data of piecesOf(bytes)) yield { data };
+}

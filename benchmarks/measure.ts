@@ -1,0 +1,31 @@
+/** Megabytes (10^6) a second of each contender, one figure for each round. */
+export type Figures = Map<string, number[]>;
+
+/** Runs one contender and notes its throughput. */
+export async function measure(
+  figures: Figures,
+  name: string,
+  bytes: number,
+  run: () => Promise<unknown>,
+): Promise<void> {
+  const start = performance.now();
+  await run();
+  const seconds = (performance.now() - start) / 1000;
+  figures.set(name, [...(figures.get(name) ?? []), bytes / 1e6 / seconds]);
+}
+
+/** Prints the medians, and each as a ratio of the baseline. */
+export function report(title: string, figures: Figures, baseline: string): void {
+  const base = median(figures.get(baseline) ?? []);
+  console.log(`\n## ${title}\n\n| | MB/s, median (least to most) | of ${baseline} |\n|---|---|---|`);
+  for (const [name, values] of figures) {
+    const range = `${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)}`;
+    console.log(
+      `| ${name} | ${median(values).toFixed(0)} (${range}) | ${(median(values) / base).toFixed(2)} |`,
+    );
+  }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
