@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Http2Server } from "node:http2";
+import { constants, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { isRequestComplete } from "@tvix/castore/grpc";
@@ -14,7 +14,7 @@ export interface Http2Options extends BlobCallOptions {
 }
 
 /** Calls that one connection may have open at the same time. */
-const MAX_CONCURRENT_STREAMS = 256;
+const MAX_CONCURRENT_STREAMS = 100;
 
 /**
  * An HTTP/2 server for clear text that listens nowhere: connections are handed to it. Reads
@@ -42,8 +42,24 @@ export function createHttp2(options: Http2Options): Http2Server {
   server.on("session", raiseSessionWindow);
   server.on("stream", (stream, headers, flags, rawHeaders) => {
     const blobCall = findBlobCall(headers);
-    if (blobCall === undefined) requests.emit("stream", stream, headers, flags, rawHeaders);
-    else void blobCall(stream, headers, options);
+    if (blobCall !== undefined) {
+      void blobCall(stream, headers, options);
+      return;
+    }
+    stream.once("finish", () => dropRestOfRequest(stream));
+    requests.emit("stream", stream, headers, flags, rawHeaders);
   });
   return server;
+}
+
+/** Time that the trailers of a response have to go out, in milliseconds. */
+const TRAILERS_MS = 1000;
+
+/** Ends a call that was answered before its request had ended: the rest is not wanted. */
+function dropRestOfRequest(stream: ServerHttp2Stream): void {
+  if (stream.readableEnded) return;
+  const timer = setTimeout(() => {
+    if (!stream.destroyed) stream.resume().close(constants.NGHTTP2_NO_ERROR);
+  }, TRAILERS_MS);
+  stream.once("close", () => clearTimeout(timer));
 }

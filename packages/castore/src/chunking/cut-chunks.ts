@@ -14,7 +14,7 @@ export interface CutChunk {
 
 /** Most blobs fit into this. */
 const SMALL_WINDOW_BYTES = 64 << 10;
-const KEPT_SMALL_WINDOWS = 64;
+const KEPT_SMALL_WINDOWS = 100;
 
 /** Windows kept for later: as many as are on their way into the store at most times. */
 const KEPT_WINDOWS = 16;

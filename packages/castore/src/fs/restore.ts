@@ -48,15 +48,26 @@ export async function restore(
   try {
     const built = joinPath(workshop, Buffer.from("tree"));
     await new Restorer(services, options).write(node, built);
-    if (!overwrite) {
+    if (overwrite && (await exists(target))) await replace(target, built, workshop);
+    else {
       await refuseExisting(target);
-    } else if (await exists(target)) {
-      const replaced = joinPath(workshop, Buffer.from("replaced"));
-      await onPath("replace", target, () => rename(target, replaced));
+      await onPath("create", target, () => rename(built, target));
     }
-    await onPath("create", target, () => rename(built, target));
   } finally {
     await rm(workshop, { recursive: true, force: true });
+  }
+}
+
+/** Puts a tree in the place of another; what stood there comes back when that fails. */
+async function replace(target: HostPath, built: HostPath, workshop: HostPath): Promise<void> {
+  const replaced = joinPath(workshop, Buffer.from("replaced"));
+  await onPath("replace", target, () => rename(target, replaced));
+  try {
+    await onPath("create", target, () => rename(built, target));
+  } catch (error) {
+    const kept = Buffer.concat([target, Buffer.from(`.replaced-${randomBytes(6).toString("hex")}`)]);
+    await rename(replaced, target).catch(() => rename(replaced, kept));
+    throw error;
   }
 }
 

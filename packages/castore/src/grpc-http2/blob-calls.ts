@@ -2,7 +2,11 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { rechunk } from "@tvix/byte-stream";
-import { PutBlobResponseSchema, ReadBlobRequestSchema } from "@tvix/protocol/tvix/castore";
+import {
+  PutBlobResponseSchema,
+  type ReadBlobRequest,
+  ReadBlobRequestSchema,
+} from "@tvix/protocol/tvix/castore";
 import type { BlobService } from "../blob/blob-service.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { blobNotFound, SENT_PIECE_BYTES } from "../grpc/blob-handlers.ts";
@@ -60,17 +64,14 @@ interface Exchange extends BlobCallOptions {
 }
 
 async function read({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<void> {
-  const { digest: bytes } = fromBinary(
-    ReadBlobRequestSchema,
-    await onlyMessage(readMessages(body, maxMessageBytes)),
-  );
+  const { digest: bytes } = parseRequest(await onlyMessage(readMessages(body, maxMessageBytes)));
   const digest = B3Digest.from(bytes);
   const blob = await blobService.read(digest, { signal });
   if (blob === undefined) throw blobNotFound(digest);
   for await (const piece of blob) {
     for await (const data of rechunk(piece, 2 * SENT_PIECE_BYTES)) {
       sendHeaders(stream);
-      await writeParts(stream, [blobChunkHead(data.length), data]);
+      await writeParts(stream, [blobChunkHead(data.length), data], signal);
     }
   }
 }
@@ -113,6 +114,15 @@ function call(run: (exchange: Exchange) => Promise<void>): BlobCall {
   };
 }
 
+function parseRequest(message: Uint8Array): ReadBlobRequest {
+  try {
+    return fromBinary(ReadBlobRequestSchema, message);
+  } catch (cause) {
+    const text = "message is no ReadBlobRequest";
+    throw new ConnectError(text, Code.InvalidArgument, undefined, undefined, cause);
+  }
+}
+
 async function onlyMessage(messages: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   let only: Uint8Array | undefined;
   for await (const message of messages) {
@@ -133,6 +143,11 @@ function sendHeaders(stream: ServerHttp2Stream): void {
 /** Ends the response with trailers, and tells a client that is still sending to stop. */
 function end(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>): void {
   if (stream.destroyed) return;
+  if (stream.writableNeedDrain) {
+    // Trailers cannot overtake what the client does not take.
+    stream.close(constants.NGHTTP2_CANCEL);
+    return;
+  }
   if (stream.headersSent) {
     stream.once("wantTrailers", () => stream.sendTrailers(trailers));
     stream.end();

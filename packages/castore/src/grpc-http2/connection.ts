@@ -11,6 +11,9 @@ import { raiseSessionWindow, WINDOW_SETTINGS } from "./windows.ts";
 /** Where a server listens: `http://host:port` or a Unix socket. */
 export type ServerAddress = { readonly url: string } | { readonly socketPath: string };
 
+/** Time that streams have to end when the connection is closed, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 5000;
+
 /** A connection to a server, made when it is first needed and again when it was lost. */
 export class Connection {
   readonly #address: ServerAddress;
@@ -31,12 +34,17 @@ export class Connection {
     return (await this.#session).request(headers, { signal });
   }
 
-  /** Closes the connection when its streams have ended. */
+  /** Closes the connection when its streams have ended, or after a few seconds. */
   async close(): Promise<void> {
     const session = await this.#session?.catch(() => undefined);
     this.#session = undefined;
     if (session !== undefined && !session.closed) {
-      await new Promise<void>((resolve) => session.close(resolve));
+      const timer = setTimeout(() => session.destroy(), CLOSE_TIMEOUT_MS);
+      await new Promise<void>((resolve) => {
+        session.once("close", resolve);
+        session.close();
+      });
+      clearTimeout(timer);
     }
   }
 

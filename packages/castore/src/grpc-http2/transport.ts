@@ -44,7 +44,13 @@ export function createGrpcTransport(
   options: GrpcTransportOptions = {},
 ): GrpcTransport {
   const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
-  const connection = new Connection(address);
+  // Node stops reading from a socket while it writes to it: when both sides have much to send on
+  // one connection, each waits for the other for ever. So uploads have a connection of their own.
+  const uploads = new Connection(address);
+  const downloads = new Connection(address);
+  const close = async () => {
+    await Promise.all([uploads.close(), downloads.close()]);
+  };
 
   async function stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethod & { input: I; output: O },
@@ -63,6 +69,7 @@ export function createGrpcTransport(
       ...(header === undefined ? {} : Object.fromEntries(new Headers(header))),
     };
     const reset = new AbortController();
+    const connection = method.methodKind === "client_streaming" ? uploads : downloads;
     const exchange = new ClientExchange(await connection.request(headers, reset.signal), reset, signal);
     exchange.send(framesOf(method.input, input));
     const responseHeaders = await exchange.headers();
@@ -93,8 +100,8 @@ export function createGrpcTransport(
       }
       return { ...response, stream: false, message } as unknown as UnaryResponse<I, O>;
     },
-    close: async () => await connection.close(),
-    [Symbol.asyncDispose]: async () => await connection.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -119,6 +126,10 @@ class ClientExchange {
     stream.once("close", () => signal?.removeEventListener("abort", abort));
     stream.once("trailers", (trailers) => {
       this.#trailers = trailers;
+    });
+    // The server has answered: what is left of the request is not wanted.
+    stream.once("end", () => {
+      if (!stream.writableEnded) reset.abort();
     });
     this.#headers = new Promise((resolve, reject) => {
       stream.once("response", (headers) => {

@@ -4,26 +4,34 @@ import { Code, ConnectError } from "@connectrpc/connect";
 /**
  * Writes parts of one message, and waits while the peer does not keep up.
  *
- * @throws ConnectError CANCELED when the stream is closed
+ * @throws ConnectError CANCELED when the stream is closed; the reason of the signal
  */
-export async function writeParts(stream: Http2Stream, parts: readonly Uint8Array[]): Promise<void> {
+export async function writeParts(
+  stream: Http2Stream,
+  parts: readonly Uint8Array[],
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted();
   if (stream.destroyed || !stream.writable) throw closed();
   let ready = true;
   stream.cork();
   for (const part of parts) ready = stream.write(part);
   stream.uncork();
-  if (!ready) await drained(stream);
+  if (!ready) await drained(stream, signal);
 }
 
-async function drained(stream: Http2Stream): Promise<void> {
+async function drained(stream: Http2Stream, signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const settle = (outcome: () => void) => () => {
       stream.off("drain", onDrain);
       stream.off("close", onClose);
+      signal?.removeEventListener("abort", onAbort);
       outcome();
     };
     const onDrain = settle(resolve);
     const onClose = settle(() => reject(closed()));
+    const onAbort = settle(() => reject(signal?.reason));
+    signal?.addEventListener("abort", onAbort);
     stream.on("drain", onDrain);
     stream.on("close", onClose);
     if (stream.destroyed) onClose();

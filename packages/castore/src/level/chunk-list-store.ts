@@ -113,7 +113,7 @@ class LevelChunkListWriter implements ChunkListWriter {
   async commit(blob: B3Digest): Promise<void> {
     const key = keyOf(BLOB, blob.bytes);
     const listId = this.#ownListId();
-    if (await this.#database.has(key)) {
+    if (await isIntact(this.#database, blob)) {
       await this.abort();
       return;
     }
@@ -158,6 +158,18 @@ class LevelChunkListWriter implements ChunkListWriter {
       { type: "put", key: keyOf(UNFINISHED, listId), value: new Uint8Array(0) },
       { type: "put", key, value: seal(key, buffer.take()) },
     ]);
+  }
+}
+
+/** Whether a blob has a list, all parts of which can be read; one that is damaged is replaced. */
+async function isIntact(database: Database, blob: B3Digest): Promise<boolean> {
+  try {
+    let found = false;
+    for await (const _ of new LevelChunkListStore(database).read(blob, 0)) found = true;
+    return found;
+  } catch (error) {
+    if (CastoreError.is(error) && (error.code === "CORRUPT" || error.code === "INCOMPLETE")) return false;
+    throw error;
   }
 }
 

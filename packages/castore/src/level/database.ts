@@ -30,18 +30,29 @@ const BATCH_BYTES = 4 << 20;
  * Bytes by bytes over any Level database: writes that come together share one batch, and
  * results are plain Uint8Arrays.
  *
+ * After a write has failed all later ones fail, until the database is opened again.
+ *
  * Every write goes through one queue, each batch flushed when `sync` is set: LevelDB does not
  * make earlier writes durable with a later flushed one once its log has been rotated.
  */
 export class Database {
   readonly #level: AnyLevel;
   readonly #commits: GroupCommit<readonly LevelOperation[]>;
+  /** Why nothing can be written any more. */
+  #broken: CastoreError | undefined;
 
   constructor(level: AnyLevel, { sync = false }: DatabaseOptions = {}) {
     this.#level = level;
     const options = { ...VIEWS, sync };
     this.#commits = new GroupCommit(async (groups) => {
-      await storing(() => this.#level.batch(groups.flat(), options));
+      if (this.#broken !== undefined) throw this.#broken;
+      try {
+        await storing(() => this.#level.batch(groups.flat(), options));
+      } catch (error) {
+        // LevelDB would go on behind a torn record of its log, and drop all that after a restart.
+        if (CastoreError.is(error) && error.code !== "CLOSED") this.#broken = error;
+        throw error;
+      }
     }, BATCH_BYTES);
   }
 
@@ -119,6 +130,13 @@ async function storing<T>(operation: () => Promise<T>): Promise<T> {
     if (code === "LEVEL_DATABASE_NOT_OPEN") {
       throw new CastoreError("CLOSED", "the store is closed", { cause });
     }
+    if (isDiskFull(cause)) throw new CastoreError("NO_SPACE", "no space is left for the index", { cause });
     throw new CastoreError("STORAGE_FAILURE", "the database failed", { cause });
   }
+}
+
+/** LevelDB passes on the system's text only, not its code. */
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return /No space left on device/.test(error.message) || isDiskFull(error.cause);
 }

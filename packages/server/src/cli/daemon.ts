@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
 import { startServer } from "../server.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
-import { collected, integer, listenAddress } from "./parse.ts";
+import { collected, directory, integer, listenAddress } from "./parse.ts";
 
 interface DaemonOptions {
   readonly listenAddress: ListenAddress;
@@ -36,6 +36,7 @@ export function addDaemonCommand(program: Command): void {
     .addOption(
       new Option("--data <directory>", "where everything is stored")
         .env("TVIX_STORE_DATA")
+        .argParser(directory)
         .default(defaultDataDirectory(), "$XDG_DATA_HOME/tvix-store"),
     )
     .option("--no-sync", "acknowledge before data has reached the disk: faster, but a power cut may lose it")

@@ -3,6 +3,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { addCastoreCommands } from "./castore-commands.ts";
 import { addDaemonCommand } from "./daemon.ts";
 import { describeFailure } from "./failure.ts";
+import { endWithReader } from "./output.ts";
 
 /** Exit statuses of the command line. */
 const FAILURE = 1;
@@ -20,6 +21,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride();
   addDaemonCommand(program);
   addCastoreCommands(program);
+  endWithReader();
   try {
     await program.parseAsync([...argv]);
   } catch (error) {

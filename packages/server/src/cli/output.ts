@@ -1,9 +1,17 @@
 import { once } from "node:events";
 import type { Node } from "@tvix/castore";
 
-/** Writes to stdout and waits until it takes more; a closed pipe is no failure of ours. */
+/** Writes to stdout and waits until it takes more. */
 export async function print(output: string | Uint8Array): Promise<void> {
   if (!process.stdout.write(output)) await once(process.stdout, "drain");
+}
+
+/** Lets a reader of stdout go when it has seen enough: the process ends at once, with success. */
+export function endWithReader(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
 }
 
 /** A node as JSON, for `--json`. A size that is too large for a number is a string of digits. */

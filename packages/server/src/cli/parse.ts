@@ -28,3 +28,9 @@ export function parsed<T>(text: string, parse: (text: string) => T): T {
 export function collected(text: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), text];
 }
+
+/** An option that is a folder. */
+export function directory(text: string): string {
+  if (text === "") throw new InvalidArgumentError("the name of a directory cannot be empty.");
+  return text;
+}

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
 import { createGrpcTransport, openStore, type ServerAddress, type TreeServices } from "@tvix/castore/node";
 import { type Command, Option } from "commander";
-import { parsed } from "./parse.ts";
+import { directory, parsed } from "./parse.ts";
 import { DEFAULT_SERVICE_ADDRESS, parseServiceAddress } from "./service-address.ts";
 
 /** Which services a command works on. */
@@ -19,9 +19,9 @@ export function addServiceOptions(command: Command): Command {
     .addOption(addressOption("--blob-service-addr", "BLOB_SERVICE_ADDR", "where blobs are"))
     .addOption(addressOption("--directory-service-addr", "DIRECTORY_SERVICE_ADDR", "where directories are"))
     .addOption(
-      new Option("--data <directory>", "work directly on a data directory that no daemon has open").conflicts(
-        ["blobServiceAddr", "directoryServiceAddr"],
-      ),
+      new Option("--data <directory>", "work directly on a data directory that no daemon has open")
+        .argParser(directory)
+        .conflicts(["blobServiceAddr", "directoryServiceAddr"]),
     );
 }
 

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
-import { createServer, type Server, type Socket } from "node:net";
+import { unlink } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import type { ListenAddress } from "./listen-address.ts";
 
 /**
@@ -14,7 +15,7 @@ export async function listen(
   onConnection: (socket: Socket) => void,
 ): Promise<{ servers: readonly Server[]; bound: readonly ListenAddress[] }> {
   if (address.type === "unix") {
-    return { servers: [await bind({ path: address.path }, onConnection)], bound: [address] };
+    return { servers: [await bindSocket(address.path, onConnection)], bound: [address] };
   }
   const servers: Server[] = [];
   const bound: ListenAddress[] = [];
@@ -44,6 +45,27 @@ async function addressesOf(host: string): Promise<ReadonlySet<string>> {
   return new Set((await lookup(host, { all: true })).map((entry) => entry.address));
 }
 
+/** A socket that a killed process left behind is removed; one that is answered is in use. */
+async function bindSocket(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
+  try {
+    return await bind({ path }, onConnection);
+  } catch (error) {
+    if (codeOf(error) !== "EADDRINUSE" || (await isAnswered(path))) throw error;
+    await unlink(path);
+    return await bind({ path }, onConnection);
+  }
+}
+
+async function isAnswered(path: string): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", (error) => resolve(codeOf(error) !== "ECONNREFUSED"));
+  });
+}
+
 async function bind(
   options: { path: string } | { host: string; port: number },
   onConnection: (socket: Socket) => void,
@@ -61,6 +83,9 @@ async function bind(
 }
 
 function isNotAvailable(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";
+  return ["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(codeOf(error) ?? "");
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
