@@ -170,7 +170,7 @@ test("the index is made again from the packs alone", async () => {
   for (const blob of blobs) expect(await readAll(store.blobService, B3Digest.of(blob))).toEqual(blob);
 });
 
-test("the record of a blob cannot be damaged without being noticed", async () => {
+test("the record of a blob cannot be damaged without being noticed, and a put mends it", async () => {
   const path = await temporaryDirectory();
   const blob = fixtures.pseudoRandomBytes(2_000_000);
   const digest = B3Digest.of(blob);
@@ -193,6 +193,8 @@ test("the record of a blob cannot be damaged without being noticed", async () =>
   await level.close();
   await using store = await openStore(path);
   await expect(readAll(store.blobService, digest)).rejects.toMatchObject({ code: "CORRUPT" });
+  await store.blobService.put(blob);
+  expect(await readAll(store.blobService, digest)).toEqual(blob);
 });
 
 test("a blob of many chunks has its list in parts", async () => {

@@ -7,6 +7,7 @@ import { createGrpcTransport as createConnectGrpcTransport } from "@connectrpc/c
 import * as grpc from "@grpc/grpc-js";
 import * as protoLoader from "@grpc/proto-loader";
 import { B3Digest } from "@tvix/castore";
+import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
 import { createGrpcTransport } from "@tvix/castore/node";
 import { fixtures } from "@tvix/castore/testing";
 import { BlobService } from "@tvix/protocol/tvix/castore";
@@ -291,6 +292,13 @@ describe("gRPC framed by hand", () => {
     expect((await call(frames)).status).toBe(code);
   });
 
+  test("refuses a request that is no message as the client's mistake", async () => {
+    const { status, message } = await call([frame([0xff, 0xff])], {
+      ":path": "/tvix.castore.v1.BlobService/Read",
+    });
+    expect([status, message]).toEqual([Code.InvalidArgument, "message is no ReadBlobRequest"]);
+  });
+
   test("ends a put whose deadline has passed", async () => {
     const session = connectHttp2(server.url);
     const stream = session.request({
@@ -334,6 +342,31 @@ describe("gRPC framed by hand", () => {
     const { digest } = await createClient(BlobService, transport).put(source());
     expect(digest).toEqual(B3Digest.of(data).bytes);
   });
+});
+
+test("puts and reads that go on at once over one transport do not wait for each other", async () => {
+  const transport = createGrpcTransport({ url: server.url });
+  const blobs = new GrpcBlobService(transport);
+  const all = Array.from({ length: 60 }, (_, index) => fixtures.pseudoRandomBytes(400_000, 9000 + index));
+  await Promise.all(
+    all.map(async (bytes) => {
+      let length = 0;
+      for await (const piece of (await blobs.read(await blobs.put([bytes]))) ?? []) length += piece.length;
+      expect(length).toBe(bytes.length);
+    }),
+  );
+  await transport.close();
+});
+
+test("a put of directories that is refused early ends, and its connection closes", async () => {
+  const transport = createGrpcTransport({ url: server.url });
+  const directories = new GrpcDirectoryService(transport);
+  const large = Array.from({ length: 30_000 }, (_, index) => `${index} ${"x".repeat(150)}`);
+  const directory = fixtures.directoryOf(
+    Object.fromEntries(large.map((name) => [name, fixtures.EMPTY_FILE])),
+  );
+  await expect(directories.put(directory)).rejects.toMatchObject({ code: "TOO_LARGE" });
+  await transport.close();
 });
 
 test("a server that closes lets calls under way end", async () => {

@@ -15,6 +15,7 @@ export async function* bodyOf(stream: Http2Stream, signal: AbortSignal): AsyncIt
   let arrived: Uint8Array[] = [];
   let held = 0;
   let ended = false;
+  let reset = false;
   let wake = () => {};
   const onData = (piece: Uint8Array) => {
     // Messages are views of this memory, and should not have the methods of Buffer.
@@ -25,6 +26,8 @@ export async function* bodyOf(stream: Http2Stream, signal: AbortSignal): AsyncIt
   };
   const onEnd = () => {
     ended = true;
+    // A stream that was reset ends as well; one that is reset later was whole.
+    reset = stream.aborted;
     wake();
   };
   const onClose = () => wake();
@@ -39,7 +42,7 @@ export async function* bodyOf(stream: Http2Stream, signal: AbortSignal): AsyncIt
         held = 0;
         stream.resume();
         yield* pieces;
-      } else if (stream.aborted || (stream.destroyed && !ended)) {
+      } else if (reset || (stream.destroyed && !ended)) {
         throw new ConnectError("the stream was reset", Code.Canceled);
       } else if (ended) {
         return;

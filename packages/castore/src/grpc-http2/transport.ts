@@ -114,6 +114,8 @@ class ClientExchange {
   readonly #reset: AbortController;
   readonly #headers: Promise<IncomingHttpHeaders>;
   #answered = false;
+  /** Whether the whole response is there; what happens to the stream then does not matter. */
+  #complete = false;
   #trailers: IncomingHttpHeaders | undefined;
   /** Why the call cannot succeed, once known. */
   #failure: { readonly reason: unknown } | undefined;
@@ -129,7 +131,10 @@ class ClientExchange {
     });
     // The server has answered: what is left of the request is not wanted.
     stream.once("end", () => {
-      if (!stream.writableEnded) reset.abort();
+      if (stream.aborted || stream.writableEnded) return;
+      this.#complete = true;
+      // Whoever reads the body learns of its end first.
+      queueMicrotask(() => reset.abort());
     });
     this.#headers = new Promise((resolve, reject) => {
       stream.once("response", (headers) => {
@@ -137,6 +142,7 @@ class ClientExchange {
         resolve(headers);
       });
       stream.on("error", (error) => {
+        if (this.#complete) return;
         this.#failure ??= { reason: unavailable(error) };
         reject(this.#failure.reason);
       });
