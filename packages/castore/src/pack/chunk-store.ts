@@ -10,8 +10,8 @@ import type { PackAppender } from "./pack-appender.ts";
 import type { PackReader } from "./pack-reader.ts";
 
 /**
- * Longest payload that is kept in the database itself: one flush instead of two for small
- * chunks, and no gain in space for longer ones (see docs/decisions).
+ * Longest payload that is kept in the database itself: one flush and one read instead of two
+ * for small chunks. LevelDB writes long values several times over.
  */
 const INLINE_MAX_BYTES = 1024;
 
