@@ -2,9 +2,11 @@ import { cp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/pr
 import { basename, join } from "node:path";
 import { collect } from "@tvix/byte-stream";
 import { B3Digest, type BlobService } from "@tvix/castore";
+import { openLevelStore } from "@tvix/castore/level";
 import { openStore } from "@tvix/castore/node";
 import { fixtures } from "@tvix/castore/testing";
 import { ClassicLevel } from "classic-level";
+import { MemoryLevel } from "memory-level";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -239,4 +241,26 @@ test("what an upload left behind that did not end is removed", async () => {
   await expect(put).rejects.toThrow();
   await (await openStore(path)).close();
   expect(await count()).toBe(0);
+});
+
+test("after a write to the index has failed nothing more is acknowledged", async () => {
+  const level = new MemoryLevel();
+  const batch = level.batch.bind(level);
+  let failures = 0;
+  Object.assign(level, {
+    batch: async (operations: never, options: never) => {
+      if (failures-- > 0) throw new Error("IO error: No space left on device");
+      await batch(operations, options);
+    },
+  });
+  const { blobService, directoryService } = await openLevelStore(level);
+  const before = await blobService.put(Uint8Array.of(1));
+  failures = 1;
+  const full = expect.objectContaining({ code: "NO_SPACE" });
+  await expect(blobService.put(Uint8Array.of(2))).rejects.toEqual(full);
+  await expect(blobService.put(Uint8Array.of(3))).rejects.toEqual(full);
+  await expect(directoryService.put(fixtures.DIRECTORY_WITH_KEEP)).rejects.toEqual(full);
+  expect(await blobService.has(before)).toBe(true);
+  const reopened = await openLevelStore(level);
+  await reopened.blobService.put(Uint8Array.of(3));
 });

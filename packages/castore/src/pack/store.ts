@@ -148,7 +148,8 @@ interface OpenParts {
 async function closeAll({ level, database, appender, reader, pool }: OpenParts): Promise<void> {
   await pool.close();
   const end = await appender.close();
-  if (end !== undefined) await writeCleanEnd(database, end);
+  // Where the mark cannot be written, the next process begins a new pack, and nothing is lost.
+  if (end !== undefined) await writeCleanEnd(database, end).catch(() => {});
   await database.idle();
   await reader.close();
   await level.close();
