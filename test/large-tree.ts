@@ -29,8 +29,11 @@ const SOURCES = [
 export async function realTree(root: string, least: TreeSize): Promise<TreeSize> {
   let files = 0;
   let bytes = 0;
+  const taken = new Set<string>();
   const add = async (source: string, target: string): Promise<void> => {
     if (files >= least.files && bytes >= least.bytes) return;
+    // Some sources lie in others; no file comes twice.
+    if (taken.has(source)) return;
     const stats = await lstat(source);
     if (stats.isSymbolicLink()) {
       await symlink(await readlink(source), target);
@@ -48,6 +51,7 @@ export async function realTree(root: string, least: TreeSize): Promise<TreeSize>
     await add(source, join(root, `${index}`)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOENT") throw error;
     });
+    taken.add(source);
   }
   if (files < least.files || bytes < least.bytes) {
     throw new Error(`the machine has only ${files} files of ${bytes} bytes in ${SOURCES.join(", ")}`);

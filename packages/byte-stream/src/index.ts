@@ -2,6 +2,7 @@ export { ByteReader } from "./byte-reader.ts";
 export type { ByteSource, ByteStream } from "./byte-stream.ts";
 export { collect, concatBytes } from "./collect.ts";
 export { StreamEndedError, StreamTooLongError } from "./errors.ts";
+export { gatherShort } from "./gather-short.ts";
 export { limitBytes } from "./limit.ts";
 export { rechunk } from "./rechunk.ts";
 export { tap } from "./tap.ts";

@@ -1,6 +1,7 @@
 import {
   ByteReader,
   collect,
+  gatherShort,
   limitBytes,
   rechunk,
   StreamEndedError,
@@ -61,6 +62,17 @@ describe("limitBytes and collect", () => {
     await expect(Array.fromAsync(limitBytes(endless(), 25))).rejects.toThrow(StreamTooLongError);
     expect(given).toBe(30);
   });
+});
+
+test("gatherShort keeps the bytes, and makes one piece of few", async () => {
+  await fc.assert(
+    fc.asyncProperty(anyPieces, fc.nat(60), async (pieces, maxBytes) => {
+      const gathered = await gatherShort(streamOf(pieces), maxBytes);
+      const whole = joined(pieces);
+      expect(gathered instanceof Uint8Array).toBe(whole.length <= maxBytes);
+      expect([...(await collect(gathered, 1000))]).toEqual(whole);
+    }),
+  );
 });
 
 test("tap shows each piece before it passes it on", async () => {

@@ -1,8 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { chmod, lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { B3Digest, Directory, MemoryBlobService, MemoryDirectoryService, PathComponent } from "@tvix/castore";
+import { collect } from "@tvix/byte-stream";
+import {
+  B3Digest,
+  type BlobService,
+  Directory,
+  MemoryBlobService,
+  MemoryDirectoryService,
+  PathComponent,
+} from "@tvix/castore";
 import { ingest, restore } from "@tvix/castore/node";
 import { fixtures } from "@tvix/castore/testing";
 import fc from "fast-check";
@@ -66,6 +74,35 @@ describe("ingest and restore", () => {
     expect("digest" in doubled && doubled.digest.toHex()).toBe(
       "424a7f6ce08d805d15b428062faae96299a1675d708c3a39261afe38cdd04feb",
     );
+  });
+
+  test("read a file with several names once", async () => {
+    const root = join(await temporaryDirectory(), "tree");
+    await mkdir(join(root, "sub"), { recursive: true });
+    for (const [name, length] of [
+      ["short", 10],
+      ["long", 300_000],
+    ] as const) {
+      await writeFile(join(root, name), fixtures.pseudoRandomBytes(length));
+      await link(join(root, name), join(root, "sub", name));
+      await link(join(root, name), join(root, "sub", `${name} too`));
+    }
+    const services = memoryServices();
+    const puts: number[] = [];
+    const blobService: BlobService = {
+      has: (digest) => services.blobService.has(digest),
+      chunks: (digest) => services.blobService.chunks(digest),
+      read: (digest) => services.blobService.read(digest),
+      put: async (source) => {
+        const bytes = await collect(source, 1 << 20);
+        puts.push(bytes.length);
+        return await services.blobService.put(bytes);
+      },
+    };
+    const node = await ingest(root, { ...services, blobService });
+    expect(puts.sort((a, b) => a - b)).toEqual([10, 300_000]);
+    await restore(node, `${root} copy`, services);
+    execFileSync("diff", ["-r", root, `${root} copy`]);
   });
 
   test("work on a root that is a file or a link", async () => {

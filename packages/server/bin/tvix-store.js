@@ -3,6 +3,11 @@
 // that V8 takes for it is never given back.
 //
 // A file that exists before the build, so that a package manager can link it.
+const [major] = process.versions.node.split(".").map(Number);
+if (major < 22) {
+  console.error(`tvix-store needs Node.js 22.18 or newer; this is ${process.version}`);
+  process.exit(1);
+}
 import("../dist/cli.js").then(
   ({ main }) => main(process.argv),
   (error) => {

@@ -14,7 +14,7 @@ export interface Http2Options extends BlobCallOptions {
 }
 
 /** Calls that one connection may have open at the same time. */
-const MAX_CONCURRENT_STREAMS = 100;
+const MAX_CONCURRENT_STREAMS = 200;
 
 /**
  * An HTTP/2 server for clear text that listens nowhere: connections are handed to it. Reads

@@ -12,7 +12,8 @@ export interface EncodedChunk {
 
 /** Turns chunks into what is stored, and back. */
 export interface ChunkCodec {
-  encode(bytes: Uint8Array): Promise<EncodedChunk> | EncodedChunk;
+  /** @param release called as soon as the bytes are not needed any more, if that is early */
+  encode(bytes: Uint8Array, release?: () => void): Promise<EncodedChunk> | EncodedChunk;
 
   /**
    * The bytes of a chunk. The caller checks them against the digest.

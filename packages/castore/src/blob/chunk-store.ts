@@ -20,6 +20,9 @@ export interface ChunkStore {
   /**
    * Stores the bytes of this digest, which the caller has computed; returns when they are
    * durable. The caller does not write a chunk that is there, nor one twice at once.
+   *
+   * @param release called as soon as the bytes are not needed any more, if that is before
+   *   they are durable
    */
-  write(digest: B3Digest, bytes: Uint8Array): Promise<void>;
+  write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void>;
 }

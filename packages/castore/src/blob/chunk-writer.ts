@@ -2,7 +2,7 @@ import type { B3Digest } from "../digest/b3-digest.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 
-/** Bytes of chunks on their way into the store at the same time, over all uploads. */
+/** Bytes of chunks that the store has not yet taken over, over all uploads. */
 const IN_FLIGHT_BYTES = 12 << 20;
 
 /** Writes chunks that are not there yet, each once however many uploads bring it. */
@@ -22,15 +22,14 @@ export class ChunkWriter {
    * @returns once it has begun, with the promise of its being durable
    */
   async begin(digest: B3Digest, bytes: Uint8Array, release: () => void): Promise<{ durable: Promise<void> }> {
-    await this.#budget.acquire(bytes.length);
+    if (!this.#budget.tryAcquire(bytes.length)) await this.#budget.acquire(bytes.length);
     const writing = this.#inFlight.get(digest.key);
     if (writing !== undefined) {
       this.#budget.release(bytes.length);
       release();
       return { durable: writing };
     }
-    const durable = this.#writeIfAbsent(digest, bytes).finally(() => {
-      this.#inFlight.delete(digest.key);
+    const durable = this.#write(digest, bytes, () => {
       this.#budget.release(bytes.length);
       release();
     });
@@ -40,8 +39,22 @@ export class ChunkWriter {
     return { durable };
   }
 
-  async #writeIfAbsent(digest: B3Digest, bytes: Uint8Array): Promise<void> {
-    if (await this.#store.has(digest)) return;
-    await this.#store.write(digest, bytes);
+  async #write(digest: B3Digest, bytes: Uint8Array, release: () => void): Promise<void> {
+    const releaseOnce = once(release);
+    try {
+      if (!(await this.#store.has(digest))) await this.#store.write(digest, bytes, releaseOnce);
+    } finally {
+      this.#inFlight.delete(digest.key);
+      releaseOnce();
+    }
   }
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    action();
+  };
 }

@@ -1,5 +1,5 @@
 import type { ByteSource, ByteStream } from "@tvix/byte-stream";
-import { ChunkCutter } from "../chunking/cut-chunks.ts";
+import { ChunkCutter, NOTHING_TO_RELEASE } from "../chunking/cut-chunks.ts";
 import { FastCdc } from "../chunking/fastcdc.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
@@ -71,6 +71,10 @@ export class ChunkedBlobService implements BlobService {
   }
 
   async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+    signal?.throwIfAborted();
+    if (source instanceof Uint8Array && source.length <= this.#cutter.uncutLength) {
+      return await this.#putSingle(source);
+    }
     const list = this.#lists.write();
     try {
       return await this.#put(source, list, signal);
@@ -85,6 +89,15 @@ export class ChunkedBlobService implements BlobService {
     if (bytes === undefined) return undefined;
     const piece = clip(bytes, 0, range);
     return piecesOf(piece.length === 0 ? [] : [piece]);
+  }
+
+  /** The way of most blobs: short enough to be one chunk for certain. */
+  async #putSingle(bytes: Uint8Array): Promise<B3Digest> {
+    if (bytes.length === 0) return EMPTY_DIGEST;
+    const digest = B3Digest.of(bytes);
+    const { durable } = await this.#writer.begin(digest, bytes, NOTHING_TO_RELEASE);
+    await durable;
+    return digest;
   }
 
   async #put(

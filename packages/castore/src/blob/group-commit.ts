@@ -33,14 +33,13 @@ export class GroupCommit<T> {
   }
 
   /** Resolves when the item is durable. */
-  async commit(item: T, weight: number): Promise<void> {
-    const done = new Promise<void>((resolve, reject) => {
+  commit(item: T, weight: number): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
       this.#waiting.push({ item, weight, resolve, reject });
+      this.#waitingWeight += weight;
+      if (this.#waitingWeight >= this.#maxWeight) this.#onFull?.();
+      this.#running ??= this.#run();
     });
-    this.#waitingWeight += weight;
-    if (this.#waitingWeight >= this.#maxWeight) this.#onFull?.();
-    this.#running ??= this.#run();
-    await done;
   }
 
   /** Resolves when nothing is waiting any more. */

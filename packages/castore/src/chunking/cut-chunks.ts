@@ -19,7 +19,8 @@ const KEPT_SMALL_WINDOWS = 100;
 /** Windows kept for later: as many as are on their way into the store at most times. */
 const KEPT_WINDOWS = 16;
 
-const NOTHING_TO_RELEASE = () => {};
+/** For bytes that belong to somebody else. */
+export const NOTHING_TO_RELEASE = (): void => {};
 
 /** Cuts streams into content-defined chunks, in memory that it uses again. */
 export class ChunkCutter {
@@ -30,6 +31,11 @@ export class ChunkCutter {
   constructor(fastCdc: FastCdc) {
     this.#fastCdc = fastCdc;
     this.#windows = new BufferPool(fastCdc.sizes.max, KEPT_WINDOWS);
+  }
+
+  /** Up to so many bytes are never cut. */
+  get uncutLength(): number {
+    return this.#fastCdc.sizes.min;
   }
 
   /** The chunks of a stream; an empty one has none. Bytes at hand are cut without a copy. */

@@ -77,7 +77,7 @@ export class B3Digest {
 
   /** A string for keys of maps: equal exactly when the digests are. */
   get key(): string {
-    this.#key ??= encodeHex(this.bytes);
+    this.#key ??= String.fromCharCode(...this.bytes);
     return this.#key;
   }
 
@@ -87,7 +87,7 @@ export class B3Digest {
 
   /** 64 lower-case hexadecimal digits. */
   toHex(): string {
-    return this.key;
+    return encodeHex(this.bytes);
   }
 
   /** `b3:` and base64, as tvix writes it. */

@@ -20,12 +20,25 @@ export async function onPath<T>(verb: string, path: HostPath, operation: () => P
   try {
     return await operation();
   } catch (cause) {
-    if (CastoreError.is(cause) || !isSystemError(cause)) throw cause;
-    const shown = showPath(path);
-    const code =
-      cause.code === "ENOSPC" ? "NO_SPACE" : cause.code === "EEXIST" ? "ALREADY_EXISTS" : "STORAGE_FAILURE";
-    throw new CastoreError(code, `cannot ${verb} ${shown}: ${cause.code}`, { cause, subject: shown });
+    throw failureOn(verb, path, cause);
   }
+}
+
+/** The same for an operation that does not wait. */
+export function onPathSync<T>(verb: string, path: HostPath, operation: () => T): T {
+  try {
+    return operation();
+  } catch (cause) {
+    throw failureOn(verb, path, cause);
+  }
+}
+
+function failureOn(verb: string, path: HostPath, cause: unknown): unknown {
+  if (CastoreError.is(cause) || !isSystemError(cause)) return cause;
+  const shown = showPath(path);
+  const code =
+    cause.code === "ENOSPC" ? "NO_SPACE" : cause.code === "EEXIST" ? "ALREADY_EXISTS" : "STORAGE_FAILURE";
+  return new CastoreError(code, `cannot ${verb} ${shown}: ${cause.code}`, { cause, subject: shown });
 }
 
 function isSystemError(error: unknown): error is Error & { code: string } {

@@ -7,9 +7,9 @@ import type { FileNode, Node } from "../directory/node.ts";
 import { SymlinkTarget } from "../directory/symlink-target.ts";
 import { TreeBuilder, type TreeEntry } from "../directory/tree-builder.ts";
 import type { OperationOptions } from "../options.ts";
-import { type HostPath, onPath } from "./host-path.ts";
+import { onPath } from "./host-path.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
-import { FileReader } from "./read-file.ts";
+import { FileReader, type OpenedFile } from "./read-file.ts";
 import { type WalkedEntry, walk } from "./walk.ts";
 
 /** Where a tree goes to, or comes from. */
@@ -56,10 +56,10 @@ export async function ingest(
   const { signal, onProgress } = options;
   const builder = new TreeBuilder(options.sizeConvention ?? "documented");
   const progress = { entries: 0, bytes: 0 };
-  const files = new FileReader();
+  const files = new FileReader((file) => storeFile(file, services.blobService, signal));
   const read = async (entry: WalkedEntry): Promise<TreeEntry> => {
     signal?.throwIfAborted();
-    const node = await readNode(entry, (path) => storeFile(files, path, services.blobService, signal));
+    const node = await readNode(entry, files);
     return { name: entry.name, depth: entry.depth, node };
   };
 
@@ -84,30 +84,29 @@ export async function ingest(
 
 async function readNode(
   { type, path }: WalkedEntry,
-  readFile: (path: HostPath) => Promise<FileNode>,
+  files: FileReader<FileNode>,
 ): Promise<TreeEntry["node"]> {
   if (type === "directory") return "directory";
-  if (type === "file") return await readFile(path);
+  if (type === "file") return await files.read(path);
   const target = await onPath("read link", path, () => readlink(path, { encoding: "buffer" }));
   return { type: "symlink", target: SymlinkTarget.from(target) };
 }
 
 async function storeFile(
-  files: FileReader,
-  path: HostPath,
+  { contents, executable }: OpenedFile,
   blobService: BlobService,
   signal: AbortSignal | undefined,
 ): Promise<FileNode> {
-  return await files.withFile(path, async ({ contents, executable }) => {
-    let size = 0;
-    const count = (piece: Uint8Array) => {
-      size += piece.length;
-    };
-    if (contents instanceof Uint8Array) count(contents);
-    const source = contents instanceof Uint8Array ? contents : tap(contents, count);
-    const digest = await blobService.put(source, { signal });
-    return { type: "file", digest, size: BigInt(size), executable };
+  if (contents instanceof Uint8Array) {
+    const digest = await blobService.put(contents, { signal });
+    return { type: "file", digest, size: BigInt(contents.length), executable };
+  }
+  let size = 0;
+  const counted = tap(contents, (piece) => {
+    size += piece.length;
   });
+  const digest = await blobService.put(counted, { signal });
+  return { type: "file", digest, size: BigInt(size), executable };
 }
 
 async function* resumed<T>(first: T, rest: AsyncIterable<T>): AsyncIterable<T> {

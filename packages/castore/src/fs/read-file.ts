@@ -1,10 +1,11 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import type { ByteStream } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 import { BufferPool } from "../memory-use/buffer-pool.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
-import { type HostPath, onPath, showPath } from "./host-path.ts";
+import { HardLinks } from "./hard-links.ts";
+import { type HostPath, onPath, onPathSync, showPath } from "./host-path.ts";
 
 /**
  * Longest file that is read on the spot: four calls of the system that mostly take a few
@@ -32,41 +33,46 @@ export interface OpenedFile {
   readonly executable: boolean;
 }
 
-/** Reads files, many at a time, in memory that it uses again. */
-export class FileReader {
+/** Reads files, many at a time, in memory that it uses again; each once, whatever its names. */
+export class FileReader<T> {
+  readonly #use: (file: OpenedFile) => Promise<T>;
+  readonly #links = new HardLinks<T>();
   readonly #shortBuffers = new BufferPool(SHORT_FILE_BYTES + 1, SHORT_BUFFERS);
   readonly #longBuffers = new BufferPool(PIECE_BYTES, LONG_FILES);
   readonly #longFiles = new ByteBudget(LONG_FILES * PIECE_BYTES);
 
+  /** @param use reads an opened file to its end */
+  constructor(use: (file: OpenedFile) => Promise<T>) {
+    this.#use = use;
+  }
+
   /**
-   * Opens a file, lets `use` read it to the end, and closes it.
+   * Opens a file, has it used, and closes it.
    *
    * @throws CastoreError CHANGED_WHILE_READING when it was written to meanwhile, or is no
    *   regular file any more
    */
-  async withFile<T>(path: HostPath, use: (file: OpenedFile) => Promise<T>): Promise<T> {
+  async read(path: HostPath): Promise<T> {
     const buffer = this.#shortBuffers.acquire();
     try {
-      const short = await onPath("read", path, async () => readShort(path, buffer));
-      if (short !== undefined) return await use(short);
+      const { stats, length } = onPathSync("read", path, () => readShort(path, buffer));
+      return await this.#links.once(stats, () =>
+        this.#use({
+          contents: length === undefined ? this.#readLong(path, stats) : buffer.subarray(0, length),
+          executable: isExecutable(stats),
+        }),
+      );
     } finally {
       this.#shortBuffers.release(buffer);
     }
-    return await this.#withLongFile(path, use);
   }
 
-  async #withLongFile<T>(path: HostPath, use: (file: OpenedFile) => Promise<T>): Promise<T> {
+  /** A file's place among the few that are read at once is free again when its last byte is read. */
+  async *#readLong(path: HostPath, found: Stats): ByteStream {
     await this.#longFiles.acquire(PIECE_BYTES);
     const buffer = this.#longBuffers.acquire();
     try {
-      return await withOpenFile(path, async (handle) => {
-        const before = await handle.stat();
-        const executable = isExecutable(before, path);
-        const result = await use({ contents: readPieces(handle, path, buffer), executable });
-        const after = await handle.stat();
-        if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw changed(path);
-        return result;
-      });
+      yield* readPieces(path, buffer, found);
     } finally {
       this.#longBuffers.release(buffer);
       this.#longFiles.release(PIECE_BYTES);
@@ -74,46 +80,51 @@ export class FileReader {
   }
 }
 
-/** Reads a file on the spot; undefined when it is too long for that. */
-function readShort(path: HostPath, buffer: Uint8Array): OpenedFile | undefined {
+/** Reads a file on the spot; without a length when it is too long for that. */
+function readShort(path: HostPath, buffer: Uint8Array): { stats: Stats; length: number | undefined } {
   const descriptor = openSync(path, FLAGS);
   try {
     const stats = fstatSync(descriptor);
-    if (stats.size > SHORT_FILE_BYTES) return undefined;
-    const executable = isExecutable(stats, path);
+    if (!stats.isFile()) throw changed(path);
+    if (stats.size > SHORT_FILE_BYTES) return { stats, length: undefined };
     // One byte more shows whether it has grown.
     const most = stats.size + 1;
     let length = 0;
-    for (let read = -1; read !== 0 && length < most; length += read) {
+    for (let read = -1; read !== 0 && length < stats.size; length += read) {
       read = readSync(descriptor, buffer, length, most - length, length);
     }
     if (length !== stats.size) throw changed(path);
-    return { contents: buffer.subarray(0, length), executable };
+    return { stats, length };
   } finally {
     closeSync(descriptor);
   }
 }
 
-async function withOpenFile<T>(path: HostPath, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+async function* readPieces(path: HostPath, buffer: Uint8Array, found: Stats): ByteStream {
   const handle = await onPath("open", path, () => open(path, FLAGS));
   try {
-    return await use(handle);
+    for (;;) {
+      const { bytesRead } = await onPath("read", path, () => handle.read(buffer, 0, buffer.length));
+      if (bytesRead === 0) break;
+      yield buffer.subarray(0, bytesRead);
+    }
+    if (!isSameFile(found, await handle.stat())) throw changed(path);
   } finally {
     await handle.close();
   }
 }
 
-async function* readPieces(handle: FileHandle, path: HostPath, buffer: Uint8Array): ByteStream {
-  for (;;) {
-    const { bytesRead } = await onPath("read", path, () => handle.read(buffer, 0, buffer.length));
-    if (bytesRead === 0) return;
-    yield buffer.subarray(0, bytesRead);
-  }
+function isExecutable({ mode }: Stats): boolean {
+  return (mode & constants.S_IXUSR) !== 0;
 }
 
-function isExecutable(stats: Stats, path: HostPath): boolean {
-  if (!stats.isFile()) throw changed(path);
-  return (stats.mode & constants.S_IXUSR) !== 0;
+function isSameFile(before: Stats, after: Stats): boolean {
+  return (
+    after.ino === before.ino &&
+    after.dev === before.dev &&
+    after.size === before.size &&
+    after.mtimeMs === before.mtimeMs
+  );
 }
 
 function changed(path: HostPath): CastoreError {

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { rechunk } from "@tvix/byte-stream";
+import { gatherShort, rechunk } from "@tvix/byte-stream";
 import {
   PutBlobResponseSchema,
   type ReadBlobRequest,
@@ -33,6 +33,9 @@ export type BlobCall = (
   headers: IncomingHttpHeaders,
   options: BlobCallOptions,
 ) => Promise<void>;
+
+/** A blob up to this length is put as one piece. */
+const GATHERED_BYTES = 64 << 10;
 
 const CALLS: ReadonlyMap<string, BlobCall> = new Map(
   NAMESPACES.flatMap((namespace) => [
@@ -77,7 +80,8 @@ async function read({ stream, signal, body, blobService, maxMessageBytes }: Exch
 }
 
 async function put({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<void> {
-  const digest = await blobService.put(readBlobData(body, maxMessageBytes), { signal });
+  const blob = await gatherShort(readBlobData(body, maxMessageBytes), GATHERED_BYTES);
+  const digest = await blobService.put(blob, { signal });
   const response = toBinary(PutBlobResponseSchema, create(PutBlobResponseSchema, { digest: digest.bytes }));
   sendHeaders(stream);
   await writeParts(stream, [frameHead(response.length), response]);

@@ -30,8 +30,17 @@ export class Connection {
    * @throws ConnectError UNAVAILABLE when there is no connection to be had
    */
   async request(headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<ClientHttp2Stream> {
+    return (await this.session()).request(headers, { signal });
+  }
+
+  /**
+   * The connection, to open streams on.
+   *
+   * @throws ConnectError UNAVAILABLE when there is no connection to be had
+   */
+  async session(): Promise<ClientHttp2Session> {
     this.#session ??= this.#connect();
-    return (await this.#session).request(headers, { signal });
+    return await this.#session;
   }
 
   /** Closes the connection when its streams have ended, or after a few seconds. */

@@ -44,6 +44,19 @@ export async function* readMessages(
 }
 
 /**
+ * The message of a body that is there as a whole.
+ *
+ * @throws ConnectError INTERNAL when it is not exactly one message
+ */
+export function decodeOnlyMessage(body: Uint8Array): Uint8Array {
+  const words = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  if (body[0] === 0 && body.length >= FRAME_HEAD_BYTES) {
+    if (words.getUint32(1) === body.length - FRAME_HEAD_BYTES) return body.subarray(FRAME_HEAD_BYTES);
+  }
+  throw new ConnectError("the response is not one message", Code.Internal);
+}
+
+/**
  * The data of the BlobChunk messages of a body, as it arrives: messages are not put together.
  *
  * @throws ConnectError as {@link readMessages}

@@ -15,9 +15,11 @@ import {
   type Transport,
   type UnaryResponse,
 } from "@connectrpc/connect";
+import type { WholeBlobTransport } from "../grpc/whole-blob-transport.ts";
 import { bodyOf } from "./body.ts";
 import { Connection, type ServerAddress } from "./connection.ts";
 import { blobChunkHead, DEFAULT_MAX_MESSAGE_BYTES, frameHead, readMessages } from "./framing.ts";
+import { putWholeBlob } from "./put-whole-blob.ts";
 import { errorOf } from "./status-headers.ts";
 import { formatTimeout } from "./timeout.ts";
 import { writeParts } from "./write.ts";
@@ -29,7 +31,7 @@ export interface GrpcTransportOptions {
 }
 
 /** A transport that holds a connection. */
-export interface GrpcTransport extends Transport, AsyncDisposable {
+export interface GrpcTransport extends WholeBlobTransport, AsyncDisposable {
   /** Closes the connection when its calls have ended. */
   close(): Promise<void>;
 }
@@ -99,6 +101,10 @@ export function createGrpcTransport(
         throw new ConnectError(`${more.length + 1} messages in the response, expected 1`, Code.Internal);
       }
       return { ...response, stream: false, message } as unknown as UnaryResponse<I, O>;
+    },
+    async putWholeBlob(path, bytes, signal) {
+      signal?.throwIfAborted();
+      return await putWholeBlob(await uploads.session(), path, bytes, signal);
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -1,6 +1,7 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { ByteReader, type ByteSource, type ByteStream, tap } from "@tvix/byte-stream";
-import type { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore";
+import { type BlobService as BlobServiceDesc, PutBlobResponseSchema } from "@tvix/protocol/tvix/castore";
 import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-service.ts";
 import { clip, toByteRange } from "../blob/byte-range.ts";
 import type { PlacedChunk } from "../blob/chunk-list-store.ts";
@@ -16,6 +17,7 @@ import { blobServiceOf, type Namespace } from "./namespace.ts";
 import { parseChunkList } from "./parse-chunk-list.ts";
 import { fromConnectError } from "./status.ts";
 import { readUpTo, verifyByChunks, verifyWhole } from "./verified-stream.ts";
+import { takesWholeBlobs, type WholeBlobTransport } from "./whole-blob-transport.ts";
 
 /** Longest blob that is held in memory to be verified before its first byte is passed on. */
 const HELD_BYTES = 1 << 20;
@@ -35,11 +37,16 @@ export interface GrpcClientOptions {
  * reported, but after bytes were passed on. For a part of a blob the peer's list is believed.
  */
 export class GrpcBlobService implements BlobService {
+  readonly #transport: Transport;
   readonly #client: Client<typeof BlobServiceDesc>;
+  readonly #putPath: string;
   readonly #readAhead = new ByteBudget(READ_AHEAD_BYTES);
 
   constructor(transport: Transport, { namespace = "tvix" }: GrpcClientOptions = {}) {
-    this.#client = createClient(blobServiceOf(namespace), transport);
+    const service = blobServiceOf(namespace);
+    this.#transport = transport;
+    this.#client = createClient(service, transport);
+    this.#putPath = `/${service.typeName}/${service.method.put.name}`;
   }
 
   async has(digest: B3Digest, options: OperationOptions = {}): Promise<boolean> {
@@ -75,6 +82,10 @@ export class GrpcBlobService implements BlobService {
   }
 
   async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+    const transport = this.#transport;
+    if (source instanceof Uint8Array && source.length <= SENT_PIECE_BYTES && takesWholeBlobs(transport)) {
+      return await this.#putWhole(source, transport, signal);
+    }
     const hasher = B3Digest.createHasher();
     const pieces = tap(copied(source, SENT_PIECE_BYTES), (piece) => hasher.update(piece));
     let sourceFailure: { error: unknown } | undefined;
@@ -93,12 +104,20 @@ export class GrpcBlobService implements BlobService {
         throw sourceFailure === undefined ? error : new SourceFailure(sourceFailure.error);
       }
     });
-    const expected = B3Digest.finish(hasher);
-    const found = B3Digest.from(received ?? new Uint8Array(0), "digest in the response");
-    if (!found.equals(expected)) {
-      throw new CastoreError("INVALID_RESPONSE", `peer stored blob ${expected} as ${found}`);
-    }
-    return expected;
+    return checkedDigest(received, B3Digest.finish(hasher));
+  }
+
+  async #putWhole(
+    bytes: Uint8Array,
+    transport: WholeBlobTransport,
+    signal: AbortSignal | undefined,
+  ): Promise<B3Digest> {
+    const expected = B3Digest.of(bytes);
+    const response = await calling("put of a blob", signal, () =>
+      transport.putWholeBlob(this.#putPath, bytes, signal),
+    );
+    const received = response === undefined ? undefined : fromBinary(PutBlobResponseSchema, response).digest;
+    return checkedDigest(received, expected);
   }
 
   /** A part: the chunks it touches, each by its own digest; the whole where there is no list. */
@@ -141,6 +160,13 @@ export class GrpcBlobService implements BlobService {
       throw fromConnectError(error, `read of blob ${digest}`, signal);
     }
   }
+}
+
+/** What a peer says that it stored, when it is what we sent. */
+function checkedDigest(received: Uint8Array | undefined, expected: B3Digest): B3Digest {
+  const found = B3Digest.from(received ?? new Uint8Array(0), "digest in the response");
+  if (found.equals(expected)) return expected;
+  throw new CastoreError("INVALID_RESPONSE", `peer stored blob ${expected} as ${found}`);
 }
 
 /** Longest chunk accepted from a peer: the largest of tvix's chunking. */

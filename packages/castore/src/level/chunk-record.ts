@@ -1,4 +1,5 @@
 import type { ChunkEncoding, EncodedChunk } from "../blob/chunk-codec.ts";
+import { allocateShortLived } from "../bytes/short-lived.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 
@@ -27,16 +28,17 @@ const IN_PACK = 2;
 const ZSTD = 1;
 
 export function encodeInline({ encoding, size, payload }: EncodedChunk): Uint8Array {
+  // Its own memory: a browser's database would store a whole block with it.
   const record = new Uint8Array(INLINE_HEAD + payload.length);
   record[0] = encoding === "zstd" ? ZSTD : 0;
-  new DataView(record.buffer).setUint32(1, size);
+  wordsOf(record).setUint32(1, size);
   record.set(payload, INLINE_HEAD);
   return record;
 }
 
 export function encodeLocation({ pack, offset, encoding, size, storedLength }: PackLocation): Uint8Array {
-  const record = new Uint8Array(LOCATION_BYTES);
-  const words = new DataView(record.buffer);
+  const record = allocateShortLived(LOCATION_BYTES);
+  const words = wordsOf(record);
   record[0] = encoding === "zstd" ? IN_PACK + ZSTD : IN_PACK;
   words.setUint32(1, size);
   words.setUint32(5, storedLength);
@@ -49,7 +51,7 @@ export function encodeLocation({ pack, offset, encoding, size, storedLength }: P
 export function decodeChunkRecord(record: Uint8Array, digest: B3Digest): EncodedChunk | PackLocation {
   const kind = record[0] ?? 0xff;
   const encoding = kind % IN_PACK === ZSTD ? "zstd" : "raw";
-  const words = new DataView(record.buffer, record.byteOffset, record.byteLength);
+  const words = wordsOf(record);
   if (kind < IN_PACK && record.length >= INLINE_HEAD) {
     return { encoding, size: words.getUint32(1), payload: record.subarray(INLINE_HEAD) };
   }
@@ -70,6 +72,10 @@ export function decodeInline(record: Uint8Array, digest: B3Digest): EncodedChunk
   const decoded = decodeChunkRecord(record, digest);
   if (!("payload" in decoded)) throw damaged(digest);
   return decoded;
+}
+
+function wordsOf(record: Uint8Array): DataView {
+  return new DataView(record.buffer, record.byteOffset, record.byteLength);
 }
 
 function damaged(digest: B3Digest): CastoreError {

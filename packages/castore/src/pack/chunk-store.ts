@@ -1,11 +1,12 @@
-import type { ChunkCodec } from "../blob/chunk-codec.ts";
+import type { ChunkCodec, EncodedChunk } from "../blob/chunk-codec.ts";
 import type { ChunkStore } from "../blob/chunk-store.ts";
 import { decodeVerified } from "../blob/verify-chunk.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import { decodeChunkRecord, encodeInline, encodeLocation } from "../level/chunk-record.ts";
+import { decodeChunkRecord, encodeInline, encodeLocation, type PackLocation } from "../level/chunk-record.ts";
 import { CHUNK } from "../level/chunk-store.ts";
 import { type Database, keyOf } from "../level/database.ts";
+import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { PackAppender } from "./pack-appender.ts";
 import type { PackReader } from "./pack-reader.ts";
 
@@ -15,12 +16,16 @@ import type { PackReader } from "./pack-reader.ts";
  */
 const INLINE_MAX_BYTES = 1024;
 
+/** Bytes of frames that wait for a pack, so that a slow disk does not fill the memory. */
+const WAITING_FRAME_BYTES = 24 << 20;
+
 /** Chunks in pack files; the database holds where each lies, and the small ones themselves. */
 export class PackChunkStore implements ChunkStore {
   readonly #database: Database;
   readonly #appender: PackAppender;
   readonly #reader: PackReader;
   readonly #codec: ChunkCodec;
+  readonly #frames = new ByteBudget(WAITING_FRAME_BYTES);
   /** Chunks that were found damaged; they count as absent until written again. */
   readonly #damaged: Set<string> = new Set();
 
@@ -49,8 +54,11 @@ export class PackChunkStore implements ChunkStore {
     }
   }
 
-  async write(digest: B3Digest, bytes: Uint8Array): Promise<void> {
-    const encoded = await this.#codec.encode(bytes);
+  async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
+    await this.#store(digest, await this.#codec.encode(bytes, release));
+  }
+
+  async #store(digest: B3Digest, encoded: EncodedChunk): Promise<void> {
     const value =
       encoded.payload.length <= INLINE_MAX_BYTES
         ? encodeInline(encoded)
@@ -59,12 +67,16 @@ export class PackChunkStore implements ChunkStore {
     this.#damaged.delete(digest.key);
   }
 
-  async #append(digest: B3Digest, encoded: Awaited<ReturnType<ChunkCodec["encode"]>>) {
+  async #append(digest: B3Digest, encoded: EncodedChunk): Promise<PackLocation> {
+    const { length } = encoded.payload;
+    if (!this.#frames.tryAcquire(length)) await this.#frames.acquire(length);
     try {
       return await this.#appender.append(digest, encoded);
     } catch (cause) {
       if (CastoreError.is(cause)) throw cause;
       throw storageFailure("written", cause);
+    } finally {
+      this.#frames.release(length);
     }
   }
 }

@@ -27,14 +27,13 @@ export interface RecordHead extends Omit<EncodedChunk, "payload"> {
 
 /** The head of a record; the payload follows it. */
 export function encodeRecordHead(digest: B3Digest, { encoding, size, payload }: EncodedChunk): Uint8Array {
-  const head = new Uint8Array(RECORD_HEAD_BYTES);
-  const words = new DataView(head.buffer);
-  words.setUint32(0, MAGIC);
-  head[4] = encoding === "zstd" ? ZSTD : 0;
-  words.setUint32(8, size);
-  words.setUint32(12, payload.length);
+  const head = Buffer.allocUnsafe(RECORD_HEAD_BYTES);
+  head.writeUInt32BE(MAGIC, 0);
+  head.writeUInt32BE(encoding === "zstd" ? ZSTD << 24 : 0, 4);
+  head.writeUInt32BE(size, 8);
+  head.writeUInt32BE(payload.length, 12);
   head.set(digest.bytes, DIGEST_AT);
-  words.setUint32(CHECKSUM_AT, recordChecksum(head, payload));
+  head.writeUInt32BE(recordChecksum(head, payload), CHECKSUM_AT);
   return head;
 }
 

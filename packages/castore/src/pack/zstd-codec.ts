@@ -14,9 +14,9 @@ const decompress = promisify(zstdDecompress);
 /** Stores each chunk as one zstd frame, or raw where that does not pay. */
 export function zstdCodec(pool: ZstdPool): ChunkCodec {
   return {
-    async encode(bytes) {
+    encode(bytes, release) {
       if (bytes.length < LEAST_COMPRESSED || bytes.length > SLOT_BYTES) return raw(bytes);
-      return await pool.encode(bytes);
+      return pool.encode(bytes, release);
     },
     async decode({ encoding, size, payload }) {
       if (encoding === "raw") return exactly(payload, size);

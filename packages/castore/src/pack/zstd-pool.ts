@@ -21,6 +21,14 @@ const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 3
 
 interface Job {
   readonly bytes: Uint8Array;
+  readonly release: (() => void) | undefined;
+  readonly resolve: (chunk: EncodedChunk) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A job whose bytes are in a slot. */
+interface PlacedJob {
+  readonly size: number;
   readonly resolve: (chunk: EncodedChunk) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -29,7 +37,7 @@ interface PoolSlot extends Slot {
   readonly worker: Worker;
   readonly index: number;
   /** What the worker has in this slot; empty when it is free. */
-  jobs: readonly Job[];
+  jobs: readonly PlacedJob[];
 }
 
 /**
@@ -48,14 +56,18 @@ export class ZstdPool {
     this.#level = level;
   }
 
-  /** Compresses a chunk of up to SLOT_BYTES, or says that it does not compress. */
-  async encode(bytes: Uint8Array): Promise<EncodedChunk> {
-    return await new Promise((resolve, reject) => {
+  /**
+   * Compresses a chunk of up to SLOT_BYTES, or says that it does not compress.
+   *
+   * @param release called when the bytes have been copied, before they are compressed
+   */
+  encode(bytes: Uint8Array, release?: () => void): Promise<EncodedChunk> {
+    return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new CastoreError("CLOSED", "the store is closed"));
         return;
       }
-      this.#waiting.push({ bytes, resolve, reject });
+      this.#waiting.push({ bytes, release, resolve, reject });
       // Whatever comes in the same turn of the event loop goes together.
       if (this.#waiting.length === 1) setImmediate(() => this.#dispatch());
     });
@@ -81,13 +93,22 @@ export class ZstdPool {
     if (!this.#isBusy()) this.#onIdle?.();
     if (this.#waiting.length === 0) return;
     this.#slots ??= this.#start();
-    for (const slot of this.#slots) {
-      if (slot.jobs.length > 0) continue;
+    for (let slot = this.#freeSlot(); slot !== undefined; slot = this.#freeSlot()) {
       const lengths = this.#fill(slot);
-      if (lengths.length === 0) return;
       slot.worker.ref();
       send(slot.worker, { type: "compress", slot: slot.index, lengths });
+      if (this.#waiting.length === 0) return;
     }
+  }
+
+  /** A free slot of the thread that has the least to do. */
+  #freeSlot(): PoolSlot | undefined {
+    const free = this.#slots?.filter(({ jobs }) => jobs.length === 0) ?? [];
+    const freeOf = (worker: Worker) => free.filter((slot) => slot.worker === worker).length;
+    return free.reduce<PoolSlot | undefined>(
+      (best, slot) => (best === undefined || freeOf(slot.worker) > freeOf(best.worker) ? slot : best),
+      undefined,
+    );
   }
 
   /** Moves waiting chunks into a free slot; returns their lengths. */
@@ -100,19 +121,29 @@ export class ZstdPool {
       end += bytes.length;
       lengths.push(bytes.length);
     }
-    slot.jobs = this.#waiting.splice(0, lengths.length);
+    slot.jobs = this.#waiting.splice(0, lengths.length).map(({ bytes, release, resolve, reject }) => {
+      release?.();
+      return { size: bytes.length, resolve, reject };
+    });
     return lengths;
   }
 
   #finish(slot: PoolSlot, lengths: readonly number[]): void {
+    // One copy for all: they are written together, and the collector counts pieces of memory.
+    const frames = slot.output.slice(
+      0,
+      lengths.reduce((sum, length) => sum + length, 0),
+    );
+    let from = 0;
     let start = 0;
-    slot.jobs.forEach(({ bytes, resolve }, index) => {
+    slot.jobs.forEach(({ size, resolve }, index) => {
       const length = lengths[index] ?? 0;
-      const size = bytes.length;
+      const chunk = slot.input.subarray(from, from + size);
+      from += size;
       if (length === 0) {
-        resolve({ encoding: "raw", size, payload: bytes });
+        resolve({ encoding: "raw", size, payload: chunk.slice() });
       } else {
-        resolve({ encoding: "zstd", size, payload: slot.output.slice(start, start + length) });
+        resolve({ encoding: "zstd", size, payload: frames.subarray(start, start + length) });
         start += length;
       }
     });

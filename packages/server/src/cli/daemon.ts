@@ -1,22 +1,8 @@
-import { resolve } from "node:path";
-import { DEFAULT_MAX_MESSAGE_BYTES, openStore } from "@tvix/castore/node";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { type Command, Option } from "commander";
-import { pino } from "pino";
-import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
-import { startServer } from "../server.ts";
+import type { ListenAddress } from "../listen/listen-address.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
 import { collected, directory, integer, listenAddress } from "./parse.ts";
-
-interface DaemonOptions {
-  readonly listenAddress: ListenAddress;
-  readonly data: string;
-  readonly sync: boolean;
-  readonly compressionLevel: number;
-  readonly maxMessageBytes: number;
-  readonly corsOrigin?: readonly string[];
-  readonly shutdownTimeout: number;
-  readonly logLevel: string;
-}
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 
@@ -57,39 +43,9 @@ export function addDaemonCommand(program: Command): void {
     .addOption(
       new Option("--log-level <level>", "what is logged, to stderr").choices(LOG_LEVELS).default("info"),
     )
-    .action(runDaemon);
-}
-
-async function runDaemon(options: DaemonOptions): Promise<void> {
-  const log = pino(
-    { name: "tvix-store", level: options.logLevel },
-    pino.destination({ dest: 2, sync: true }),
-  );
-  const data = resolve(options.data);
-  const { sync, compressionLevel, maxMessageBytes } = options;
-  const stopped = waitForSignal();
-  await using store = await openStore(data, { sync, compressionLevel });
-  const server = await startServer({
-    blobService: store.blobService,
-    directoryService: store.directoryService,
-    address: options.listenAddress,
-    maxMessageBytes,
-    corsOrigins: options.corsOrigin ?? [],
-    log,
-  });
-  log.info({ addresses: server.addresses.map(formatListenAddress), data, sync }, "serving");
-
-  const signal = await stopped;
-  log.info({ signal }, "finishing what is under way");
-  const clean = await server.close(options.shutdownTimeout * 1000);
-  if (!clean) log.warn("calls that had not ended in time were cut off");
-  await store.close();
-  log.info("stopped");
-}
-
-/** Resolves with the first signal that asks the process to end; the second ends it at once. */
-async function waitForSignal(): Promise<NodeJS.Signals> {
-  return await new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
-  });
+    .action(async (options: DaemonOptions) => {
+      // The server's modules take longer to load than most other commands to run.
+      const { runDaemon } = await import("./run-daemon.ts");
+      await runDaemon(options);
+    });
 }

@@ -1,0 +1,80 @@
+import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { concatBytes } from "@tvix/byte-stream";
+import { blobChunkHead, decodeOnlyMessage } from "./framing.ts";
+import { errorOf } from "./status-headers.ts";
+
+/** Longest answer that is looked at: a digest takes 41 bytes. */
+const ANSWER_MAX_BYTES = 64 << 10;
+
+/**
+ * Puts a blob of one message, without the machinery that a stream of messages needs: for
+ * small ones that is most of the work.
+ *
+ * Giving up closes the stream. Its request may have arrived by then, and is whole.
+ *
+ * @param path of the method `Put`
+ * @param bytes copied before the first wait
+ * @returns the only message of the response
+ * @throws ConnectError what the server answered, or UNAVAILABLE; the reason of the signal
+ */
+export async function putWholeBlob(
+  session: ClientHttp2Session,
+  path: string,
+  bytes: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const stream = session.request({
+    ":method": "POST",
+    ":path": path,
+    "content-type": "application/grpc+proto",
+    te: "trailers",
+  });
+  let headers: IncomingHttpHeaders | undefined;
+  let trailers: IncomingHttpHeaders | undefined;
+  let failure: unknown;
+  const body: Uint8Array[] = [];
+  let length = 0;
+  const giveUp = () => stream.close();
+  signal?.addEventListener("abort", giveUp);
+  await new Promise<void>((resolve) => {
+    stream.on("response", (received) => {
+      headers = received;
+    });
+    stream.on("trailers", (received) => {
+      trailers = received;
+    });
+    stream.on("data", (piece: Uint8Array) => {
+      length += piece.length;
+      if (length <= ANSWER_MAX_BYTES) body.push(piece);
+      else stream.destroy();
+    });
+    stream.on("error", (error) => {
+      failure = error;
+    });
+    stream.on("close", resolve);
+    const head = blobChunkHead(bytes.length);
+    const message = new Uint8Array(head.length + bytes.length);
+    message.set(head);
+    message.set(bytes, head.length);
+    stream.end(message);
+  });
+  signal?.removeEventListener("abort", giveUp);
+  signal?.throwIfAborted();
+  const status = trailers ?? headers;
+  if (status?.["grpc-status"] === undefined) throw unavailable(headers, failure);
+  const error = errorOf(status);
+  if (error !== undefined) throw error;
+  return decodeOnlyMessage(concatBytes(body));
+}
+
+function unavailable(headers: IncomingHttpHeaders | undefined, cause: unknown): ConnectError {
+  const status = headers?.[":status"];
+  const text =
+    cause instanceof Error
+      ? cause.message
+      : status !== undefined && Number(status) !== 200
+        ? `HTTP status ${status} in the response`
+        : "the connection was closed";
+  return new ConnectError(text, Code.Unavailable, undefined, undefined, cause);
+}
