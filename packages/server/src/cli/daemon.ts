@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import type { ListenAddress } from "../listen/listen-address.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
 import { collected, directory, integer, listenAddress } from "./parse.ts";
+import type { DaemonOptions } from "./run-daemon.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 
