@@ -20,10 +20,20 @@ const LAYERS: Readonly<Record<string, number>> = {
 };
 
 /** Packages that run in any engine: no module of Node, anywhere. */
-const PURE = new Set(["@tvix/protocol", "@tvix/byte-stream", "@tvix/grpc-reflection"]);
+const PURE = new Set([
+  "@tvix/protocol",
+  "@tvix/nix-compat",
+  "@tvix/byte-stream",
+  "@tvix/grpc-reflection",
+  "@tvix/narinfo",
+]);
 
-/** Folders of @tvix/castore that only Node has: nothing else may import from them. */
-const NODE_ONLY = ["src/pack/", "src/fs/", "src/grpc-http2/", "src/node.ts", "src/digest/blake3-node.ts"];
+/** Of packages that run in browsers too, what only Node has: nothing else may import from it. */
+const NODE_ONLY: Readonly<Record<string, readonly string[]>> = {
+  "@tvix/castore": ["src/pack/", "src/fs/", "src/grpc-http2/", "src/node.ts", "src/digest/blake3-node.ts"],
+  "@tvix/nar": ["src/fs/", "src/fs.ts"],
+  "@tvix/store": ["src/fs/", "src/node.ts", "src/hash/hasher-node.ts"],
+};
 
 const IMPORT = /\bfrom "([^"]+)"|\bimport "([^"]+)"|\bimport\("([^"]+)"\)|new URL\("(\.[^"]+)"/g;
 
@@ -88,7 +98,7 @@ function checkImports(
       const isBuiltin = specifier.startsWith("node:") || builtinModules.includes(specifier);
       if (isBuiltin && PURE.has(manifest.name))
         problems.push(`${manifest.name}: ${file} imports ${specifier}`);
-      if (isBuiltin && manifest.name === "@tvix/castore" && !isNodeOnly(file)) {
+      if (isBuiltin && manifest.name in NODE_ONLY && !isNodeOnly(manifest.name, file)) {
         problems.push(`${manifest.name}: ${file} imports ${specifier}, and must run in a browser`);
       }
       if (isBuiltin) continue;
@@ -98,7 +108,7 @@ function checkImports(
         problems.push(`${manifest.name}: ${file} imports undeclared ${dependency}`);
     }
     for (const target of localImports({ file, imports })) {
-      if (manifest.name === "@tvix/castore" && isNodeOnly(target) && !isNodeOnly(file)) {
+      if (isNodeOnly(manifest.name, target) && !isNodeOnly(manifest.name, file)) {
         problems.push(`${manifest.name}: ${file} imports ${target}, which needs Node`);
       }
     }
@@ -135,6 +145,6 @@ function localImports({ file, imports }: Source): string[] {
     .map((specifier) => normalize(join(dirname(file), specifier)));
 }
 
-function isNodeOnly(file: string): boolean {
-  return NODE_ONLY.some((prefix) => file.startsWith(prefix));
+function isNodeOnly(name: string, file: string): boolean {
+  return (NODE_ONLY[name] ?? []).some((prefix) => file.startsWith(prefix));
 }

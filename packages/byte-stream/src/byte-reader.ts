@@ -40,6 +40,12 @@ export class ByteReader {
     return parts.length === 0 ? NOTHING : concatBytes(parts);
   }
 
+  /** The next `length` bytes when they are at hand in one piece; undefined otherwise. */
+  readNow(length: number): Uint8Array | undefined {
+    if (this.#held.length < length) return undefined;
+    return this.#consume(length);
+  }
+
   /** From 1 to `most` bytes: what is at hand, or else the next piece; none at the end. */
   async readSome(most: number): Promise<Uint8Array> {
     return (await this.#take(most)) ?? NOTHING;
@@ -73,6 +79,11 @@ export class ByteReader {
 
   async #take(most: number): Promise<Uint8Array | undefined> {
     if (!(await this.#fill())) return undefined;
+    return this.#consume(most);
+  }
+
+  /** Up to so many bytes of those at hand. */
+  #consume(most: number): Uint8Array {
     const part = this.#held.subarray(0, most);
     this.#held = this.#held.subarray(part.length);
     this.#position += part.length;

@@ -1,6 +1,5 @@
+import { decodeBase64, decodeHex, encodeBase64, encodeHex } from "@tvix/nix-compat";
 import { blake3 } from "#blake3";
-import { decodeBase64, encodeBase64 } from "../bytes/base64.ts";
-import { decodeHex, encodeHex } from "../bytes/hex.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { Blake3Hasher } from "./blake3.ts";
 

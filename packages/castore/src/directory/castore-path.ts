@@ -1,4 +1,4 @@
-import { escapeBytes, toBytes } from "../bytes/byte-string.ts";
+import { escapeBytes, toBytes } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 import { PathComponent } from "./path-component.ts";
 

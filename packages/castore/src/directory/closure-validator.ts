@@ -1,4 +1,4 @@
-import { escapeBytes } from "../bytes/byte-string.ts";
+import { escapeBytes } from "@tvix/byte-stream";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { Directory } from "./directory.ts";

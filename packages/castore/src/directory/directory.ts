@@ -1,4 +1,4 @@
-import { compareBytes, escapeBytes } from "../bytes/byte-string.ts";
+import { compareBytes, escapeBytes } from "@tvix/byte-stream";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { encodeEntries } from "./encode.ts";

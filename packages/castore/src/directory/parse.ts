@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import { compareBytes, escapeBytes } from "@tvix/byte-stream";
 import { DirectorySchema } from "@tvix/protocol/tvix/castore";
-import { compareBytes, escapeBytes } from "../bytes/byte-string.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { Directory } from "./directory.ts";

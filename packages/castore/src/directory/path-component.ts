@@ -1,4 +1,4 @@
-import { compareBytes, equalBytes, escapeBytes, toBytes } from "../bytes/byte-string.ts";
+import { compareBytes, equalBytes, escapeBytes, toBytes } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 
 /** Most bytes a name may have, as on every common file system. */

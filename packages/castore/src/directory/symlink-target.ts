@@ -1,4 +1,4 @@
-import { equalBytes, escapeBytes, toBytes } from "../bytes/byte-string.ts";
+import { equalBytes, escapeBytes, toBytes } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 
 /** Most bytes a target may have: Linux's PATH_MAX without the NUL at the end. */

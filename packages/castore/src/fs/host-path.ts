@@ -1,4 +1,4 @@
-import { escapeBytes } from "../bytes/byte-string.ts";
+import { escapeBytes } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 
 /** A path of the host: bytes, because names need not be UTF-8. */

@@ -1,5 +1,4 @@
-import { concatBytes } from "@tvix/byte-stream";
-import { equalBytes } from "../bytes/byte-string.ts";
+import { concatBytes, equalBytes } from "@tvix/byte-stream";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 

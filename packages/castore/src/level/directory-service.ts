@@ -1,4 +1,4 @@
-import { equalBytes } from "../bytes/byte-string.ts";
+import { equalBytes } from "@tvix/byte-stream";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { ClosureValidator } from "../directory/closure-validator.ts";
 import type { Directory } from "../directory/directory.ts";

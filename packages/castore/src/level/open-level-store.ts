@@ -18,6 +18,8 @@ export interface LevelStoreOptions extends DatabaseOptions {
 export interface LevelStore {
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
+  /** What they are kept in, for services that keep theirs beside. */
+  readonly database: Database;
 }
 
 /**
@@ -41,5 +43,6 @@ export async function openLevelStore(level: AnyLevel, options: LevelStoreOptions
       ...(chunkSizes === undefined ? {} : { chunkSizes }),
     }),
     directoryService: new LevelDirectoryService(database),
+    database,
   };
 }

@@ -39,6 +39,8 @@ export interface StoreOptions {
 export interface Store extends AsyncDisposable {
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
+  /** The index, for services that keep theirs beside. */
+  readonly database: Database;
   /** Finishes what is being written and closes the database; calls after it fail with CLOSED. */
   close(): Promise<void>;
 }
@@ -86,6 +88,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     return {
       blobService,
       directoryService: new LevelDirectoryService(database),
+      database,
       close,
       [Symbol.asyncDispose]: close,
     };

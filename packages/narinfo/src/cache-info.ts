@@ -1,0 +1,49 @@
+import { NarInfoError } from "./errors.ts";
+import { splitFields } from "./fields.ts";
+
+/** What a binary cache says of itself, in `nix-cache-info`. */
+export interface CacheInfo {
+  /** Where the store paths of the cache lie: `/nix/store` nearly always. */
+  readonly storeDir: string;
+  /** Whether clients may ask for many paths at once. Default false. */
+  readonly wantMassQuery?: boolean;
+  /** Lower is asked first; cache.nixos.org has 40. */
+  readonly priority?: number;
+}
+
+/** Most digits of a priority. */
+const PRIORITY = /^[0-9]{1,9}$/;
+
+/** Writes `nix-cache-info`. */
+export function formatCacheInfo({ storeDir, wantMassQuery, priority }: CacheInfo): string {
+  const mass = wantMassQuery === undefined ? "" : `WantMassQuery: ${wantMassQuery ? 1 : 0}\n`;
+  return `StoreDir: ${storeDir}\n${mass}${priority === undefined ? "" : `Priority: ${priority}\n`}`;
+}
+
+/**
+ * Reads `nix-cache-info`; unknown fields are left out.
+ *
+ * @throws NarInfoError INVALID_CACHE_INFO
+ */
+export function parseCacheInfo(text: string): CacheInfo {
+  let fields: ReadonlyMap<string, string>;
+  try {
+    fields = new Map(splitFields(text));
+  } catch (cause) {
+    throw new NarInfoError("INVALID_CACHE_INFO", (cause as Error).message, cause);
+  }
+  const storeDir = fields.get("StoreDir");
+  if (storeDir?.startsWith("/") !== true) throw invalid("StoreDir is no absolute path");
+  const mass = fields.get("WantMassQuery");
+  const priority = fields.get("Priority");
+  if (priority !== undefined && !PRIORITY.test(priority)) throw invalid("Priority is no number");
+  return {
+    storeDir,
+    ...(mass === undefined ? {} : { wantMassQuery: mass === "1" }),
+    ...(priority === undefined ? {} : { priority: Number(priority) }),
+  };
+}
+
+function invalid(why: string): NarInfoError {
+  return new NarInfoError("INVALID_CACHE_INFO", `not a nix-cache-info: ${why}`);
+}

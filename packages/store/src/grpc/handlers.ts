@@ -1,0 +1,132 @@
+import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
+import { CastoreError, type OperationOptions } from "@tvix/castore";
+import { EntrySchema } from "@tvix/protocol/snix/castore";
+import * as snix from "@tvix/protocol/snix/store";
+import { type Node as NodeMessage, NodeSchema } from "@tvix/protocol/tvix/castore";
+import * as tvix from "@tvix/protocol/tvix/store";
+import { StoreError } from "../errors/store-error.ts";
+import type { NarCalculationService } from "../nar/calculate.ts";
+import { formatPathInfo } from "../path-info/format.ts";
+import { parseNode, parsePathInfo } from "../path-info/parse.ts";
+import type { PathInfo } from "../path-info/path-info.ts";
+import type { PathInfoService } from "../path-info/path-info-service.ts";
+import { translate } from "./snix-messages.ts";
+import { toConnectError } from "./status.ts";
+
+/** The services to put on the wire. */
+export interface StoreServices {
+  readonly pathInfoService: PathInfoService;
+  readonly narCalculationService: NarCalculationService;
+}
+
+/** Serves path infos, under the names of tvix and of snix, on any Connect router. */
+export function addStoreRoutes(router: ConnectRouter, services: StoreServices): ConnectRouter {
+  router.service(tvix.PathInfoService, tvixHandlers(services));
+  router.service(snix.PathInfoService, snixHandlers(services));
+  return router;
+}
+
+function tvixHandlers(services: StoreServices): ServiceImpl<typeof tvix.PathInfoService> {
+  const { get, put, calculate, list } = operations(services);
+  return {
+    get,
+    put,
+    calculateNAR: calculate,
+    async *list(_, { signal }) {
+      yield* list({ signal });
+    },
+  };
+}
+
+function snixHandlers(services: StoreServices): ServiceImpl<typeof snix.PathInfoService> {
+  const { get, put, calculate, list } = operations(services);
+  const toSnix = (message: tvix.PathInfo) => translate(tvix.PathInfoSchema, message, snix.PathInfoSchema);
+  return {
+    get: async (request, options) =>
+      toSnix(
+        await get(translate(snix.GetPathInfoRequestSchema, request, tvix.GetPathInfoRequestSchema), options),
+      ),
+    put: async (message, options) =>
+      toSnix(await put(translate(snix.PathInfoSchema, message, tvix.PathInfoSchema), options)),
+    calculateNAR: async (entry, options) =>
+      await calculate(translate(EntrySchema, entry, NodeSchema), options),
+    async *list(_, { signal }) {
+      for await (const message of list({ signal })) yield toSnix(message);
+    },
+  };
+}
+
+/** The methods of the protocol over services of ours, in messages of tvix. */
+function operations({ pathInfoService, narCalculationService }: StoreServices) {
+  return {
+    async get({ byWhat }: tvix.GetPathInfoRequest, { signal }: OperationOptions): Promise<tvix.PathInfo> {
+      return await answering(signal, async () => {
+        if (byWhat.case !== "byOutputHash") {
+          throw new ConnectError("by_what needs to be specified", Code.Unimplemented);
+        }
+        if (byWhat.value.length !== 20) {
+          const text = `invalid output digest length: ${byWhat.value.length}, expected 20 bytes`;
+          throw new ConnectError(text, Code.InvalidArgument);
+        }
+        const info = await pathInfoService.get(byWhat.value, { signal });
+        if (info === undefined) throw new ConnectError("PathInfo not found", Code.NotFound);
+        return formatPathInfo(info);
+      });
+    },
+
+    async put(message: tvix.PathInfo, { signal }: OperationOptions): Promise<tvix.PathInfo> {
+      return await answering(signal, async () =>
+        formatPathInfo(await pathInfoService.put(parseRequest(message), { signal })),
+      );
+    },
+
+    async calculate(message: NodeMessage, { signal }: OperationOptions) {
+      return await answering(signal, async () => {
+        const { narSize, narHash } = await narCalculationService.calculateNar(parseRoot(message), { signal });
+        return { narSize: BigInt(narSize), narSha256: narHash.digest };
+      });
+    },
+
+    async *list({ signal }: OperationOptions): AsyncGenerator<tvix.PathInfo, void, undefined> {
+      try {
+        for await (const info of pathInfoService.list({ signal })) yield formatPathInfo(info);
+      } catch (error) {
+        throw toConnectError(error, signal);
+      }
+    },
+  };
+}
+
+async function answering<T>(signal: AbortSignal | undefined, answer: () => Promise<T>): Promise<T> {
+  try {
+    return await answer();
+  } catch (error) {
+    throw toConnectError(error, signal);
+  }
+}
+
+function parseRequest(message: tvix.PathInfo): PathInfo {
+  try {
+    return parsePathInfo(message);
+  } catch (cause) {
+    if (!StoreError.is(cause)) throw cause;
+    throw new StoreError(cause.code, `Invalid path info: ${cause.message}`, cause);
+  }
+}
+
+function parseRoot(message: NodeMessage): ReturnType<typeof parseNode>["node"] {
+  try {
+    const { name, node } = parseNode(message);
+    if (name.length === 0) return node;
+  } catch (cause) {
+    if (!CastoreError.is(cause)) throw cause;
+    throw new ConnectError(
+      `invalid root node: ${cause.message}`,
+      Code.InvalidArgument,
+      undefined,
+      undefined,
+      cause,
+    );
+  }
+  throw new ConnectError("invalid root node: its name is not empty", Code.InvalidArgument);
+}

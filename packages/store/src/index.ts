@@ -1,0 +1,14 @@
+export { CachePathInfoService } from "./cache/path-info-service.ts";
+export { STORE_ERROR_CODES, StoreError, type StoreErrorCode } from "./errors/store-error.ts";
+export { MemoryPathInfoService } from "./memory/path-info-service.ts";
+export { type NarCalculationService, type NarSummary, RenderingNarCalculation } from "./nar/calculate.ts";
+export { type IngestedNar, type IngestNarOptions, type IngestServices, ingestNar } from "./nar/ingest.ts";
+export type { ExpectedNar } from "./nar/nar-digests.ts";
+export { type BlobFile, outlineOf, type TreeOutline } from "./nar/outline.ts";
+export { type RenderServices, renderNar } from "./nar/render.ts";
+export { type NarRange, renderNarRange } from "./nar/render-range.ts";
+export { decodePathInfo, encodePathInfo, formatPathInfo } from "./path-info/format.ts";
+export { parsePathInfo } from "./path-info/parse.ts";
+export { type PathInfo, toNarInfo } from "./path-info/path-info.ts";
+export type { PathInfoService } from "./path-info/path-info-service.ts";
+export { SigningPathInfoService } from "./signing/path-info-service.ts";

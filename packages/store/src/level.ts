@@ -1,0 +1,2 @@
+export { LevelNarCalculation } from "./level/nar-calculation.ts";
+export { LevelPathInfoService } from "./level/path-info-service.ts";

@@ -1,0 +1,124 @@
+import type { ByteSource } from "@tvix/byte-stream";
+import {
+  type BlobService,
+  type Directory,
+  type DirectoryService,
+  type Node,
+  type OperationOptions,
+  type SizeConvention,
+  SymlinkTarget,
+  TreeBuilder,
+  type TreeEntry,
+} from "@tvix/castore";
+import { type NarEntry, readNar } from "@tvix/nar";
+import type { NarSummary } from "./calculate.ts";
+import { type ExpectedNar, NarDigests } from "./nar-digests.ts";
+import { beginFile } from "./store-file.ts";
+
+/** Where an ingested NAR goes to. */
+export interface IngestServices {
+  readonly blobService: Pick<BlobService, "put">;
+  readonly directoryService: Pick<DirectoryService, "putMany">;
+}
+
+/** Options of {@link ingestNar}. */
+export interface IngestNarOptions extends OperationOptions {
+  /** What the NAR has to be. */
+  readonly expected?: ExpectedNar;
+  /** How sizes of directories are counted. Default `documented`. */
+  readonly sizeConvention?: SizeConvention;
+}
+
+/** An ingested NAR. */
+export interface IngestedNar extends NarSummary {
+  /** The contents, which are in the store now. */
+  readonly node: Node;
+}
+
+/** Files whose contents are on their way into the store. */
+const WINDOW = 400;
+
+/**
+ * Stores the contents of a NAR while it is read, in flat memory.
+ *
+ * The directories become visible at the very end, when the NAR has proved complete and to be
+ * what was expected; on failure there may be blobs that nothing refers to.
+ *
+ * @throws NarError for what is no NAR, StoreError NAR_HASH_MISMATCH, NAR_SIZE_MISMATCH or
+ *   CONTENT_ADDRESS_MISMATCH for one that is not the expected one
+ */
+export async function ingestNar(
+  source: ByteSource,
+  services: IngestServices,
+  options: IngestNarOptions = {},
+): Promise<IngestedNar> {
+  const { signal } = options;
+  const builder = new TreeBuilder(options.sizeConvention ?? "documented");
+  const digests = new NarDigests(options.expected);
+  let summary: NarSummary | undefined;
+
+  async function* directories(): AsyncGenerator<Directory, void, undefined> {
+    const entries = treeEntries(readNar(digests.watch(source)), services.blobService, digests, signal);
+    for await (const entry of entries) {
+      const directory = builder.add(entry);
+      // The root is handed over when everything else has proved right.
+      if (builder.root !== undefined) summary = digests.finish(builder.root);
+      if (directory !== undefined) yield directory;
+    }
+  }
+
+  const completed = directories();
+  const first = await completed.next();
+  if (first.done !== true) {
+    await services.directoryService.putMany(resumed(first.value, completed), { signal });
+  }
+  if (builder.root === undefined || summary === undefined) throw new Error("a NAR ends with its root");
+  return { node: builder.root, ...summary };
+}
+
+/** The entries of a NAR, children before their directory, with their contents stored. */
+async function* treeEntries(
+  nar: AsyncIterable<NarEntry>,
+  blobs: IngestServices["blobService"],
+  digests: NarDigests,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TreeEntry, void, undefined> {
+  const underWay: Promise<TreeEntry>[] = [];
+  const open: Uint8Array[] = [];
+  const watchRoot = (piece: Uint8Array) => digests.watchRootFile(piece);
+  const ignore = () => {};
+  const add = (name: Uint8Array, node: Promise<TreeEntry["node"]> | TreeEntry["node"]) => {
+    const depth = open.length;
+    const entry = Promise.resolve(node).then((stored): TreeEntry => ({ name, depth, node: stored }));
+    // Looked at in order; until then a failure is nobody's.
+    entry.catch(() => {});
+    underWay.push(entry);
+  };
+  try {
+    for await (const entry of nar) {
+      signal?.throwIfAborted();
+      if (entry.type === "directory") {
+        open.push(entry.name.slice());
+        continue;
+      }
+      if (entry.type === "end") {
+        add(open.pop() as Uint8Array, "directory");
+      } else if (entry.type === "symlink") {
+        // What is kept does not hold on to the piece it came in.
+        add(entry.name.slice(), { type: "symlink", target: SymlinkTarget.from(entry.target.slice()) });
+      } else {
+        const { stored } = await beginFile(entry, blobs, open.length === 0 ? watchRoot : ignore, signal);
+        add(entry.name.slice(), stored);
+      }
+      while (underWay.length >= WINDOW) yield await (underWay.shift() as Promise<TreeEntry>);
+    }
+    while (underWay.length > 0) yield await (underWay.shift() as Promise<TreeEntry>);
+  } finally {
+    await Promise.allSettled(underWay);
+  }
+}
+
+async function* resumed<T>(first: T, rest: AsyncIterable<T>): AsyncIterable<T> {
+  yield first;
+  yield* rest;
+}

@@ -1,0 +1,54 @@
+import type { ByteStream } from "@tvix/byte-stream";
+import type { BlobService, FileNode } from "@tvix/castore";
+import type { NarFile } from "@tvix/nar";
+
+/** A file on its way into the store. */
+export interface FileUnderWay {
+  /** Resolves when it is stored. */
+  readonly stored: Promise<FileNode>;
+}
+
+/**
+ * Begins to store a file of a NAR; resolves when all its contents have been taken from the
+ * NAR, so that its next entry can be read while this one is made durable.
+ *
+ * @param watch sees the contents as they go by
+ */
+export async function beginFile(
+  { contents, executable, size }: NarFile,
+  blobs: Pick<BlobService, "put">,
+  watch: (piece: Uint8Array) => void,
+  signal: AbortSignal | undefined,
+): Promise<FileUnderWay> {
+  const node = (digest: FileNode["digest"]): FileNode => ({
+    type: "file",
+    digest,
+    size: BigInt(size),
+    executable,
+  });
+  if (contents instanceof Uint8Array) {
+    watch(contents);
+    return { stored: blobs.put(contents, { signal }).then(node) };
+  }
+  const taken = Promise.withResolvers<void>();
+  const stored = blobs.put(noticingEnd(contents as ByteStream, watch, taken.resolve), { signal }).then(node);
+  // A put that fails takes nothing more; whoever waits for it sees the failure.
+  stored.catch(() => taken.resolve());
+  await taken.promise;
+  return { stored };
+}
+
+async function* noticingEnd(
+  contents: ByteStream,
+  watch: (piece: Uint8Array) => void,
+  onEnd: () => void,
+): ByteStream {
+  try {
+    for await (const piece of contents) {
+      watch(piece);
+      yield piece;
+    }
+  } finally {
+    onEnd();
+  }
+}

@@ -1,0 +1,1 @@
+export { type ImportOptions, type ImportServices, importName, importPath } from "./fs/import-path.ts";

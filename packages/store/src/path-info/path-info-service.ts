@@ -1,0 +1,34 @@
+import type { OperationOptions } from "@tvix/castore";
+import type { PathInfo } from "./path-info.ts";
+
+/**
+ * What is known about store paths, by the digest of the path (20 bytes).
+ *
+ * A put does not check that the contents are there: whoever ingests them puts the PathInfo
+ * last. Calls may overlap; of two puts of one path either may win.
+ */
+export interface PathInfoService {
+  /**
+   * What is known of a store path, undefined when nothing is.
+   *
+   * @param digest 20 bytes; RangeError for another length
+   * @throws StoreError CORRUPT when what is stored is damaged
+   */
+  get(digest: Uint8Array, options?: OperationOptions): Promise<PathInfo | undefined>;
+
+  /**
+   * Stores what is known of a path, in place of what was, and returns it as it is stored:
+   * a service may add a signature.
+   */
+  put(info: PathInfo, options?: OperationOptions): Promise<PathInfo>;
+
+  /** Every PathInfo, in any order; memory does not grow with their number. */
+  list(options?: OperationOptions): AsyncIterable<PathInfo>;
+}
+
+/** @throws RangeError when it is not 20 bytes */
+export function checkPathDigest(digest: Uint8Array): void {
+  if (digest.length !== 20) {
+    throw new RangeError(`the digest of a store path has 20 bytes, not ${digest.length}`);
+  }
+}

@@ -1,0 +1,2 @@
+export * as fixtures from "./testing/fixtures.ts";
+export { type PathInfoServiceFixture, testPathInfoService } from "./testing/path-info-service.ts";

@@ -1,0 +1,109 @@
+import { encodeHex } from "@tvix/nix-compat";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { encodePathInfo } from "../path-info/format.ts";
+import type { PathInfo } from "../path-info/path-info.ts";
+import type { PathInfoService } from "../path-info/path-info-service.ts";
+import { fullPathInfo, PATH_INFO, PATH_INFO_SYMLINK } from "./fixtures.ts";
+
+/** A service under test, and what to do with it afterwards. */
+export interface PathInfoServiceFixture {
+  readonly pathInfoService: PathInfoService;
+  /** Why signatures are added to what is put; then they are left out of comparisons. */
+  readonly addsSignatures?: string;
+  /** Frees what the service holds. */
+  readonly close?: () => Promise<void>;
+}
+
+/** Path infos that are listed at once in one of the tests. */
+const MANY = 2000;
+
+/**
+ * Registers, with vitest, the tests that every {@link PathInfoService} passes.
+ *
+ * @param name of the service, for the report
+ * @param setUp makes an empty service; called once
+ */
+export function testPathInfoService(name: string, setUp: () => Promise<PathInfoServiceFixture>): void {
+  describe(`PathInfoService contract: ${name}`, () => {
+    let fixture: PathInfoServiceFixture;
+    let service: PathInfoService;
+
+    beforeAll(async () => {
+      fixture = await setUp();
+      service = fixture.pathInfoService;
+    });
+    afterAll(async () => {
+      await fixture.close?.();
+    });
+
+    /** For comparing: its encoding. */
+    const encoded = (info: PathInfo | undefined) =>
+      info &&
+      encodeHex(encodePathInfo(fixture.addsSignatures === undefined ? info : { ...info, signatures: [] }));
+
+    test("what was never put is not there, and nothing is listed", async () => {
+      expect(await service.get(new Uint8Array(20).fill(0xff))).toBeUndefined();
+      expect(await Array.fromAsync(service.list())).toEqual([]);
+    });
+
+    test.each([
+      ["a directory", PATH_INFO],
+      ["a link", PATH_INFO_SYMLINK],
+      ["a file, with something in every field", fullPathInfo(1)],
+    ])("%s comes back", async (_, info) => {
+      expect(encoded(await service.put(info))).toBe(encoded(info));
+      const found = await service.get(info.storePath.digest);
+      expect(encoded(found)).toBe(encoded(info));
+      expect(found?.storePath.toAbsolute()).toBe(info.storePath.toAbsolute());
+      const listed = await Array.fromAsync(service.list());
+      expect(listed.map(encoded)).toContain(encoded(info));
+    });
+
+    test("a put takes the place of another of the same path", async () => {
+      await service.put(PATH_INFO);
+      await service.put(PATH_INFO_SYMLINK);
+      expect(encoded(await service.get(PATH_INFO.storePath.digest))).toBe(encoded(PATH_INFO_SYMLINK));
+      const listed = await Array.fromAsync(service.list());
+      expect(listed.filter(({ storePath }) => storePath.equals(PATH_INFO.storePath))).toHaveLength(1);
+    });
+
+    test("many are put at once, and each is listed once", async () => {
+      const infos = Array.from({ length: MANY }, (_, number) => fullPathInfo(number + 10));
+      await Promise.all(infos.map((info) => service.put(info)));
+      const listed = await Array.fromAsync(service.list());
+      const paths = new Set(listed.map(({ storePath }) => storePath.toString()));
+      expect(paths.size).toBe(listed.length);
+      for (const { storePath } of infos) expect(paths).toContain(storePath.toString());
+    });
+
+    test("a list can be left early", async () => {
+      let seen = 0;
+      for await (const _ of service.list()) if (++seen === 3) break;
+      expect(seen).toBe(3);
+    });
+
+    test("a digest of another length is refused", async () => {
+      for (const length of [0, 19, 21, 32]) {
+        await expect(service.get(new Uint8Array(length))).rejects.toThrow(RangeError);
+      }
+    });
+
+    test("an aborted signal ends every operation with its reason", async () => {
+      const signal = AbortSignal.abort(new Error("no longer wanted"));
+      await expect(service.get(new Uint8Array(20), { signal })).rejects.toThrow("no longer wanted");
+      await expect(service.put(fullPathInfo(5), { signal })).rejects.toThrow("no longer wanted");
+      await expect(Array.fromAsync(service.list({ signal }))).rejects.toThrow("no longer wanted");
+      expect(await service.get(fullPathInfo(5).storePath.digest)).toBeUndefined();
+    });
+
+    test("a list ends with the reason of a signal that is aborted meanwhile", async () => {
+      const controller = new AbortController();
+      const reading = (async () => {
+        for await (const _ of service.list({ signal: controller.signal })) {
+          controller.abort(new Error("seen enough"));
+        }
+      })();
+      await expect(reading).rejects.toThrow("seen enough");
+    });
+  });
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from "tsup";
+import { library } from "../../tsup.base.ts";
+
+export default defineConfig(
+  library({
+    index: "src/index.ts",
+    level: "src/level.ts",
+    grpc: "src/grpc.ts",
+    node: "src/node.ts",
+    testing: "src/testing.ts",
+    // Chosen by the import map in package.json.
+    "hasher-node": "src/hash/hasher-node.ts",
+    "hasher-portable": "src/hash/hasher-portable.ts",
+  }),
+);
