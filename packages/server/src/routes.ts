@@ -1,14 +1,28 @@
+import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { addCastoreRoutes, type CastoreServices } from "@tvix/castore/grpc";
 import { addHealthRoutes, addReflectionRoutes, HEALTH_SERVICE, type Health } from "@tvix/grpc-reflection";
-import * as snix from "@tvix/protocol/snix/castore";
-import * as tvix from "@tvix/protocol/tvix/castore";
+import * as snixCastore from "@tvix/protocol/snix/castore";
+import * as snixStore from "@tvix/protocol/snix/store";
+import * as tvixCastore from "@tvix/protocol/tvix/castore";
+import * as tvixStore from "@tvix/protocol/tvix/store";
+import { addStoreRoutes, type StoreServices } from "@tvix/store/grpc";
 
-/** The services of this server, under both of their names. */
-const SERVICES = [tvix.BlobService, tvix.DirectoryService, snix.BlobService, snix.DirectoryService];
+/** What is served: blobs and directories, and store paths where there are services for them. */
+export interface RoutedServices extends CastoreServices {
+  readonly store?: StoreServices | undefined;
+}
 
-/** Full names of the services whose health is told. */
-export const SERVICE_NAMES: readonly string[] = SERVICES.map(({ typeName }) => typeName);
+/** The services that are served, under both of their names. */
+export function servedServices({ store }: Pick<RoutedServices, "store">): readonly DescService[] {
+  return [
+    tvixCastore.BlobService,
+    tvixCastore.DirectoryService,
+    snixCastore.BlobService,
+    snixCastore.DirectoryService,
+    ...(store === undefined ? [] : [tvixStore.PathInfoService, snixStore.PathInfoService]),
+  ];
+}
 
 /**
  * Responses are never compressed, whatever a client accepts: contents of blobs are compressed
@@ -17,8 +31,9 @@ export const SERVICE_NAMES: readonly string[] = SERVICES.map(({ typeName }) => t
 export const NEVER_COMPRESS: number = 0xffff_ffff;
 
 /** Everything the server answers by gRPC, gRPC-Web and Connect. */
-export function addRoutes(router: ConnectRouter, services: CastoreServices, health: Health): void {
+export function addRoutes(router: ConnectRouter, services: RoutedServices, health: Health): void {
   addCastoreRoutes(router, services);
+  if (services.store !== undefined) addStoreRoutes(router, services.store);
   addHealthRoutes(router, health);
-  addReflectionRoutes(router, [...SERVICES, HEALTH_SERVICE]);
+  addReflectionRoutes(router, [...servedServices(services), HEALTH_SERVICE]);
 }

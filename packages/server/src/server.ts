@@ -1,7 +1,6 @@
 import type { Http2Session } from "node:http2";
 import type { Server, Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
-import type { CastoreServices } from "@tvix/castore/grpc";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { Health } from "@tvix/grpc-reflection";
 import { type Logger, pino } from "pino";
@@ -10,10 +9,10 @@ import { createHttp2 } from "./http2.ts";
 import { listen } from "./listen/listen.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { switchProtocol } from "./listen/protocol-switch.ts";
-import { addRoutes, SERVICE_NAMES } from "./routes.ts";
+import { addRoutes, type RoutedServices, servedServices } from "./routes.ts";
 
 /** What a server serves, and how. */
-export interface ServerOptions extends CastoreServices {
+export interface ServerOptions extends RoutedServices {
   readonly address: ListenAddress;
   /** Longest message accepted from a client, in bytes. Default 4 MiB. */
   readonly maxMessageBytes?: number;
@@ -40,13 +39,13 @@ export interface RunningServer {
 const CLOSE_TIMEOUT_MS = 10_000;
 
 /**
- * Serves castore services on one port: gRPC over HTTP/2 in clear text, gRPC-Web and Connect
+ * Serves the services of a store on one port: gRPC over HTTP/2 in clear text, gRPC-Web and Connect
  * over HTTP/1.1 and 2, under the names of tvix and of snix, with reflection and health.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, corsOrigins = [] } = options;
   const log = options.log ?? pino({ enabled: false });
-  const health = new Health(SERVICE_NAMES);
+  const health = new Health(servedServices(options).map(({ typeName }) => typeName));
   const routes = (router: ConnectRouter) => addRoutes(router, options, health);
   const http1 = await createHttp1({ routes, health, log, maxMessageBytes, corsOrigins });
   const http2 = createHttp2({

@@ -18,7 +18,7 @@ export function addDaemonCommand(program: Command): void {
     .default({ type: "tcp", host: "localhost", port: 8000 } satisfies ListenAddress, "localhost:8000");
   program
     .command("daemon")
-    .description("serve blobs and directories by gRPC, gRPC-Web and Connect on one port")
+    .description("serve blobs, directories and path infos by gRPC, gRPC-Web and Connect on one port")
     .addOption(address)
     .addOption(
       new Option("--data <directory>", "where everything is stored")
@@ -40,6 +40,12 @@ export function addDaemonCommand(program: Command): void {
       DEFAULT_MAX_MESSAGE_BYTES,
     )
     .option("--cors-origin <origin>", "let pages of this origin call from a browser (repeatable)", collected)
+    .addOption(
+      new Option(
+        "--signing-key-file <file>",
+        "sign every path info that is put with the key in this file",
+      ).env("TVIX_STORE_SIGNING_KEY_FILE"),
+    )
     .option("--shutdown-timeout <seconds>", "time for calls under way on SIGTERM", integer(0, 3600), 10)
     .addOption(
       new Option("--log-level <level>", "what is logged, to stderr").choices(LOG_LEVELS).default("info"),

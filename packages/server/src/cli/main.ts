@@ -3,7 +3,11 @@ import packageJson from "../../package.json" with { type: "json" };
 import { addCastoreCommands } from "./castore-commands.ts";
 import { addDaemonCommand } from "./daemon.ts";
 import { describeFailure } from "./failure.ts";
+import { addImportCommand } from "./import-command.ts";
+import { addKeysCommands } from "./keys-commands.ts";
+import { addNarCommands } from "./nar-commands.ts";
 import { endWithReader } from "./output.ts";
+import { addPathInfoCommands } from "./path-info-commands.ts";
 
 /** Exit statuses of the command line. */
 const FAILURE = 1;
@@ -21,6 +25,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride();
   addDaemonCommand(program);
   addCastoreCommands(program);
+  addImportCommand(program);
+  addNarCommands(program);
+  addPathInfoCommands(program);
+  addKeysCommands(program);
   endWithReader();
   try {
     await program.parseAsync([...argv]);

@@ -3,6 +3,8 @@ import { openStore } from "@tvix/castore/node";
 import { pino } from "pino";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
 import { startServer } from "../server.ts";
+import { servicesOf } from "../services.ts";
+import { readSigningKey } from "./signing-key.ts";
 
 /** What the command line says of the daemon. */
 export interface DaemonOptions {
@@ -13,6 +15,7 @@ export interface DaemonOptions {
   readonly maxMessageBytes: number;
   readonly corsOrigin?: readonly string[];
   readonly shutdownTimeout: number;
+  readonly signingKeyFile?: string;
   readonly logLevel: string;
 }
 
@@ -26,9 +29,11 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const { sync, compressionLevel, maxMessageBytes } = options;
   const stopped = waitForSignal();
   await using store = await openStore(data, { sync, compressionLevel });
+  const services = servicesOf(store, await readSigningKey(options.signingKeyFile));
   const server = await startServer({
-    blobService: store.blobService,
-    directoryService: store.directoryService,
+    blobService: services.blobService,
+    directoryService: services.directoryService,
+    store: services,
     address: options.listenAddress,
     maxMessageBytes,
     corsOrigins: options.corsOrigin ?? [],

@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
-import { createGrpcTransport, openStore, type ServerAddress, type TreeServices } from "@tvix/castore/node";
+import { createGrpcTransport, openStore, type ServerAddress } from "@tvix/castore/node";
+import { GrpcPathInfoService } from "@tvix/store/grpc";
 import { type Command, Option } from "commander";
+import { type Services, servicesOf } from "../services.ts";
 import { directory, parsed } from "./parse.ts";
 import { DEFAULT_SERVICE_ADDRESS, parseServiceAddress } from "./service-address.ts";
 
@@ -9,7 +11,8 @@ import { DEFAULT_SERVICE_ADDRESS, parseServiceAddress } from "./service-address.
 export interface ServiceOptions {
   readonly blobServiceAddr: ServerAddress;
   readonly directoryServiceAddr: ServerAddress;
-  /** A data directory instead of the two. */
+  readonly pathInfoServiceAddr: ServerAddress;
+  /** A data directory instead of the three. */
   readonly data?: string;
 }
 
@@ -18,27 +21,32 @@ export function addServiceOptions(command: Command): Command {
   return command
     .addOption(addressOption("--blob-service-addr", "BLOB_SERVICE_ADDR", "where blobs are"))
     .addOption(addressOption("--directory-service-addr", "DIRECTORY_SERVICE_ADDR", "where directories are"))
+    .addOption(addressOption("--path-info-service-addr", "PATH_INFO_SERVICE_ADDR", "where path infos are"))
     .addOption(
       new Option("--data <directory>", "work directly on a data directory that no daemon has open")
         .argParser(directory)
-        .conflicts(["blobServiceAddr", "directoryServiceAddr"]),
+        .conflicts(["blobServiceAddr", "directoryServiceAddr", "pathInfoServiceAddr"]),
     );
 }
 
 /** Lets `use` work with the services, and closes what they hold. */
 export async function withServices<T>(
   options: ServiceOptions,
-  use: (services: TreeServices) => Promise<T>,
+  use: (services: Services) => Promise<T>,
 ): Promise<T> {
   if (options.data !== undefined) {
     await using store = await openStore(resolve(options.data));
-    return await use(store);
+    return await use(servicesOf(store));
   }
   await using blobs = createGrpcTransport(options.blobServiceAddr);
   await using directories = createGrpcTransport(options.directoryServiceAddr);
+  await using pathInfos = createGrpcTransport(options.pathInfoServiceAddr);
+  const pathInfoService = new GrpcPathInfoService(pathInfos);
   return await use({
     blobService: new GrpcBlobService(blobs),
     directoryService: new GrpcDirectoryService(directories),
+    pathInfoService,
+    narCalculationService: pathInfoService,
   });
 }
 

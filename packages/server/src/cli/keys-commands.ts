@@ -1,0 +1,34 @@
+import { open } from "node:fs/promises";
+import { SecretKey } from "@tvix/narinfo";
+import type { Command } from "commander";
+import { print } from "./output.ts";
+
+/** `tvix-store keys …`: keys that sign path infos. */
+export function addKeysCommands(program: Command): void {
+  program
+    .command("keys")
+    .description("make keys to sign with")
+    .command("generate")
+    .description("make a new key")
+    .argument("<name>", "such as cache.example.org-1")
+    .argument("[file]", "where the secret key goes to; without it, stdout")
+    .action(generate);
+}
+
+/** The secret goes to a file that only its owner can read, or to stdout, never to both. */
+async function generate(name: string, file: string | undefined): Promise<void> {
+  const key = SecretKey.generate(name);
+  if (file === undefined) {
+    process.stderr.write(`public key: ${key.publicKey}\n`);
+    await print(`${key.export()}\n`);
+    return;
+  }
+  // An existing key is not overwritten.
+  const handle = await open(file, "wx", 0o600);
+  try {
+    await handle.writeFile(`${key.export()}\n`);
+  } finally {
+    await handle.close();
+  }
+  await print(`${key.publicKey}\n`);
+}
