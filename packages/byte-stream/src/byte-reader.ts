@@ -5,7 +5,10 @@ import { pieces } from "./pieces.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** Reads exact numbers of bytes from a stream. Pieces are not copied where one suffices. */
+/**
+ * Reads exact numbers of bytes from a stream. Pieces are not copied where one suffices: what
+ * is read then is a view of it, and as long valid as the piece is.
+ */
 export class ByteReader {
   readonly #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
   #held: Uint8Array = NOTHING;
@@ -29,15 +32,18 @@ export class ByteReader {
    * @throws StreamEndedError when fewer are left
    */
   async read(length: number): Promise<Uint8Array> {
+    const atHand = this.readNow(length);
+    if (atHand !== undefined) return atHand;
     const parts: Uint8Array[] = [];
     let found = 0;
     while (found < length) {
       const part = await this.#take(length - found);
       if (part === undefined) throw new StreamEndedError(length, found);
-      parts.push(part);
       found += part.length;
+      // The memory of a piece may be used again when the next one is asked for.
+      parts.push(found < length ? part.slice() : part);
     }
-    return parts.length === 0 ? NOTHING : concatBytes(parts);
+    return concatBytes(parts);
   }
 
   /** The next `length` bytes when they are at hand in one piece; undefined otherwise. */
@@ -95,8 +101,14 @@ export class ByteReader {
     while (this.#held.length === 0) {
       const next = await this.#iterator.next();
       if (next.done === true) return false;
-      this.#held = next.value;
+      this.#held = plain(next.value);
     }
     return true;
   }
+}
+
+/** The same memory without the methods of Buffer, whose `slice` does not copy. */
+function plain(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

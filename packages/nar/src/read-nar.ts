@@ -26,8 +26,8 @@ const ROOT_NAME = new Uint8Array(0);
  * Reads a NAR, strictly: only what a NAR writer would have written passes, so writing what was
  * read gives the same bytes again. In one pass, in memory that does not grow, without recursion.
  *
- * The contents of a file are to be read before the next entry is asked for; what is not read
- * of them is skipped.
+ * The contents of a file are to be read before the next entry is asked for: they may be views
+ * of the source's pieces, and are as long valid as these. What is not read of them is skipped.
  *
  * @throws NarError INVALID_NAR, TRUNCATED_NAR or LIMIT_EXCEEDED, with the place in the message
  */
@@ -102,7 +102,8 @@ async function readEntryName(
   if (keyword !== "entry") throw unexpected(keywordAt, '"entry" or ")"', keyword);
   await words.expect(TOKENS.nameStart, '"(" and "name"');
   const at = words.position;
-  const name = await words.string("the name", NAR_NAME_MAX_BYTES);
+  // A copy: it is compared with the next name, when its piece may be gone.
+  const name = (await words.string("the name", NAR_NAME_MAX_BYTES)).slice();
   const fault = nameFault(name) ?? orderFault(previous, name);
   if (fault !== undefined) throw invalid(at, `the name ${escapeBytes(name)} ${fault}`);
   await words.expect(TOKENS.node, '"node"');
@@ -112,7 +113,7 @@ async function readEntryName(
 async function readSymlink(words: WordReader, name: Uint8Array): Promise<NarSymlink> {
   await words.expect(TOKENS.target, '"target"');
   const at = words.position;
-  const target = await words.string("the target of a link", NAR_TARGET_MAX_BYTES);
+  const target = (await words.string("the target of a link", NAR_TARGET_MAX_BYTES)).slice();
   const fault = targetFault(target);
   if (fault !== undefined) throw invalid(at, `the target of a link ${fault}`);
   await words.expect(TOKENS.close, '")" behind a link');
@@ -130,9 +131,9 @@ async function* readFile(words: WordReader, name: Uint8Array): AsyncGenerator<Na
   if (keyword !== "contents") throw unexpected(at, '"contents"', keyword);
   const size = await words.length();
   if (size <= WHOLE_BYTES) {
-    const contents = await words.whole(size);
+    // Handed over before anything else is read: it may be a view of a piece.
+    yield { type: "file", name, executable, size, contents: await words.whole(size) };
     await readFileEnd(words, size);
-    yield { type: "file", name, executable, size, contents };
     return;
   }
   const end = words.position + size;

@@ -8,15 +8,30 @@ import { anyTree, flatten } from "./trees.ts";
 
 const render = async (entries: readonly NarEntry[]) => await collect(writeNar(entries), 1 << 24);
 
+/** Pieces that are overwritten when the next one is asked for. */
+async function* inReusedMemory(bytes: Uint8Array, length: number): AsyncIterable<Uint8Array> {
+  const memory = new Uint8Array(length);
+  for await (const piece of rechunk(bytes, length)) {
+    memory.set(piece);
+    yield memory.subarray(0, piece.length);
+    memory.fill(0xee);
+  }
+}
+
 /** Entries with the contents of files as bytes. */
 async function readAll(source: ByteSource): Promise<NarEntry[]> {
   const entries: NarEntry[] = [];
   for await (const entry of readNar(source)) {
-    entries.push(
-      entry.type === "file" ? { ...entry, contents: await collect(entry.contents, 1 << 24) } : entry,
-    );
+    entries.push(entry.type === "file" ? { ...entry, contents: await copied(entry.contents) } : entry);
   }
   return entries;
+}
+
+async function copied(contents: ByteSource): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of contents instanceof Uint8Array ? [contents] : contents)
+    pieces.push(piece.slice());
+  return new Uint8Array(Buffer.concat(pieces));
 }
 
 describe.each(FIXTURES)("%s", (_, entries, size, sha256) => {
@@ -46,6 +61,16 @@ test("any tree comes back, and has the size and places that were computed", asyn
         if (entry.type !== "file") continue;
         expect(nar.subarray(contents, contents + entry.size)).toEqual(entry.contents);
       }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a tree comes back from a source that uses its memory again", async () => {
+  await fc.assert(
+    fc.asyncProperty(anyTree(), fc.integer({ min: 1, max: 300 }), async (tree, length) => {
+      const entries = flatten(tree);
+      expect(await readAll(inReusedMemory(await render(entries), length))).toEqual(entries);
     }),
     { numRuns: 200 },
   );

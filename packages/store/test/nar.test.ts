@@ -60,6 +60,36 @@ test("any tree comes back, whole and in any part", async () => {
   );
 });
 
+test("a NAR is ingested from a source that uses its memory again", async () => {
+  async function* inReusedMemory(bytes: Uint8Array, length: number) {
+    const memory = new Uint8Array(length);
+    for await (const piece of rechunk(bytes, length)) {
+      memory.set(piece);
+      yield memory.subarray(0, piece.length);
+      memory.fill(0xee);
+    }
+  }
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyTree(), { maxLength: 5 }),
+      fc.integer({ min: 1, max: 200_000 }),
+      async (trees, length) => {
+        const services = memoryServices();
+        const long = castore.pseudoRandomBytes(150_000);
+        const nar = await narOf([
+          { type: "directory", name: text("") },
+          { type: "file", name: text("#"), executable: false, size: long.length, contents: long },
+          ...trees.flatMap((tree, index) => flatten(tree, text(`${index}`))),
+          { type: "end" },
+        ]);
+        const { node } = await ingestNar(inReusedMemory(nar, length), services);
+        expect(Buffer.compare(await collect(renderNar(node, services), 1 << 24), nar)).toBe(0);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
 test("parts of a NAR read no more than they need", async () => {
   const services = memoryServices();
   const contents = castore.pseudoRandomBytes(3_000_000);

@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import { CastorePath } from "@tvix/castore";
 import { writeListing } from "@tvix/nar";
 import { ingestNar, outlineOf, renderNar } from "@tvix/store";
@@ -6,6 +5,7 @@ import type { Command } from "commander";
 import { listTree } from "./list-tree.ts";
 import { findObject, OBJECT, type ObjectName, parseObject } from "./object.ts";
 import { nodeToJson, print } from "./output.ts";
+import { readFileInPieces } from "./read-file.ts";
 import { addServiceOptions, type ServiceOptions, withServices } from "./services.ts";
 
 interface JsonOption extends ServiceOptions {
@@ -39,7 +39,7 @@ function addIngest(nar: Command): void {
     .argument("<file>", "an uncompressed NAR, or - for stdin")
     .option("--json", "print the root node, and length and hash of the NAR");
   addServiceOptions(command).action(async (file: string, options: JsonOption) => {
-    const source = file === "-" ? process.stdin : createReadStream(file, { highWaterMark: 256 << 10 });
+    const source = file === "-" ? process.stdin : readFileInPieces(file);
     const { node, narSize, narHash } = await withServices(options, (services) => ingestNar(source, services));
     if (options.json === true) {
       const summary = { node: nodeToJson(node), narSize, narHash: narHash.toSri() };

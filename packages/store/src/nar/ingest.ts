@@ -41,6 +41,9 @@ const WINDOW = 400;
 /**
  * Stores the contents of a NAR while it is read, in flat memory.
  *
+ * A piece of the source has been used when the next one is asked for, and its memory may then
+ * be used again.
+ *
  * The directories become visible at the very end, when the NAR has proved complete and to be
  * what was expected; on failure there may be blobs that nothing refers to.
  *
@@ -98,17 +101,16 @@ async function* treeEntries(
     for await (const entry of nar) {
       signal?.throwIfAborted();
       if (entry.type === "directory") {
-        open.push(entry.name.slice());
+        open.push(entry.name);
         continue;
       }
       if (entry.type === "end") {
         add(open.pop() as Uint8Array, "directory");
       } else if (entry.type === "symlink") {
-        // What is kept does not hold on to the piece it came in.
-        add(entry.name.slice(), { type: "symlink", target: SymlinkTarget.from(entry.target.slice()) });
+        add(entry.name, { type: "symlink", target: SymlinkTarget.from(entry.target) });
       } else {
         const { stored } = await beginFile(entry, blobs, open.length === 0 ? watchRoot : ignore, signal);
-        add(entry.name.slice(), stored);
+        add(entry.name, stored);
       }
       while (underWay.length >= WINDOW) yield await (underWay.shift() as Promise<TreeEntry>);
     }

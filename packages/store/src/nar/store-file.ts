@@ -27,8 +27,10 @@ export async function beginFile(
     executable,
   });
   if (contents instanceof Uint8Array) {
-    watch(contents);
-    return { stored: blobs.put(contents, { signal }).then(node) };
+    // A copy: the piece that it came in may be used again, and be much longer.
+    const own = contents.slice();
+    watch(own);
+    return { stored: blobs.put(own, { signal }).then(node) };
   }
   const taken = Promise.withResolvers<void>();
   const stored = blobs.put(noticingEnd(contents as ByteStream, watch, taken.resolve), { signal }).then(node);
