@@ -32,7 +32,7 @@ export async function tvixStore(...args: string[]): Promise<Finished> {
 export interface Daemon {
   readonly process: ChildProcess;
   readonly url: string;
-  /** The two options that point a command to it. */
+  /** The options that point a command to it. */
   readonly options: readonly string[];
   /** Everything it has logged. */
   readonly log: () => string;
@@ -61,7 +61,7 @@ export async function startDaemon(data: string, ...args: string[]): Promise<Daem
   return {
     process: child,
     url: `http://127.0.0.1:${port}`,
-    options: ["--blob-service-addr", address, "--directory-service-addr", address],
+    options: ["blob", "directory", "path-info"].flatMap((kind) => [`--${kind}-service-addr`, address]),
     log: () => log,
   };
 }

@@ -2,9 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRouterTransport } from "@connectrpc/connect";
+import { EMPTY_DIGEST } from "@tvix/castore";
 import { Database, openLevelStore } from "@tvix/castore/level";
 import { openStore } from "@tvix/castore/node";
+import { fixtures as castore } from "@tvix/castore/testing";
 import { SecretKey } from "@tvix/narinfo";
+import { DIGEST_LENGTHS, type HashAlgorithm, NixHash } from "@tvix/nix-compat";
 import {
   CachePathInfoService,
   MemoryPathInfoService,
@@ -12,9 +15,12 @@ import {
   SigningPathInfoService,
 } from "@tvix/store";
 import { addStoreRoutes, GrpcPathInfoService } from "@tvix/store/grpc";
-import { LevelPathInfoService } from "@tvix/store/level";
-import { testPathInfoService } from "@tvix/store/testing";
+import { LevelNarCalculation, LevelPathInfoService } from "@tvix/store/level";
+import { fixtures, testPathInfoService } from "@tvix/store/testing";
 import { MemoryLevel } from "memory-level";
+import { expect, test, vi } from "vitest";
+import { createHasher as createNative } from "../src/hash/hasher-node.ts";
+import { createHasher as createPortable } from "../src/hash/hasher-portable.ts";
 
 const NO_CALCULATION: NarCalculationService = {
   calculateNar: () => Promise.reject(new Error("not part of this test")),
@@ -63,4 +69,64 @@ testPathInfoService("client and handlers of snix", async () => ({ pathInfoServic
 testPathInfoService("a cache in front of a peer", async () => {
   const near = new LevelPathInfoService(new Database(new MemoryLevel()));
   return { pathInfoService: new CachePathInfoService(near, overTheWire("tvix")) };
+});
+
+test("a get costs one read of the database", async () => {
+  const level = new MemoryLevel<string, string>();
+  const database = new Database(level);
+  const service = new LevelPathInfoService(database);
+  await service.put(fixtures.PATH_INFO_SYMLINK);
+  const get = vi.spyOn(database, "get");
+  const entries = vi.spyOn(database, "entries");
+  expect(await service.get(fixtures.DUMMY_PATH.digest)).toBeDefined();
+  expect(get).toHaveBeenCalledTimes(1);
+  expect(entries).not.toHaveBeenCalled();
+});
+
+test("a damaged record is reported, not served", async () => {
+  const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: "view", valueEncoding: "view" });
+  const service = new LevelPathInfoService(new Database(level));
+  await service.put(fixtures.PATH_INFO_SYMLINK);
+  for await (const [key, value] of level.iterator()) {
+    for (let at = 0; at < value.length; at++) {
+      const damaged = value.slice();
+      damaged[at] = (damaged[at] as number) ^ 0x10;
+      await level.put(key, damaged);
+      await expect(service.get(fixtures.DUMMY_PATH.digest)).rejects.toMatchObject({ code: "CORRUPT" });
+      await expect(Array.fromAsync(service.list())).rejects.toMatchObject({ code: "CORRUPT" });
+    }
+  }
+});
+
+test("what was calculated is kept, and calculated anew when it is damaged", async () => {
+  const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: "view", valueEncoding: "view" });
+  const summary = { narSize: 128, narHash: NixHash.from("sha256", new Uint8Array(32).fill(5)) };
+  const calculateNar = vi.fn(async () => summary);
+  const service = new LevelNarCalculation(new Database(level), { calculateNar });
+  const file = { type: "file", digest: EMPTY_DIGEST, size: 0n, executable: false } as const;
+  for (let times = 0; times < 3; times++) {
+    const found = await service.calculateNar(file);
+    expect([found.narSize, String(found.narHash)]).toEqual([128, String(summary.narHash)]);
+  }
+  expect(calculateNar).toHaveBeenCalledTimes(1);
+  await service.calculateNar({ ...file, executable: true });
+  await service.calculateNar({ ...file, size: 1n });
+  expect(calculateNar).toHaveBeenCalledTimes(3);
+  for await (const [key, value] of level.iterator())
+    await level.put(
+      key,
+      value.map((byte) => byte ^ 1),
+    );
+  await service.calculateNar(file);
+  expect(calculateNar).toHaveBeenCalledTimes(4);
+});
+
+test("both hashers agree", () => {
+  for (const algorithm of Object.keys(DIGEST_LENGTHS) as HashAlgorithm[]) {
+    const [native, portable] = [createNative(algorithm), createPortable(algorithm)];
+    for (const length of [0, 1, 1000]) {
+      for (const hasher of [native, portable]) hasher.update(castore.pseudoRandomBytes(length));
+    }
+    expect(portable.digest()).toEqual(native.digest());
+  }
 });

@@ -14,8 +14,9 @@ export interface PathInfoServiceFixture {
   readonly close?: () => Promise<void>;
 }
 
-/** Path infos that are listed at once in one of the tests. */
+/** Path infos that are listed in one of the tests, and how many of them are put at once. */
 const MANY = 2000;
+const AT_ONCE = 100;
 
 /**
  * Registers, with vitest, the tests that every {@link PathInfoService} passes.
@@ -69,7 +70,9 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
 
     test("many are put at once, and each is listed once", async () => {
       const infos = Array.from({ length: MANY }, (_, number) => fullPathInfo(number + 10));
-      await Promise.all(infos.map((info) => service.put(info)));
+      for (let start = 0; start < MANY; start += AT_ONCE) {
+        await Promise.all(infos.slice(start, start + AT_ONCE).map((info) => service.put(info)));
+      }
       const listed = await Array.fromAsync(service.list());
       const paths = new Set(listed.map(({ storePath }) => storePath.toString()));
       expect(paths.size).toBe(listed.length);

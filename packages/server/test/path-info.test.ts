@@ -1,0 +1,322 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import {
+  createGrpcTransport as createConnectGrpcTransport,
+  createConnectTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
+import { B3Digest, SymlinkTarget } from "@tvix/castore";
+import type { Namespace } from "@tvix/castore/grpc";
+import { createGrpcTransport, openStore } from "@tvix/castore/node";
+import { PublicKey, SecretKey } from "@tvix/narinfo";
+import { NixHash, StorePath } from "@tvix/nix-compat";
+import * as snix from "@tvix/protocol/snix/store";
+import { NodeSchema } from "@tvix/protocol/tvix/castore";
+import { PathInfoService } from "@tvix/protocol/tvix/store";
+import { servicesOf } from "@tvix/server";
+import { formatPathInfo, type PathInfo } from "@tvix/store";
+import { GrpcPathInfoService } from "@tvix/store/grpc";
+import { LevelPathInfoService } from "@tvix/store/level";
+import { fixtures, testPathInfoService } from "@tvix/store/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { INVALID } from "../../store/test/invalid-path-infos.ts";
+import { runningServer } from "./running-server.ts";
+import { temporaryDirectory } from "./temporary.ts";
+import { startDaemon } from "./tvix-store.ts";
+
+type Connect = (baseUrl: string) => Transport & { close?: () => Promise<void> };
+
+const TRANSPORTS: Record<string, Connect> = {
+  "our gRPC": (url) => createGrpcTransport({ url }),
+  "Connect's gRPC": (baseUrl) => createConnectGrpcTransport({ baseUrl }),
+  "gRPC-Web over HTTP/1.1": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
+  "Connect over HTTP/1.1, in JSON": (baseUrl) =>
+    createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: false }),
+};
+
+/** A server over a store in a folder of its own. */
+async function serverOverStore(signingKey?: SecretKey) {
+  const path = await mkdtemp(join(tmpdir(), "server-"));
+  const store = await openStore(path, { sync: false });
+  const services = servicesOf(store, signingKey);
+  const server = await runningServer({ ...services, store: services });
+  return {
+    ...services,
+    url: server.url,
+    close: async () => {
+      await server.close();
+      await store.close();
+      await rm(path, { recursive: true });
+    },
+  };
+}
+
+async function overSockets(connect: Connect, namespace: Namespace) {
+  const server = await serverOverStore();
+  const transport = connect(server.url);
+  return {
+    pathInfoService: new GrpcPathInfoService(transport, { namespace }),
+    close: async () => {
+      await transport.close?.();
+      await server.close();
+    },
+  };
+}
+
+for (const [name, connect] of Object.entries(TRANSPORTS)) {
+  for (const namespace of ["tvix", "snix"] as const) {
+    testPathInfoService(`${name}, ${namespace}`, async () => await overSockets(connect, namespace));
+  }
+}
+
+describe.each(Object.entries(TRANSPORTS))("PathInfoService answers over %s", (_, connect) => {
+  let server: Awaited<ReturnType<typeof serverOverStore>>;
+  let transport: ReturnType<Connect>;
+
+  beforeEach(async () => {
+    server = await serverOverStore();
+    transport = connect(server.url);
+  });
+  afterEach(async () => {
+    await transport.close?.();
+    await server.close();
+  });
+  const client = () => createClient(PathInfoService, transport);
+
+  const statusOf = async (call: Promise<unknown>) => {
+    const error = ConnectError.from(
+      await call.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      ),
+    );
+    return [error.code, error.rawMessage];
+  };
+
+  test("a Get with what it lacks", async () => {
+    expect(await statusOf(client().get({}))).toEqual([Code.Unimplemented, "by_what needs to be specified"]);
+    const get = (length: number) =>
+      client().get({ byWhat: { case: "byOutputHash", value: new Uint8Array(length) } });
+    expect(await statusOf(get(19))).toEqual([
+      Code.InvalidArgument,
+      "invalid output digest length: 19, expected 20 bytes",
+    ]);
+    expect(await statusOf(get(20))).toEqual([Code.NotFound, "PathInfo not found"]);
+  });
+
+  test("a Put with what is wrong, and stores nothing", async () => {
+    for (const [, message, text] of INVALID) {
+      const [code, found] = await statusOf(client().put(message));
+      expect(code).toBe(Code.InvalidArgument);
+      expect(found).toContain(`Invalid path info: ${text}`);
+    }
+    expect(await Array.fromAsync(client().list({}))).toEqual([]);
+  });
+
+  test("a CalculateNAR with length and hash, or what is wrong", async () => {
+    const digest = await server.blobService.put(new TextEncoder().encode("Hello World!"));
+    const file = (value: { name?: string; digest?: Uint8Array; size?: bigint }) =>
+      client().calculateNAR({
+        node: {
+          case: "file",
+          value: {
+            name: new TextEncoder().encode(value.name ?? ""),
+            digest: value.digest ?? digest.bytes,
+            size: value.size ?? 12n,
+            executable: false,
+          },
+        },
+      });
+    for (let again = 0; again < 2; again++) {
+      const { narSize, narSha256 } = await file({});
+      expect([narSize, Buffer.from(narSha256).toString("hex")]).toEqual([
+        128n,
+        "03e7f63be30b065d78bcf615f5473545fdb4eb69aa416f43495b4e05cdfb8040",
+      ]);
+    }
+    expect(await statusOf(client().calculateNAR({}))).toEqual([
+      Code.InvalidArgument,
+      "invalid root node: No node set",
+    ]);
+    expect(await statusOf(file({ name: "x" }))).toEqual([
+      Code.InvalidArgument,
+      "invalid root node: its name is not empty",
+    ]);
+    expect((await statusOf(file({ digest: new Uint8Array(31) })))[0]).toBe(Code.InvalidArgument);
+    const missing = B3Digest.of(new TextEncoder().encode("never put"));
+    expect(await statusOf(file({ digest: missing.bytes }))).toEqual([
+      Code.DataLoss,
+      `blob ${missing} is not in the store`,
+    ]);
+    for (const size of [2n, 42n]) expect((await statusOf(file({ size })))[0]).toBe(Code.DataLoss);
+  });
+});
+
+test("a message of snix in JSON has the names of snix", async () => {
+  const server = await serverOverStore();
+  const baseUrl = server.url;
+  const info = formatPathInfo(fixtures.PATH_INFO_SYMLINK);
+  await createClient(PathInfoService, createGrpcTransport({ url: baseUrl })).put(info);
+  const get = async (service: string) => {
+    const response = await fetch(`${baseUrl}/${service}/Get`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ byOutputHash: Buffer.alloc(20).toString("base64") }),
+    });
+    return Object.keys((await response.json()) as object);
+  };
+  expect(await get(snix.PathInfoService.typeName)).toEqual(["entry", "narinfo"]);
+  expect(await get(PathInfoService.typeName)).toEqual(["node", "narinfo"]);
+  await server.close();
+});
+
+test("a server with a key signs what is put, once", async () => {
+  const key = SecretKey.generate("signing-1");
+  const server = await serverOverStore(key);
+  await using transport = createGrpcTransport({ url: server.url });
+  const service = new GrpcPathInfoService(transport);
+  const stored = await service.put(fixtures.PATH_INFO_SYMLINK);
+  const [signature] = stored.signatures;
+  const text = `1;${stored.storePath.toAbsolute()};${stored.narHash};136;`;
+  expect(signature && PublicKey.parse(String(key.publicKey)).verify(text, signature)).toBe(true);
+  expect((await service.put(stored)).signatures).toHaveLength(1);
+  await server.close();
+});
+
+test("a peer that answers with another path is not believed", async () => {
+  const other: PathInfo = {
+    ...fixtures.PATH_INFO_SYMLINK,
+    storePath: StorePath.from(new Uint8Array(20).fill(1), "other"),
+  };
+  const services = {
+    pathInfoService: { get: async () => other, put: async () => other, list: () => [] as never },
+    narCalculationService: { calculateNar: () => Promise.reject(new Error("not asked")) },
+  };
+  const server = await runningServer({ store: services });
+  await using transport = createGrpcTransport({ url: server.url });
+  const service = new GrpcPathInfoService(transport);
+  await expect(service.get(new Uint8Array(20))).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
+  await expect(service.put(fixtures.PATH_INFO_SYMLINK)).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
+  await server.close();
+});
+
+test("our failures reach no client", async () => {
+  const failing = () => Promise.reject(new Error("/secret/path failed"));
+  const services = {
+    pathInfoService: { get: failing, put: failing, list: () => failingList() },
+    narCalculationService: { calculateNar: failing },
+  };
+  async function* failingList(): AsyncGenerator<PathInfo, void, undefined> {
+    yield fixtures.PATH_INFO_SYMLINK;
+    await failing();
+  }
+  const server = await runningServer({ store: services });
+  const client = createClient(
+    PathInfoService,
+    createConnectTransport({ baseUrl: server.url, httpVersion: "1.1" }),
+  );
+  const symlink = create(NodeSchema, {
+    node: { case: "symlink", value: { target: SymlinkTarget.from("x").bytes } },
+  });
+  for (const call of [
+    client.get({ byWhat: { case: "byOutputHash", value: new Uint8Array(20) } }),
+    client.put(formatPathInfo(fixtures.PATH_INFO_SYMLINK)),
+    client.calculateNAR(symlink),
+    Array.fromAsync(client.list({})),
+  ]) {
+    const error = ConnectError.from(
+      await call.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      ),
+    );
+    expect([error.code, error.rawMessage]).toEqual([Code.Internal, "internal error"]);
+  }
+  await server.close();
+});
+
+test("a list waits for a client that does not read on", async () => {
+  let produced = 0;
+  async function* endless(): AsyncGenerator<PathInfo, void, undefined> {
+    try {
+      for (;;) {
+        produced++;
+        yield fixtures.fullPathInfo(produced);
+      }
+    } finally {
+      ended.resolve();
+    }
+  }
+  const ended = Promise.withResolvers<void>();
+  const unused = () => Promise.reject(new Error("not asked"));
+  const services = {
+    pathInfoService: { get: unused, put: unused, list: endless },
+    narCalculationService: { calculateNar: unused },
+  };
+  const server = await runningServer({ store: services });
+  await using transport = createGrpcTransport({ url: server.url });
+  let read = 0;
+  for await (const _ of new GrpcPathInfoService(transport).list()) {
+    if (++read < 10) continue;
+    // The server goes on until windows and buffers are full, and no further.
+    for (let before = -1; before !== produced; ) {
+      before = produced;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    break;
+  }
+  expect(produced).toBeLessThan(50_000);
+  // Leaving the loop ends the list on the server.
+  await ended.promise;
+  await server.close();
+});
+
+/** Path infos in the test of a long list. */
+const MANY = 100_000;
+
+test(`a list of ${MANY} streams in flat memory, and can be left`, { timeout: 240_000 }, async () => {
+  const data = join(await temporaryDirectory(), "data");
+  const store = await openStore(data, { sync: false });
+  const infos = new LevelPathInfoService(store.database);
+  const digest = new Uint8Array(20);
+  const signature = fixtures.fullPathInfo(0).signatures;
+  for (let start = 0; start < MANY; start += 10_000) {
+    await Promise.all(
+      Array.from({ length: 10_000 }, async (_, index) => {
+        const own = digest.slice();
+        new DataView(own.buffer).setUint32(0, start + index);
+        const storePath = StorePath.from(own, `one-of-many-${start + index}`);
+        const narHash = NixHash.from("sha256", new Uint8Array(32));
+        await infos.put({ ...fixtures.PATH_INFO_SYMLINK, storePath, narHash, signatures: signature });
+      }),
+    );
+  }
+  await store.close();
+
+  const daemon = await startDaemon(data);
+  const peak = () => {
+    const status = readFileSync(`/proc/${daemon.process.pid}/status`, "utf8");
+    return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+  };
+  await using transport = createGrpcTransport({ url: daemon.url });
+  const service = new GrpcPathInfoService(transport);
+  // The first path is used to warm up.
+  for (let warm = 0; warm < 5; warm++) for await (const _ of service.list()) break;
+  const before = peak();
+  let listed = 0;
+  for await (const _ of service.list()) listed++;
+  expect(listed).toBe(MANY);
+  const grown = peak() - before;
+  console.log(`memory of the daemon for a list of ${MANY}: ${(grown / 2 ** 20).toFixed(1)} MiB`);
+  // Garbage of V8 mostly: all of the list would be several times as much.
+  expect(grown).toBeLessThan(128 << 20);
+  const controller = new AbortController();
+  const reading = (async () => {
+    for await (const _ of service.list({ signal: controller.signal })) controller.abort(new Error("enough"));
+  })();
+  await expect(reading).rejects.toThrow("enough");
+});
