@@ -1,8 +1,13 @@
-// `pnpm bench [blobs] [trees]`: figures as Markdown tables, each beside its baseline.
+// `pnpm bench [blobs] [trees] [nars]`: figures as Markdown tables, each beside its baseline.
 import { benchmarkBlobs } from "./blobs.ts";
+import { benchmarkNars } from "./nars.ts";
 import { benchmarkTrees } from "./trees.ts";
 
-const benchmarks: Record<string, () => Promise<void>> = { blobs: benchmarkBlobs, trees: benchmarkTrees };
+const benchmarks: Record<string, () => Promise<void>> = {
+  blobs: benchmarkBlobs,
+  trees: benchmarkTrees,
+  nars: benchmarkNars,
+};
 const chosen = process.argv.slice(2);
 
 for (const name of chosen.length > 0 ? chosen : Object.keys(benchmarks)) {

@@ -2,15 +2,37 @@ import { readFileSync } from "node:fs";
 import { Code } from "@connectrpc/connect";
 import { CASTORE_ERROR_CODES } from "@tvix/castore";
 import { STATUS_OF_ERROR } from "@tvix/castore/grpc";
-import { expect, test } from "vitest";
+import { NAR_ERROR_CODES } from "@tvix/nar";
+import { NARINFO_ERROR_CODES } from "@tvix/narinfo";
+import { NIX_COMPAT_ERROR_CODES } from "@tvix/nix-compat";
+import { STORE_ERROR_CODES } from "@tvix/store";
+import { STATUS_OF_STORE_ERROR } from "@tvix/store/grpc";
+import { describe, expect, test } from "vitest";
 
-test("docs/errors.md lists every error with its status, and no other", () => {
-  const rows = readFileSync("docs/errors.md", "utf8").matchAll(
-    /^\| `([A-Z_]+)` \| .+ \| `([A-Z_]+)` \| .+ \|$/gm,
+/** The rows about one class of error in `docs/errors.md`, cell by cell. */
+function documented(errorClass: string): string[][] {
+  const sections = readFileSync("docs/errors.md", "utf8").split(/^## /m);
+  const section = sections.find((text) => text.startsWith(`\`${errorClass}\``)) ?? "";
+  return [...section.matchAll(/^\| (`[A-Z0-9_]+` \| .+) \|$/gm)].map(([, row]) =>
+    (row as string).split(" | ").map((cell) => cell.replaceAll("`", "")),
   );
-  const documented = [...rows].map(([, code, status]) => [code, status]);
-  const actual = CASTORE_ERROR_CODES.map((code) => [code, statusName(STATUS_OF_ERROR[code])]);
-  expect(documented).toEqual(actual);
+}
+
+describe("docs/errors.md lists every error, and no other", () => {
+  test.each([
+    ["CastoreError", CASTORE_ERROR_CODES.map((code) => [code, statusName(STATUS_OF_ERROR[code])])],
+    ["StoreError", STORE_ERROR_CODES.map((code) => [code, statusName(STATUS_OF_STORE_ERROR[code])])],
+  ])("%s, with its status", (errorClass, actual) => {
+    expect(documented(errorClass).map(([code, , status]) => [code, status])).toEqual(actual);
+  });
+
+  test.each([
+    ["NarError", NAR_ERROR_CODES],
+    ["NarInfoError", NARINFO_ERROR_CODES],
+    ["NixCompatError", NIX_COMPAT_ERROR_CODES],
+  ])("%s", (errorClass, actual) => {
+    expect(documented(errorClass).map(([code]) => code)).toEqual(actual);
+  });
 });
 
 /** InvalidArgument as INVALID_ARGUMENT. */
