@@ -10,7 +10,16 @@ import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-const PACKAGES = ["protocol", "byte-stream", "grpc-reflection", "castore"];
+const PACKAGES = [
+  "protocol",
+  "nix-compat",
+  "byte-stream",
+  "grpc-reflection",
+  "castore",
+  "nar",
+  "narinfo",
+  "store",
+];
 const CHROMIUM = "/usr/bin/chromium";
 
 /** What both programs do with services of any kind; ends by printing "stored and read". */
@@ -27,15 +36,46 @@ const found = await directoryService.get(root);
 if (length !== bytes.length || found?.entries.length !== 1) throw new Error("not what was stored");
 `;
 
+/** The same for store paths: a NAR out and in, a path info that is signed, kept and verified. */
+const STORE_PROGRAM = `
+const node = { type: "directory", digest: root, size: found.size() } as const;
+const services = { blobService, directoryService };
+const { node: again, narSize, narHash } = await ingestNar(renderNar(node, services), services);
+if (again.type !== "directory" || !again.digest.equals(root)) throw new Error("not the tree of its NAR");
+const contentAddress = { method: "nar", hash: narHash } as const;
+const storePath = buildContentAddressedPath("directory", contentAddress);
+const key = SecretKey.generate("test-1");
+await new SigningPathInfoService(pathInfoService, key).put({
+  storePath, node, narSize, narHash, references: [], signatures: [], deriver: undefined, contentAddress,
+});
+const info = await pathInfoService.get(storePath.digest);
+if (info === undefined) throw new Error("the path info is not there");
+const text = formatNarInfo(toNarInfo(info, "nar/x.nar"));
+const narinfo = parseNarInfo(text);
+const [signature] = narinfo.signatures;
+if (signature === undefined || !key.publicKey.verify(fingerprint(narinfo), signature)) throw new Error(text);
+`;
+
+const STORE_IMPORTS = `
+import { buildContentAddressedPath } from "@tvix/nix-compat";
+import { fingerprint, formatNarInfo, parseNarInfo, SecretKey } from "@tvix/narinfo";
+import { ingestNar, MemoryPathInfoService, renderNar, SigningPathInfoService, toNarInfo } from "@tvix/store";
+import { LevelPathInfoService } from "@tvix/store/level";
+`;
+
+/** The part of TypeScript that JavaScript does not know. */
+const asJavaScript = (program: string) => program.replaceAll(" as const", "");
+
 const TYPESCRIPT = `
 import { type BlobService, type DirectoryService, Directory, MemoryBlobService, MemoryDirectoryService, PathComponent } from "@tvix/castore";
 import { openStore } from "@tvix/castore/node";
-
-async function run(blobService: BlobService, directoryService: DirectoryService): Promise<void> {
-${PROGRAM}}
-await run(new MemoryBlobService(), new MemoryDirectoryService());
+import type { PathInfoService } from "@tvix/store";
+${STORE_IMPORTS}
+async function run(blobService: BlobService, directoryService: DirectoryService, pathInfoService: PathInfoService): Promise<void> {
+${PROGRAM}${STORE_PROGRAM}}
+await run(new MemoryBlobService(), new MemoryDirectoryService(), new MemoryPathInfoService());
 const store = await openStore("./data");
-await run(store.blobService, store.directoryService);
+await run(store.blobService, store.directoryService, new LevelPathInfoService(store.database));
 await store.close();
 console.log("stored and read");
 `;
@@ -54,9 +94,9 @@ import { Directory, MemoryBlobService, MemoryDirectoryService, PathComponent } f
 import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
 import { openLevelStore } from "@tvix/castore/level";
 import { BrowserLevel } from "browser-level";
-
-async function run({ blobService, directoryService }) {
-${PROGRAM}}
+${STORE_IMPORTS}
+async function run({ blobService, directoryService }, pathInfoService) {
+${PROGRAM}${asJavaScript(STORE_PROGRAM)}}
 /** Browsers cannot stream a request, so a page reads what others have put. */
 async function readRemote(transport, digest, length) {
   const blobs = new GrpcBlobService(transport);
@@ -69,8 +109,10 @@ async function readRemote(transport, digest, length) {
   if ((await directories.get(root)) === undefined) throw new Error("the directory is not there");
 }
 window.runAll = async (baseUrl, length) => {
-  await run({ blobService: new MemoryBlobService(), directoryService: new MemoryDirectoryService() });
-  await run(await openLevelStore(new BrowserLevel("store")));
+  const memory = { blobService: new MemoryBlobService(), directoryService: new MemoryDirectoryService() };
+  await run(memory, new MemoryPathInfoService());
+  const store = await openLevelStore(new BrowserLevel("store"));
+  await run(store, new LevelPathInfoService(store.database));
   const digest = await new MemoryBlobService().put(new Uint8Array(length).fill(9));
   for (const createTransport of [createConnectTransport, createGrpcWebTransport]) {
     await readRemote(createTransport({ baseUrl }), digest, length);
