@@ -1,4 +1,5 @@
 import type { ByteSource, ByteStream } from "./byte-stream.ts";
+import { plainBytes } from "./byte-string.ts";
 import { concatBytes } from "./collect.ts";
 import { StreamEndedError } from "./errors.ts";
 import { pieces } from "./pieces.ts";
@@ -101,14 +102,8 @@ export class ByteReader {
     while (this.#held.length === 0) {
       const next = await this.#iterator.next();
       if (next.done === true) return false;
-      this.#held = plain(next.value);
+      this.#held = plainBytes(next.value);
     }
     return true;
   }
-}
-
-/** The same memory without the methods of Buffer, whose `slice` does not copy. */
-function plain(bytes: Uint8Array): Uint8Array {
-  if (bytes.constructor === Uint8Array) return bytes;
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

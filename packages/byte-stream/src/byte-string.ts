@@ -3,7 +3,13 @@ const SHOWN_BYTES = 100;
 
 /** The bytes of a name or target; a string stands for its UTF-8. */
 export function toBytes(value: Uint8Array | string): Uint8Array {
-  return typeof value === "string" ? new TextEncoder().encode(value) : value;
+  return typeof value === "string" ? new TextEncoder().encode(value) : plainBytes(value);
+}
+
+/** The same memory without the methods of Node's Buffer, of which `slice` does not copy. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Bytewise order: negative when `a` comes first, 0 when they are equal. */
