@@ -90,6 +90,16 @@ test("a NAR is ingested from a source that uses its memory again", async () => {
   );
 });
 
+test("an ingestion does not wait for ever for a store that takes no contents", async () => {
+  const digest = B3Digest.of(text("whatever"));
+  const contents = new Uint8Array(200_000);
+  const nar = await narOf([
+    { type: "file", name: text(""), executable: false, size: contents.length, contents },
+  ]);
+  const services = { ...memoryServices(), blobService: { put: async () => digest } };
+  expect((await ingestNar(rechunk(nar, 1000), services)).narSize).toBe(nar.length);
+});
+
 test("parts of a NAR read no more than they need", async () => {
   const services = memoryServices();
   const contents = castore.pseudoRandomBytes(3_000_000);
@@ -242,6 +252,14 @@ describe("rendering fails", () => {
     await expect(collect(renderNar(node, services), 1 << 20)).rejects.toMatchObject({
       code: "SIZE_MISMATCH",
     });
+  });
+
+  test("when a part is asked for that the blob has not got", async () => {
+    const services = memoryServices();
+    const node = await hello(services, 42n);
+    const part = (end: number) => collect(renderNarRange(node, { start: 96, end }, services), 1 << 20);
+    expect(new TextDecoder().decode(await part(96 + 12))).toBe("Hello World!");
+    await expect(part(96 + 13)).rejects.toMatchObject({ code: "SIZE_MISMATCH" });
   });
 
   test("when the size of a long file is wrong", async () => {

@@ -57,7 +57,8 @@ export async function* streamContents(
   if (length < file.size) throw sizeMismatch(file);
 }
 
-function sizeMismatch({ node, size }: BlobFile): StoreError {
+/** What to say when a blob is longer or shorter than its tree states. */
+export function sizeMismatch({ node, size }: BlobFile): StoreError {
   return new StoreError(
     "SIZE_MISMATCH",
     `blob ${node.digest} has not the size of ${size} bytes that its tree states`,

@@ -1,7 +1,7 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import type { Node, OperationOptions } from "@tvix/castore";
 import { narSegments } from "@tvix/nar";
-import { openContents } from "./contents.ts";
+import { openContents, sizeMismatch } from "./contents.ts";
 import { type BlobFile, outlineOf } from "./outline.ts";
 import type { RenderServices } from "./render.ts";
 
@@ -35,13 +35,25 @@ export async function* renderNarRange(
     position += length;
     if (from >= to) continue;
     if (segment instanceof Uint8Array) yield segment.subarray(from, to);
-    else
-      yield* await openContents(segment, services.blobService, {
-        ...options,
-        offset: from,
-        length: to - from,
-      });
+    else yield* contentsBetween(segment, from, to, services, options);
   }
+}
+
+/** A part of the contents of a file, which has to be as long as the tree says. */
+async function* contentsBetween(
+  file: BlobFile,
+  from: number,
+  to: number,
+  { blobService }: RenderServices,
+  options: OperationOptions,
+): ByteStream {
+  const part = { ...options, offset: from, length: to - from };
+  let length = 0;
+  for await (const piece of await openContents(file, blobService, part)) {
+    length += piece.length;
+    yield piece;
+  }
+  if (length !== to - from) throw sizeMismatch(file);
 }
 
 function checkRange({ start, end }: NarRange): void {

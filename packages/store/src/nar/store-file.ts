@@ -34,8 +34,11 @@ export async function beginFile(
   }
   const taken = Promise.withResolvers<void>();
   const stored = blobs.put(noticingEnd(contents as ByteStream, watch, taken.resolve), { signal }).then(node);
-  // A put that fails takes nothing more; whoever waits for it sees the failure.
-  stored.catch(() => taken.resolve());
+  // A put that has ended takes nothing more; whoever waits for it sees a failure.
+  stored.then(
+    () => taken.resolve(),
+    () => taken.resolve(),
+  );
   await taken.promise;
   return { stored };
 }
