@@ -1,0 +1,50 @@
+import { type Cipher, createCipheriv } from "node:crypto";
+import { type NarEntry, writeNar } from "@tvix/nar";
+
+/** Files of one part, by length in bytes: many small ones, some chunks long, one of many chunks. */
+const PART = [
+  { files: 3000, length: (index: number) => 200 + ((index * 7919) % 24_000) },
+  { files: 150, length: (index: number) => 100_000 + ((index * 104_729) % 900_000) },
+  { files: 1, length: () => 96 << 20 },
+];
+
+/**
+ * A NAR of as many parts as asked for, each a directory with the same number of files of the
+ * same lengths and with contents of its own: what differs between two such NARs is their
+ * size and nothing else.
+ */
+export function sameMixNar(parts: number): AsyncIterable<Uint8Array> {
+  return writeNar(entries(parts));
+}
+
+async function* entries(parts: number): AsyncGenerator<NarEntry, void, undefined> {
+  const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16));
+  yield { type: "directory", name: nameOf("") };
+  for (let part = 0; part < parts; part++) {
+    yield { type: "directory", name: nameOf(`part-${String(part).padStart(3, "0")}`) };
+    for (const [kind, { files, length }] of PART.entries()) {
+      for (let index = 0; index < files; index++) {
+        const size = length(index);
+        const name = nameOf(`${kind}-${String(index).padStart(5, "0")}`);
+        yield { type: "file", name, executable: false, size, contents: contentsOf(size, noise) };
+      }
+    }
+    yield { type: "end" };
+  }
+  yield { type: "end" };
+}
+
+const PIECE = 64 << 10;
+
+/** Half of it is noise, the other half compresses well. */
+async function* contentsOf(size: number, noise: Cipher): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let left = size; left > 0; left -= PIECE) {
+    const piece = Buffer.alloc(Math.min(left, PIECE), "compressible ");
+    noise.update(piece.subarray(0, piece.length >> 1)).copy(piece);
+    yield piece;
+  }
+}
+
+function nameOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
