@@ -4,9 +4,11 @@ export {
   MAX_LISTED_CHUNKS,
   type ReadBlobOptions,
 } from "./blob/blob-service.ts";
+export type { ChunkEncoding, EncodedChunk } from "./blob/chunk-codec.ts";
 export type { ChunkListStore, ChunkListWriter, PlacedChunk } from "./blob/chunk-list-store.ts";
 export type { ChunkStore } from "./blob/chunk-store.ts";
 export { ChunkedBlobService, type ChunkedBlobStorage } from "./blob/chunked-blob-service.ts";
+export type { StoredBlobs, StoredChunk } from "./blob/stored-blobs.ts";
 export { ChunkCutter, type CutChunk } from "./chunking/cut-chunks.ts";
 export { FastCdc } from "./chunking/fastcdc.ts";
 export { type ChunkSizes, DEFAULT_CHUNK_SIZES } from "./chunking/parameters.ts";
@@ -31,4 +33,5 @@ export {
 } from "./errors/castore-error.ts";
 export { MemoryBlobService } from "./memory/blob-service.ts";
 export { MemoryDirectoryService } from "./memory/directory-service.ts";
+export { ByteBudget } from "./memory-use/byte-budget.ts";
 export type { OperationOptions } from "./options.ts";

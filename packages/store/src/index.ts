@@ -3,11 +3,21 @@ export { STORE_ERROR_CODES, StoreError, type StoreErrorCode } from "./errors/sto
 export { MemoryPathInfoService } from "./memory/path-info-service.ts";
 export { type NarCalculationService, type NarSummary, RenderingNarCalculation } from "./nar/calculate.ts";
 export { type IngestedNar, type IngestNarOptions, type IngestServices, ingestNar } from "./nar/ingest.ts";
+export {
+  type MeasureServices,
+  MeasuringNarLengths,
+  type NarLengths,
+  type NarLengthsService,
+} from "./nar/lengths.ts";
 export type { ExpectedNar } from "./nar/nar-digests.ts";
 export { type BlobFile, outlineOf, type TreeOutline } from "./nar/outline.ts";
-export { type RenderServices, renderNar } from "./nar/render.ts";
+export { type RenderOptions, type RenderServices, renderNar } from "./nar/render.ts";
 export { type NarRange, renderNarRange } from "./nar/render-range.ts";
+export type { ZstdNarServices } from "./nar/zstd/parts.ts";
+export { type RenderZstdOptions, renderZstdNar } from "./nar/zstd/render.ts";
+export type { KnownNar, Lasting, NarIndex } from "./nar-index/nar-index.ts";
 export { decodePathInfo, encodePathInfo, formatPathInfo } from "./path-info/format.ts";
+export { decodeNamelessNode, encodeNamelessNode } from "./path-info/nameless-node.ts";
 export { parsePathInfo } from "./path-info/parse.ts";
 export { type PathInfo, toNarInfo } from "./path-info/path-info.ts";
 export type { PathInfoService } from "./path-info/path-info-service.ts";

@@ -1,5 +1,6 @@
 import type { ChunkCodec, EncodedChunk } from "../blob/chunk-codec.ts";
 import type { ChunkStore } from "../blob/chunk-store.ts";
+import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
 import { decodeVerified } from "../blob/verify-chunk.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -20,7 +21,7 @@ const INLINE_MAX_BYTES = 1024;
 const WAITING_FRAME_BYTES = 24 << 20;
 
 /** Chunks in pack files; the database holds where each lies, and the small ones themselves. */
-export class PackChunkStore implements ChunkStore {
+export class PackChunkStore implements ChunkStore, StoredChunkStore {
   readonly #database: Database;
   readonly #appender: PackAppender;
   readonly #reader: PackReader;
@@ -47,6 +48,39 @@ export class PackChunkStore implements ChunkStore {
       const found = decodeChunkRecord(record, digest);
       const stored = "payload" in found ? found : await this.#reader.read(digest, found);
       return await decodeVerified(this.#codec, digest, stored);
+    } catch (cause) {
+      if (!CastoreError.is(cause)) throw storageFailure("read", cause);
+      this.#damaged.add(digest.key);
+      throw cause;
+    }
+  }
+
+  async describe(digest: B3Digest): Promise<StoredChunk | undefined> {
+    if (this.#damaged.has(digest.key)) return undefined;
+    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    if (record === undefined) return undefined;
+    const found = decodeChunkRecord(record, digest);
+    const { encoding, size } = found;
+    return {
+      digest,
+      encoding,
+      size,
+      storedLength: "payload" in found ? found.payload.length : found.storedLength,
+    };
+  }
+
+  async readStored(digest: B3Digest): Promise<EncodedChunk> {
+    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    if (record === undefined) {
+      const subject = digest.toString();
+      throw new CastoreError("INCOMPLETE", `chunk ${subject} is not in the store`, { subject });
+    }
+    try {
+      const found = decodeChunkRecord(record, digest);
+      if (!("payload" in found)) return await this.#reader.readRecord(digest, found);
+      // Nothing but its digest tells whether a chunk in the database is intact.
+      await decodeVerified(this.#codec, digest, found);
+      return found;
     } catch (cause) {
       if (!CastoreError.is(cause)) throw storageFailure("read", cause);
       this.#damaged.add(digest.key);

@@ -4,7 +4,7 @@ import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { PackLocation } from "../level/chunk-record.ts";
 import type { PackDirectory } from "./pack-directory.ts";
-import { RECORD_HEAD_BYTES } from "./record.ts";
+import { decodeRecordHead, RECORD_HEAD_BYTES, recordChecksum } from "./record.ts";
 
 /** Packs held open at the same time. */
 const OPEN_PACKS = 64;
@@ -30,14 +30,50 @@ export class PackReader {
    * @throws CastoreError CORRUPT when the pack is missing or ends before the record does
    */
   async read(digest: B3Digest, location: PackLocation): Promise<EncodedChunk> {
-    const { pack, offset, encoding, size, storedLength } = location;
+    const { encoding, size, storedLength } = location;
+    const payload = await this.#readBytes(digest, location, RECORD_HEAD_BYTES, storedLength);
+    return { encoding, size, payload };
+  }
+
+  /**
+   * The stored form of a chunk whose record as a whole has proved intact: for those who pass
+   * it on without decoding it.
+   *
+   * @throws CastoreError CORRUPT also when the record is not that of the chunk, or its checksum
+   *   does not fit
+   */
+  async readRecord(digest: B3Digest, location: PackLocation): Promise<EncodedChunk> {
+    const { encoding, size, storedLength } = location;
+    const record = await this.#readBytes(digest, location, 0, RECORD_HEAD_BYTES + storedLength);
+    const payload = record.subarray(RECORD_HEAD_BYTES);
+    const head = decodeRecordHead(record);
+    if (
+      head === undefined ||
+      head.encoding !== encoding ||
+      head.size !== size ||
+      head.storedLength !== storedLength ||
+      !head.digest.equals(digest) ||
+      head.checksum !== recordChecksum(record, payload)
+    ) {
+      throw unreadable(digest, "record is damaged");
+    }
+    return { encoding, size, payload };
+  }
+
+  /** Bytes of a record, from a place in it on. */
+  async #readBytes(
+    digest: B3Digest,
+    { pack, offset }: PackLocation,
+    from: number,
+    length: number,
+  ): Promise<Uint8Array> {
     const opened = this.#acquire(pack);
     try {
-      const payload = new Uint8Array(storedLength);
+      const bytes = new Uint8Array(length);
       const handle = await opened.handle;
-      const { bytesRead } = await handle.read(payload, 0, storedLength, offset + RECORD_HEAD_BYTES);
-      if (bytesRead < storedLength) throw unreadable(digest, "pack ends before the record does");
-      return { encoding, size, payload };
+      const { bytesRead } = await handle.read(bytes, 0, length, offset + from);
+      if (bytesRead < length) throw unreadable(digest, "pack ends before the record does");
+      return bytes;
     } catch (cause) {
       if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
         throw unreadable(digest, "pack is missing", cause);

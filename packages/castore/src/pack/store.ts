@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import type { BlobService } from "../blob/blob-service.ts";
 import { ChunkedBlobService } from "../blob/chunked-blob-service.ts";
+import { ChunkedStoredBlobs } from "../blob/chunked-stored-blobs.ts";
+import type { StoredBlobs } from "../blob/stored-blobs.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -39,6 +41,8 @@ export interface StoreOptions {
 export interface Store extends AsyncDisposable {
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
+  /** The blobs in the form in which they are stored. */
+  readonly storedBlobs: StoredBlobs;
   /** The index, for services that keep theirs beside. */
   readonly database: Database;
   /** Finishes what is being written and closes the database; calls after it fail with CLOSED. */
@@ -88,6 +92,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     return {
       blobService,
       directoryService: new LevelDirectoryService(database),
+      storedBlobs: new ChunkedStoredBlobs(chunks, lists),
       database,
       close,
       [Symbol.asyncDispose]: close,

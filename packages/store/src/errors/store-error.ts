@@ -10,6 +10,7 @@ export const STORE_ERROR_CODES = [
   "NAR_SIZE_MISMATCH",
   "CONTENT_ADDRESS_MISMATCH",
   "INVALID_NAME",
+  "INVALID_NODE",
   // What is stored, or what a peer sent, is at fault.
   "SIZE_MISMATCH",
   "CORRUPT",

@@ -11,6 +11,7 @@ export const STATUS_OF_STORE_ERROR: Readonly<Record<StoreErrorCode, Code>> = {
   NAR_SIZE_MISMATCH: Code.InvalidArgument,
   CONTENT_ADDRESS_MISMATCH: Code.InvalidArgument,
   INVALID_NAME: Code.InvalidArgument,
+  INVALID_NODE: Code.InvalidArgument,
   SIZE_MISMATCH: Code.DataLoss,
   CORRUPT: Code.DataLoss,
   INVALID_RESPONSE: Code.Internal,

@@ -2,11 +2,10 @@ import { CastoreError, type Node, type OperationOptions } from "@tvix/castore";
 import { type Database, keyOf, keyPrefix, seal, unseal } from "@tvix/castore/level";
 import { NixHash } from "@tvix/nix-compat";
 import type { NarCalculationService, NarSummary } from "../nar/calculate.ts";
+import { keyPartsOf } from "./node-key.ts";
 
-/** Key prefix of calculated NARs; the kind of the root and its digest follow. */
+/** Key prefix of calculated NARs; what is left of the node follows. */
 const CALCULATED = keyPrefix("n1");
-
-const KINDS = { directory: 0, file: 1, executable: 2 } as const;
 
 /** Size (u64, big-endian) and SHA-256. */
 const VALUE_BYTES = 40;
@@ -28,7 +27,7 @@ export class LevelNarCalculation implements NarCalculationService {
   async calculateNar(root: Node, options: OperationOptions = {}): Promise<NarSummary> {
     options.signal?.throwIfAborted();
     if (root.type === "symlink") return await this.#inner.calculateNar(root, options);
-    const key = keyOfNode(root);
+    const key = keyOf(CALCULATED, ...keyPartsOf(root));
     const sealed = await this.#database.get(key);
     const known = sealed === undefined ? undefined : decode(key, sealed);
     if (known !== undefined) return known;
@@ -40,17 +39,9 @@ export class LevelNarCalculation implements NarCalculationService {
   /** Keeps what is known of a node already, from reading its NAR. */
   async keep(root: Node, summary: NarSummary): Promise<void> {
     if (root.type === "symlink") return;
-    const key = keyOfNode(root);
+    const key = keyOf(CALCULATED, ...keyPartsOf(root));
     await this.#database.write([{ type: "put", key, value: seal(key, encode(summary)) }]);
   }
-}
-
-/** The size of a file is no part of what its digest names, but of its NAR. */
-function keyOfNode(node: Exclude<Node, { type: "symlink" }>): Uint8Array {
-  const kind = node.type === "file" && node.executable ? "executable" : node.type;
-  const size = new Uint8Array(node.type === "file" ? 8 : 0);
-  if (node.type === "file") new DataView(size.buffer).setBigUint64(0, node.size);
-  return keyOf(CALCULATED, Uint8Array.of(KINDS[kind]), node.digest.bytes, size);
 }
 
 function encode({ narSize, narHash }: NarSummary): Uint8Array {

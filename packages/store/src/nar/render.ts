@@ -1,8 +1,9 @@
 import type { ByteStream } from "@tvix/byte-stream";
-import type { DirectoryService, Node, OperationOptions } from "@tvix/castore";
+import { ByteBudget, type DirectoryService, type Node, type OperationOptions } from "@tvix/castore";
 import { type NarEntry, writeNar } from "@tvix/nar";
 import { type BlobSource, readWhole, streamContents } from "./contents.ts";
 import { outlineOf, type TreeOutline } from "./outline.ts";
+import { type Loadable, readAhead } from "./read-ahead.ts";
 
 /** What rendering a NAR needs. */
 export interface RenderServices {
@@ -10,11 +11,14 @@ export interface RenderServices {
   readonly directoryService: Pick<DirectoryService, "get">;
 }
 
-/** Entries that are looked up ahead of the reader. */
-const AHEAD_ENTRIES = 64;
+/** Options of rendering. */
+export interface RenderOptions extends OperationOptions {
+  /** Bytes that may be read ahead of the reader, or of all who share it. Default: 8 MiB of its own. */
+  readonly readAhead?: ByteBudget;
+}
 
-/** Bytes of contents that are read ahead of the reader, about. */
-const AHEAD_BYTES = 8 << 20;
+/** What one reader reads ahead by default, in bytes. */
+export const READ_AHEAD_BYTES: number = 8 << 20;
 
 /** A longer file is read when its turn comes; its stream reads ahead by itself. */
 const WHOLE_BYTES = 1 << 20;
@@ -26,47 +30,37 @@ const WHOLE_BYTES = 1 << 20;
  * @throws CastoreError INCOMPLETE or CORRUPT, StoreError SIZE_MISMATCH, NarError for a tree
  *   that is too deep for a NAR
  */
-export function renderNar(root: Node, services: RenderServices, options: OperationOptions = {}): ByteStream {
-  return writeNar(
-    withContents(outlineOf(root, services.directoryService, options), services.blobService, options),
-  );
+export function renderNar(root: Node, services: RenderServices, options: RenderOptions = {}): ByteStream {
+  const outline = outlineOf(root, services.directoryService, options);
+  const budget = options.readAhead ?? new ByteBudget(READ_AHEAD_BYTES);
+  return writeNar(readAhead(loadables(outline, services.blobService, options), budget));
 }
 
-/** The entries of an outline in their order, contents being read ahead. */
-async function* withContents(
+/** The entries of an outline in their order, contents still to be read. */
+async function* loadables(
   outline: AsyncIterable<TreeOutline>,
   blobs: BlobSource,
   { signal }: OperationOptions,
-): AsyncGenerator<NarEntry, void, undefined> {
-  const underWay: { readonly entry: Promise<NarEntry>; readonly bytes: number }[] = [];
-  let bytes = 0;
-  const next = () => {
-    const first = underWay.shift();
-    bytes -= first?.bytes ?? 0;
-    return first?.entry as Promise<NarEntry>;
-  };
-  try {
-    for await (const item of outline) {
-      const entry = load(item, blobs, signal);
-      // Looked at when its turn comes; until then a failure is nobody's.
-      entry.catch(() => {});
-      const held = item.type === "file" && item.size <= WHOLE_BYTES ? item.size : 0;
-      underWay.push({ entry, bytes: held });
-      bytes += held;
-      while (underWay.length >= AHEAD_ENTRIES || bytes > AHEAD_BYTES) yield await next();
-    }
-    while (underWay.length > 0) yield await next();
-  } finally {
-    await Promise.allSettled(underWay.map(({ entry }) => entry));
+): AsyncGenerator<Loadable<NarEntry>, void, undefined> {
+  for await (const item of outline) {
+    const bytes = item.type === "file" && item.size <= WHOLE_BYTES ? item.size : 0;
+    yield { bytes, load: () => load(item, blobs, signal) };
   }
 }
 
-async function load(
+function load(
   item: TreeOutline,
   blobs: BlobSource,
   signal: AbortSignal | undefined,
+): Promise<NarEntry> | NarEntry {
+  return item.type === "file" ? loadFile(item, blobs, signal) : item;
+}
+
+async function loadFile(
+  item: Extract<TreeOutline, { type: "file" }>,
+  blobs: BlobSource,
+  signal: AbortSignal | undefined,
 ): Promise<NarEntry> {
-  if (item.type !== "file") return item;
   const contents =
     item.size <= WHOLE_BYTES ? await readWhole(item, blobs, signal) : streamContents(item, blobs, signal);
   const { node: _, ...file } = item;

@@ -1,0 +1,59 @@
+import { type B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import type { OperationOptions } from "../options.ts";
+import type { EncodedChunk } from "./chunk-codec.ts";
+import type { ChunkListStore } from "./chunk-list-store.ts";
+import type { StoredBlobs, StoredChunk, StoredChunkStore } from "./stored-blobs.ts";
+
+/** The stored form of blobs that are cut into chunks. */
+export class ChunkedStoredBlobs implements StoredBlobs {
+  readonly #chunks: StoredChunkStore;
+  readonly #lists: ChunkListStore;
+
+  constructor(chunks: StoredChunkStore, lists: ChunkListStore) {
+    this.#chunks = chunks;
+    this.#lists = lists;
+  }
+
+  async storedChunks(
+    digest: B3Digest,
+    { signal }: OperationOptions = {},
+  ): Promise<AsyncIterable<StoredChunk> | undefined> {
+    signal?.throwIfAborted();
+    if (digest.equals(EMPTY_DIGEST)) return inOrder([]);
+    if ((await this.#lists.count(digest)) !== undefined) return this.#listed(digest, signal);
+    const only = await this.#chunks.describe(digest);
+    return only === undefined ? undefined : inOrder([only]);
+  }
+
+  async readStored(digest: B3Digest, { signal }: OperationOptions = {}): Promise<EncodedChunk> {
+    signal?.throwIfAborted();
+    return await this.#chunks.readStored(digest);
+  }
+
+  async *#listed(blob: B3Digest, signal: AbortSignal | undefined): AsyncIterable<StoredChunk> {
+    for await (const { digest, size } of this.#lists.read(blob, 0)) {
+      signal?.throwIfAborted();
+      const chunk = await this.#chunks.describe(digest);
+      if (chunk === undefined) throw missing(digest, blob);
+      if (chunk.size !== size) throw wrongSize(digest, blob);
+      yield chunk;
+    }
+  }
+}
+
+async function* inOrder(chunks: readonly StoredChunk[]): AsyncIterable<StoredChunk> {
+  yield* chunks;
+}
+
+function missing(chunk: B3Digest, blob: B3Digest): CastoreError {
+  const subject = chunk.toString();
+  return new CastoreError("INCOMPLETE", `chunk ${subject} of blob ${blob} is not in the store`, { subject });
+}
+
+function wrongSize(chunk: B3Digest, blob: B3Digest): CastoreError {
+  const subject = chunk.toString();
+  return new CastoreError("CORRUPT", `chunk ${subject} has not the length that blob ${blob} states`, {
+    subject,
+  });
+}
