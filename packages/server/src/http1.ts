@@ -3,6 +3,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import cors from "@fastify/cors";
 import type { Health } from "@tvix/grpc-reflection";
+import { type NarBridgeOptions, narBridge } from "@tvix/nar-bridge";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import { NEVER_COMPRESS } from "./routes.ts";
 
@@ -14,6 +15,8 @@ export interface Http1Options {
   readonly maxMessageBytes: number;
   /** Origins whose pages may call the server from a browser. */
   readonly corsOrigins: readonly string[];
+  /** The binary cache, where there is one. */
+  readonly binaryCache: NarBridgeOptions | undefined;
 }
 
 /** An HTTP/1.1 server that listens nowhere: connections are handed to it. */
@@ -25,9 +28,9 @@ export interface Http1Side {
 /** Time a client has for the header of a request, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 20_000;
 
-/** gRPC-Web and Connect over HTTP/1.1, and plain resources such as `/healthz`. */
+/** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
-  const { routes, health, log, maxMessageBytes, corsOrigins } = options;
+  const { routes, health, log, maxMessageBytes, corsOrigins, binaryCache } = options;
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true });
   // The time limits of requests are watched only by a server that believes to listen.
   server.emit("listening");
@@ -57,6 +60,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
       .type("text/plain; charset=utf-8")
       .send(serving ? "ok\n" : "shutting down\n");
   });
+  if (binaryCache !== undefined) await app.register(narBridge, binaryCache);
   await app.ready();
   return { server, app };
 }

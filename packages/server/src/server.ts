@@ -3,6 +3,7 @@ import type { Server, Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { Health } from "@tvix/grpc-reflection";
+import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { type Logger, pino } from "pino";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
@@ -18,6 +19,8 @@ export interface ServerOptions extends RoutedServices {
   readonly maxMessageBytes?: number;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
   readonly corsOrigins?: readonly string[];
+  /** Serves a Nix binary cache at the root of the same port. Default: none. */
+  readonly binaryCache?: NarBridgeOptions;
   /** Where failures of ours are written. Default: nowhere. */
   readonly log?: Logger;
 }
@@ -43,11 +46,11 @@ const CLOSE_TIMEOUT_MS = 10_000;
  * over HTTP/1.1 and 2, under the names of tvix and of snix, with reflection and health.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, corsOrigins = [] } = options;
+  const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, corsOrigins = [], binaryCache } = options;
   const log = options.log ?? pino({ enabled: false });
   const health = new Health(servedServices(options).map(({ typeName }) => typeName));
   const routes = (router: ConnectRouter) => addRoutes(router, options, health);
-  const http1 = await createHttp1({ routes, health, log, maxMessageBytes, corsOrigins });
+  const http1 = await createHttp1({ routes, health, log, maxMessageBytes, corsOrigins, binaryCache });
   const http2 = createHttp2({
     routes,
     maxMessageBytes,

@@ -1,12 +1,22 @@
 import type { CastoreServices } from "@tvix/castore/grpc";
 import type { Store } from "@tvix/castore/node";
+import { LevelSideFiles, type NarBridgeServices } from "@tvix/nar-bridge";
 import type { SecretKey } from "@tvix/narinfo";
-import { RenderingNarCalculation, SigningPathInfoService } from "@tvix/store";
+import {
+  CachePathInfoService,
+  MeasuringNarLengths,
+  MemoryPathInfoService,
+  RenderingNarCalculation,
+  SigningPathInfoService,
+} from "@tvix/store";
 import type { StoreServices } from "@tvix/store/grpc";
-import { LevelNarCalculation, LevelPathInfoService } from "@tvix/store/level";
+import { LevelNarCalculation, LevelNarIndex, LevelNarLengths, LevelPathInfoService } from "@tvix/store/level";
 
 /** All services of a store. */
 export interface Services extends CastoreServices, StoreServices {}
+
+/** PathInfos that are kept in memory, some KiB each. */
+const REMEMBERED_PATH_INFOS = 5000;
 
 /**
  * The services of a store in a folder.
@@ -15,12 +25,31 @@ export interface Services extends CastoreServices, StoreServices {}
  */
 export function servicesOf(store: Store, signingKey?: SecretKey): Services {
   const { blobService, directoryService, database } = store;
-  const pathInfos = new LevelPathInfoService(database);
+  const stored = new LevelPathInfoService(database);
+  const signed = signingKey === undefined ? stored : new SigningPathInfoService(stored, signingKey);
   const rendering = new RenderingNarCalculation({ blobService, directoryService });
   return {
     blobService,
     directoryService,
-    pathInfoService: signingKey === undefined ? pathInfos : new SigningPathInfoService(pathInfos, signingKey),
+    pathInfoService: new CachePathInfoService(
+      new MemoryPathInfoService({ maxEntries: REMEMBERED_PATH_INFOS }),
+      signed,
+    ),
     narCalculationService: new LevelNarCalculation(database, rendering),
+  };
+}
+
+/** What a binary cache in front of a store needs. */
+export function binaryCacheServicesOf(store: Store, { pathInfoService }: StoreServices): NarBridgeServices {
+  const { blobService, directoryService, storedBlobs, database } = store;
+  const measuring = new MeasuringNarLengths({ directoryService, storedBlobs });
+  return {
+    blobService,
+    directoryService,
+    storedBlobs,
+    pathInfoService,
+    narIndex: new LevelNarIndex(database),
+    narLengths: new LevelNarLengths(database, measuring),
+    sideFiles: new LevelSideFiles(database),
   };
 }

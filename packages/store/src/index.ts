@@ -1,6 +1,6 @@
 export { CachePathInfoService } from "./cache/path-info-service.ts";
 export { STORE_ERROR_CODES, StoreError, type StoreErrorCode } from "./errors/store-error.ts";
-export { MemoryPathInfoService } from "./memory/path-info-service.ts";
+export { type MemoryPathInfoOptions, MemoryPathInfoService } from "./memory/path-info-service.ts";
 export { type NarCalculationService, type NarSummary, RenderingNarCalculation } from "./nar/calculate.ts";
 export { type IngestedNar, type IngestNarOptions, type IngestServices, ingestNar } from "./nar/ingest.ts";
 export {

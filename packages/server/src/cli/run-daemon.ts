@@ -3,7 +3,7 @@ import { openStore } from "@tvix/castore/node";
 import { pino } from "pino";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
 import { startServer } from "../server.ts";
-import { servicesOf } from "../services.ts";
+import { binaryCacheServicesOf, servicesOf } from "../services.ts";
 import { readSigningKey } from "./signing-key.ts";
 
 /** What the command line says of the daemon. */
@@ -34,6 +34,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     blobService: services.blobService,
     directoryService: services.directoryService,
     store: services,
+    binaryCache: binaryCacheServicesOf(store, services),
     address: options.listenAddress,
     maxMessageBytes,
     corsOrigins: options.corsOrigin ?? [],

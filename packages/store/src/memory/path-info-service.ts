@@ -1,11 +1,25 @@
 import type { OperationOptions } from "@tvix/castore";
 import { encodeHex } from "@tvix/nix-compat";
+import { LRUCache } from "lru-cache";
 import type { PathInfo } from "../path-info/path-info.ts";
 import { checkPathDigest, type PathInfoService } from "../path-info/path-info-service.ts";
 
-/** PathInfos in memory. */
+/** Options of {@link MemoryPathInfoService}. */
+export interface MemoryPathInfoOptions {
+  /**
+   * Most PathInfos that are kept; those that were asked for the longest time ago go first.
+   * Default: all are kept.
+   */
+  readonly maxEntries?: number;
+}
+
+/** PathInfos in memory: of a store, or near to one that is far. */
 export class MemoryPathInfoService implements PathInfoService {
-  readonly #infos: Map<string, PathInfo> = new Map();
+  readonly #infos: Map<string, PathInfo> | LRUCache<string, PathInfo>;
+
+  constructor({ maxEntries }: MemoryPathInfoOptions = {}) {
+    this.#infos = maxEntries === undefined ? new Map() : new LRUCache({ max: maxEntries });
+  }
 
   async get(digest: Uint8Array, { signal }: OperationOptions = {}): Promise<PathInfo | undefined> {
     checkPathDigest(digest);

@@ -1,0 +1,69 @@
+import { ByteBudget } from "@tvix/castore";
+import type { FastifyPluginAsync } from "fastify";
+import { answerErrors } from "./http/answer-errors.ts";
+import { type Bridge, DEFAULT_LIMITS, type NarBridgeOptions } from "./options.ts";
+import { addReadRoutes } from "./read/routes.ts";
+import { addSideFileRoutes } from "./side-files/routes.ts";
+import { PullThrough } from "./upstream/pull-through.ts";
+import { addWriteRoutes } from "./write/routes.ts";
+import { UploadGate } from "./write/upload-gate.ts";
+
+/** How often NARs without a narinfo are looked through, in milliseconds. */
+const EXPIRY_INTERVAL_MS = 3_600_000;
+
+/**
+ * A Nix HTTP binary cache: what `nix copy` and substituters speak, below the prefix at which
+ * it is registered.
+ *
+ * ```ts
+ * await fastify().register(narBridge, { ...services });
+ * ```
+ */
+export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, options) => {
+  const bridge = decided(options);
+  const gate = new UploadGate({ writable: bridge.writable, ...bridge.limits });
+  const { pullThrough: from } = options;
+  const pullThrough =
+    from === undefined ? undefined : new PullThrough(bridge, from.offers, from.upstreams, app.log);
+
+  // Bodies are read as they come, by those who know what is in them.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  answerErrors(app);
+  addReadRoutes(app, bridge, pullThrough);
+  addWriteRoutes(app, bridge, gate);
+  addSideFileRoutes(app, bridge, gate);
+
+  const expiry = setInterval(() => {
+    bridge.narIndex.expire(Date.now() - bridge.limits.pendingNarMs).catch((error) => {
+      app.log.error({ err: error }, "NARs without a narinfo could not be looked through");
+    });
+  }, EXPIRY_INTERVAL_MS);
+  expiry.unref();
+  app.addHook("onClose", async () => {
+    clearInterval(expiry);
+    await pullThrough?.close();
+  });
+};
+
+function decided(options: NarBridgeOptions): Bridge {
+  const { priority = 39, compression = "zstd", writable = true, trust = {} } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const { blobService, directoryService, pathInfoService, narIndex, narLengths, storedBlobs, sideFiles } =
+    options;
+  return {
+    blobService,
+    directoryService,
+    pathInfoService,
+    narIndex,
+    narLengths,
+    storedBlobs,
+    sideFiles,
+    priority,
+    compression,
+    writable,
+    trust,
+    limits,
+    readAhead: new ByteBudget(limits.readAheadBytes),
+  };
+}

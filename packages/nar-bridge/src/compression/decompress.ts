@@ -1,0 +1,55 @@
+import { Readable, type Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib";
+import { xz } from "@napi-rs/lzma";
+import type { ByteStream } from "@tvix/byte-stream";
+import { NarBridgeError } from "../errors.ts";
+import { decompressBzip2 } from "./bzip2.ts";
+import type { Compression } from "./compression.ts";
+
+/** The codec's own pieces: several times faster than its default of 16 KiB. */
+const PIECES = { chunkSize: 128 << 10 };
+
+const DECOMPRESS: Readonly<Record<Compression, (source: ByteStream) => ByteStream>> = {
+  none: (source) => source,
+  zstd: (source) => through(source, createZstdDecompress(PIECES)),
+  gzip: (source) => through(source, createGunzip(PIECES)),
+  br: (source) => through(source, createBrotliDecompress(PIECES)),
+  xz: (source) => xz.decompressStream(Readable.toWeb(Readable.from(source))) as unknown as ByteStream,
+  bzip2: decompressBzip2,
+};
+
+/**
+ * The bytes that were compressed, in flat memory, whatever they claim to decompress to.
+ *
+ * @throws NarBridgeError INVALID_COMPRESSION when they are not what was said
+ */
+export async function* decompress(source: ByteStream, compression: Compression): ByteStream {
+  let sourceFailed = false;
+  async function* watched(): ByteStream {
+    try {
+      yield* source;
+    } catch (error) {
+      sourceFailed = true;
+      throw error;
+    }
+  }
+  try {
+    yield* DECOMPRESS[compression](watched());
+  } catch (cause) {
+    if (sourceFailed || compression === "none") throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new NarBridgeError("INVALID_COMPRESSION", `the body is no ${compression} stream: ${why}`, {
+      cause,
+    });
+  }
+}
+
+/** What comes out of a transform of Node. */
+async function* through(source: ByteStream, transform: Transform): ByteStream {
+  const piped = pipeline(Readable.from(source, { objectMode: false }), transform);
+  // Whoever reads the transform sees the failure.
+  piped.catch(() => {});
+  yield* transform as unknown as ByteStream;
+  await piped;
+}

@@ -1,0 +1,44 @@
+/**
+ * Why a request was refused, where it is not blobs, directories, path infos, a NAR or a
+ * narinfo as such that are at fault: those fail with the errors of their own packages. Codes
+ * are stable; messages are not.
+ */
+export const NAR_BRIDGE_ERROR_CODES = [
+  // The request is at fault.
+  "INVALID_REQUEST",
+  "INVALID_COMPRESSION",
+  "TOO_LARGE",
+  "FILE_HASH_MISMATCH",
+  "UNKNOWN_NAR",
+  "PATH_MISMATCH",
+  "MISSING_REFERENCES",
+  "CONTENT_ADDRESS_MISMATCH",
+  "UNTRUSTED",
+  "READ_ONLY",
+  "NOT_FOUND",
+  // The time or the place is.
+  "TIMED_OUT",
+  "TOO_BUSY",
+  // An upstream is.
+  "UPSTREAM_FAILED",
+] as const;
+
+/** One of {@link NAR_BRIDGE_ERROR_CODES}. */
+export type NarBridgeErrorCode = (typeof NAR_BRIDGE_ERROR_CODES)[number];
+
+/** The error class of this package. */
+export class NarBridgeError extends Error {
+  override readonly name = "NarBridgeError";
+  /** What went wrong, for code to branch on. */
+  readonly code: NarBridgeErrorCode;
+
+  constructor(code: NarBridgeErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** True for any NarBridgeError, also one of another copy of this package. */
+  static is(value: unknown): value is NarBridgeError {
+    return value instanceof Error && value.name === "NarBridgeError" && "code" in value;
+  }
+}

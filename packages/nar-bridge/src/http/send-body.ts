@@ -1,0 +1,57 @@
+import { once } from "node:events";
+import type { ByteStream } from "@tvix/byte-stream";
+import type { FastifyReply } from "fastify";
+import { gatherPieces } from "./gather-pieces.ts";
+
+/** A body and what is said of it. */
+export interface Body {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  /** Length in bytes, where it is known beforehand. */
+  readonly length: number | undefined;
+  /** @param signal aborted when the client has left */
+  open(signal: AbortSignal): ByteStream;
+}
+
+/** Time without a byte going out after which a client is taken for gone, in milliseconds. */
+export type StallTimeout = number;
+
+/**
+ * Sends a body. The head goes out with the first bytes, so that what fails before them is
+ * still an error; after that the connection is reset: a short body never looks whole.
+ *
+ * @throws whatever the body fails with before its first byte
+ */
+export async function sendBody(reply: FastifyReply, body: Body, stallMs: StallTimeout): Promise<void> {
+  const leaving = new AbortController();
+  const response = reply.raw;
+  const leave = () => leaving.abort(new Error("the client has left"));
+  response.once("close", leave);
+  const pieces = gatherPieces(body.open(leaving.signal))[Symbol.asyncIterator]();
+  try {
+    let next = await pieces.next();
+    reply.hijack();
+    for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...body.headers })) {
+      if (value !== undefined) response.setHeader(name, value);
+    }
+    if (body.length !== undefined) response.setHeader("content-length", body.length);
+    response.statusCode = body.status;
+    response.setTimeout(stallMs, () => response.destroy());
+    let sent = 0;
+    for (; next.done !== true; next = await pieces.next()) {
+      sent += next.value.length;
+      if (body.length !== undefined && sent > body.length) throw new Error("the body is longer than stated");
+      if (!response.write(next.value)) await once(response, "drain", { signal: leaving.signal });
+    }
+    if (body.length !== undefined && sent < body.length) throw new Error("the body is shorter than stated");
+    response.end();
+  } catch (error) {
+    if (!reply.sent) throw error;
+    response.destroy();
+    if (!leaving.signal.aborted) reply.log.error({ err: error }, "a response was cut off");
+  } finally {
+    response.off("close", leave);
+    leaving.abort();
+    await pieces.return?.();
+  }
+}

@@ -1,0 +1,100 @@
+import type { BlobService, ByteBudget, DirectoryService, StoredBlobs } from "@tvix/castore";
+import type { PublicKey } from "@tvix/narinfo";
+import type { NarIndex, NarLengthsService, PathInfoService } from "@tvix/store";
+import type { SideFiles } from "./side-files/side-files.ts";
+import type { Offers } from "./upstream/offers.ts";
+import type { Upstream } from "./upstream/upstream.ts";
+
+/** What a binary cache serves from, and stores to. */
+export interface NarBridgeServices {
+  readonly blobService: BlobService;
+  readonly directoryService: DirectoryService;
+  readonly pathInfoService: PathInfoService;
+  readonly narIndex: NarIndex;
+  readonly narLengths: NarLengthsService;
+  /** Blobs as they are stored; without them NARs are offered uncompressed. */
+  readonly storedBlobs?: StoredBlobs | undefined;
+  /** Logs, realisations and the like. */
+  readonly sideFiles: SideFiles;
+}
+
+/** Other caches to ask for what is not here. */
+export interface UpstreamOptions {
+  /** In the order of preference. */
+  readonly upstreams: readonly Upstream[];
+  /** Where what they offered is remembered. */
+  readonly offers: Offers;
+}
+
+/** Who may upload path infos. */
+export interface UploadTrust {
+  /**
+   * `accept`: any. `sign`: any; the service is expected to sign them. `require`: those with a
+   * signature by one of the keys, or whose name follows from their contents. Default `accept`.
+   */
+  readonly unsigned?: "accept" | "require" | undefined;
+  /** Keys for `require`. */
+  readonly trustedKeys?: readonly PublicKey[] | undefined;
+  /** Whether references have to be there before what refers to them. Default false. */
+  readonly checkReferences?: boolean | undefined;
+}
+
+/** Bounds of what clients may take. */
+export interface NarBridgeLimits {
+  /** Longest body of an uploaded NAR, in bytes. Default 32 GiB. */
+  readonly maxUploadBytes: number;
+  /** Longest NAR, in bytes, after decompression. Default 32 GiB. */
+  readonly maxNarBytes: number;
+  /** Longest log, listing or other side file, in bytes. Default 64 MiB. */
+  readonly maxSideFileBytes: number;
+  /** NARs that are taken in at the same time; more of them wait. Default 16. */
+  readonly maxUploads: number;
+  /** Time that an upload waits for its turn, in milliseconds. Default 60 s. */
+  readonly uploadWaitMs: number;
+  /** Time for one upload, in milliseconds. Default 1 hour. */
+  readonly uploadTimeoutMs: number;
+  /** Time without progress after which a client is taken for gone, in milliseconds. Default 60 s. */
+  readonly stallMs: number;
+  /** Time that a NAR without a narinfo is known, in milliseconds. Default 7 days. */
+  readonly pendingNarMs: number;
+  /** Bytes that all readers together have read ahead, in all. Default 48 MiB. */
+  readonly readAheadBytes: number;
+}
+
+/** The default of each limit. */
+export const DEFAULT_LIMITS: NarBridgeLimits = {
+  maxUploadBytes: 32 * 2 ** 30,
+  maxNarBytes: 32 * 2 ** 30,
+  maxSideFileBytes: 64 << 20,
+  maxUploads: 16,
+  uploadWaitMs: 60_000,
+  uploadTimeoutMs: 3_600_000,
+  stallMs: 60_000,
+  pendingNarMs: 7 * 24 * 3_600_000,
+  readAheadBytes: 48 << 20,
+};
+
+/** How a binary cache behaves. */
+export interface NarBridgeOptions extends NarBridgeServices {
+  /** Lower is asked first; cache.nixos.org has 40. Default 39. */
+  readonly priority?: number | undefined;
+  /** The form of NARs that narinfos offer. Default `zstd`. */
+  readonly compression?: "zstd" | "none" | undefined;
+  /** Whether uploads are taken. Default true. */
+  readonly writable?: boolean | undefined;
+  readonly trust?: UploadTrust | undefined;
+  readonly limits?: Partial<NarBridgeLimits> | undefined;
+  /** Default: none are asked. */
+  readonly pullThrough?: UpstreamOptions | undefined;
+}
+
+/** Options with everything decided, and what requests share. */
+export interface Bridge extends NarBridgeServices {
+  readonly priority: number;
+  readonly compression: "zstd" | "none";
+  readonly writable: boolean;
+  readonly trust: UploadTrust;
+  readonly limits: NarBridgeLimits;
+  /** What all readers together may read ahead. */
+  readonly readAhead: ByteBudget;
+}

@@ -1,0 +1,57 @@
+import { encodeNixbase32, type NixHash } from "@tvix/nix-compat";
+import type { KnownNar } from "@tvix/store";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { type NarFileName, noSuchFile } from "../http/paths.ts";
+import type { Bridge } from "../options.ts";
+import type { PullThrough } from "../upstream/pull-through.ts";
+import { liveForm, plainForm, zstdForm } from "./nar-forms.ts";
+import { sendNar, sendPlainNar } from "./send-nar.ts";
+
+/**
+ * Answers for a file in `nar/`: by the hash of the NAR, without compression and as zstd, or by
+ * the hash of a file that was uploaded, compressed as that one was. A client that has uploaded
+ * a path remembers its own narinfo, and asks for the file named there.
+ */
+export async function sendNarFile(
+  bridge: Bridge,
+  pullThrough: PullThrough | undefined,
+  { hash, compression }: NarFileName,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { narIndex, limits } = bridge;
+  const file = encodeNixbase32(hash.digest);
+  const isHead = request.method === "HEAD";
+  const nar =
+    (await narIndex.get(hash)) ??
+    (await uploadedAs(bridge, hash)) ??
+    (isHead ? undefined : await pullThrough?.nar(hash));
+  if (nar === undefined) throw noSuchFile(`the NAR ${file}`);
+  // Whoever asks before an upload relies on it from now on.
+  if (isHead && "lasting" in nar && nar.lasting === false) await narIndex.put({ ...nar, lasting: false });
+
+  const name = encodeNixbase32(nar.narHash.digest);
+  const { narSize, zstdSize } = await bridge.narLengths.lengths(nar.node);
+  if (narSize !== nar.narSize) throw noSuchFile(`the NAR ${file}`);
+  const zstd = zstdForm(bridge, nar.node, name, zstdSize);
+  switch (compression) {
+    case "none": {
+      const plain = plainForm(bridge, nar.node, name, narSize);
+      return await sendPlainNar(request, reply, plain, zstd, limits.stallMs);
+    }
+    case "xz":
+    case "gzip":
+    case "br":
+      return await sendNar(request, reply, liveForm(bridge, nar.node, compression), limits.stallMs);
+    default:
+      // Nix tells zstd and bzip2 apart by their first bytes, and asks for bzip2 only what it has
+      // uploaded like that.
+      if (zstd === undefined) throw noSuchFile(`the NAR ${file} with compression ${compression}`);
+      return await sendNar(request, reply, zstd, limits.stallMs);
+  }
+}
+
+async function uploadedAs({ narIndex }: Bridge, fileHash: NixHash): Promise<KnownNar | undefined> {
+  const narHash = await narIndex.narOfFile(fileHash);
+  return narHash === undefined ? undefined : await narIndex.get(narHash);
+}

@@ -1,0 +1,76 @@
+import { formatCacheInfo } from "@tvix/narinfo";
+import { STORE_DIR } from "@tvix/nix-compat";
+import type { FastifyInstance } from "fastify";
+import { noSuchFile, parseNarFileName, parsePathDigest } from "../http/paths.ts";
+import type { Bridge } from "../options.ts";
+import type { PullThrough } from "../upstream/pull-through.ts";
+import { sendCastoreNar } from "./castore-nar.ts";
+import { sendListing } from "./listing.ts";
+import { sendNarFile } from "./nar-file.ts";
+import { NarInfoTexts } from "./narinfo.ts";
+
+const READ = ["GET", "HEAD"];
+
+const NARINFO = /^([0-9a-z]{32})\.narinfo$/;
+const LISTING = /^([0-9a-z]{32})\.ls$/;
+
+/** Everything that Nix reads from a binary cache, but for side files. */
+export function addReadRoutes(
+  app: FastifyInstance,
+  bridge: Bridge,
+  pullThrough: PullThrough | undefined,
+): void {
+  const cacheInfo = formatCacheInfo({ storeDir: STORE_DIR, wantMassQuery: true, priority: bridge.priority });
+  const texts = new NarInfoTexts(bridge);
+
+  app.route({
+    method: READ,
+    url: "/",
+    handler: (_request, reply) =>
+      reply.type("text/plain; charset=utf-8").send("A Nix binary cache is here.\n"),
+  });
+
+  app.route({
+    method: READ,
+    url: "/nix-cache-info",
+    handler: (_request, reply) => reply.type("text/x-nix-cache-info").send(cacheInfo),
+  });
+
+  app.route<{ Params: { file: string } }>({
+    method: READ,
+    url: "/:file",
+    async handler(request, reply) {
+      const { file } = request.params;
+      const listed = LISTING.exec(file)?.[1];
+      if (listed !== undefined) return await sendListing(bridge, listed, request, reply);
+      const digest = parsePathDigest(NARINFO.exec(file)?.[1] ?? "");
+      if (digest === undefined) throw noSuchFile(file);
+      const info = await bridge.pathInfoService.get(digest);
+      const text =
+        info === undefined
+          ? await pullThrough?.narInfoText(digest)
+          : (texts.known(info) ?? (await texts.of(info)));
+      if (text === undefined) throw noSuchFile(file);
+      return reply.type("text/x-nix-narinfo").send(text);
+    },
+  });
+
+  app.route<{ Params: { file: string } }>({
+    method: READ,
+    url: "/nar/:file",
+    async handler(request, reply) {
+      const name = parseNarFileName(request.params.file);
+      if (name === undefined) throw noSuchFile(request.params.file);
+      return await sendNarFile(bridge, pullThrough, name, request, reply);
+    },
+  });
+
+  for (const prefix of ["tvix-castore", "snix-castore"]) {
+    app.route<{ Params: { node: string }; Querystring: { narsize?: string } }>({
+      method: READ,
+      url: `/nar/${prefix}/:node`,
+      handler: (request, reply) =>
+        sendCastoreNar(bridge, request.params.node, request.query.narsize, request, reply),
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import { PublicKey } from "@tvix/narinfo";
+
+/** A binary cache that is asked for what is not here. */
+export interface Upstream {
+  /** Where its `nix-cache-info` lies; ends in a slash. */
+  readonly url: URL;
+  /** Paths without a signature by one of these are not taken. */
+  readonly trustedKeys: readonly PublicKey[];
+  /** Whether narinfos and redirections may lead to other hosts. */
+  readonly allowOtherOrigins: boolean;
+  /** Time for a narinfo, in milliseconds. */
+  readonly narInfoTimeoutMs: number;
+  /** Time without a byte of a NAR coming in, in milliseconds. */
+  readonly stallMs: number;
+}
+
+const NARINFO_TIMEOUT_MS = 3000;
+const STALL_MS = 30_000;
+
+const PARAMETERS = ["trusted-public-keys", "allow-other-origins", "timeout-ms", "stall-timeout-ms"];
+
+/**
+ * Reads the address of an upstream: `nix+http(s)://host/path?trusted-public-keys=…`, keys
+ * separated by spaces. Further parameters: `allow-other-origins=true`, `timeout-ms` for
+ * narinfos (default 3000), `stall-timeout-ms` for NARs (default 30000).
+ *
+ * @throws TypeError that says what is wrong; NarInfoError INVALID_KEY
+ */
+export function parseUpstream(text: string): Upstream {
+  const [, scheme, rest] = /^nix\+(https?):(\/\/.+)$/.exec(text) ?? [];
+  if (scheme === undefined || !URL.canParse(`${scheme}:${rest}`)) {
+    throw new TypeError(`${JSON.stringify(text)} is no upstream: expected nix+http://… or nix+https://…`);
+  }
+  const url = new URL(`${scheme}:${rest}`);
+  // Keys are base64: a plus sign is one, as for Nix, and not a space.
+  const parameters = new URLSearchParams(url.search.replaceAll("+", "%2B"));
+  for (const name of parameters.keys()) {
+    if (!PARAMETERS.includes(name)) {
+      throw new TypeError(
+        `upstream ${url.host}: ${JSON.stringify(name)} is none of ${PARAMETERS.join(", ")}`,
+      );
+    }
+  }
+  const keys = (parameters.get("trusted-public-keys") ?? "").split(/[\s,]+/).filter((key) => key !== "");
+  if (keys.length === 0) {
+    throw new TypeError(
+      `upstream ${url.host}: trusted-public-keys is missing, so nothing of it could be trusted`,
+    );
+  }
+  const allowOtherOrigins = parameters.get("allow-other-origins") === "true";
+  const narInfoTimeoutMs = milliseconds(parameters, "timeout-ms", NARINFO_TIMEOUT_MS);
+  const stallMs = milliseconds(parameters, "stall-timeout-ms", STALL_MS);
+  url.search = "";
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return {
+    url,
+    trustedKeys: keys.map((key) => PublicKey.parse(key)),
+    allowOtherOrigins,
+    narInfoTimeoutMs,
+    stallMs,
+  };
+}
+
+function milliseconds(parameters: URLSearchParams, name: string, otherwise: number): number {
+  const text = parameters.get(name);
+  if (text === null) return otherwise;
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0 && value < 2 ** 31) return value;
+  throw new TypeError(`${name}=${text} is no number of milliseconds`);
+}
