@@ -15,7 +15,7 @@ export { type RenderOptions, type RenderServices, renderNar } from "./nar/render
 export { type NarRange, renderNarRange } from "./nar/render-range.ts";
 export type { ZstdNarServices } from "./nar/zstd/parts.ts";
 export { type RenderZstdOptions, renderZstdNar } from "./nar/zstd/render.ts";
-export type { KnownNar, Lasting, NarIndex } from "./nar-index/nar-index.ts";
+export type { KnownNar, Lasting, NarFileRecord, NarIndex } from "./nar-index/nar-index.ts";
 export { decodePathInfo, encodePathInfo, formatPathInfo } from "./path-info/format.ts";
 export { decodeNamelessNode, encodeNamelessNode } from "./path-info/nameless-node.ts";
 export { parsePathInfo } from "./path-info/parse.ts";

@@ -1,6 +1,6 @@
-import { encodeNixbase32, type NixHash } from "@tvix/nix-compat";
-import type { KnownNar } from "@tvix/store";
+import { encodeNixbase32 } from "@tvix/nix-compat";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { compressionOfName } from "../compression/compression.ts";
 import { type NarFileName, noSuchFile } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
@@ -22,19 +22,20 @@ export async function sendNarFile(
   const { narIndex, limits } = bridge;
   const file = encodeNixbase32(hash.digest);
   const isHead = request.method === "HEAD";
-  const nar =
-    (await narIndex.get(hash)) ??
-    (await uploadedAs(bridge, hash)) ??
-    (isHead ? undefined : await pullThrough?.nar(hash));
-  if (nar === undefined) throw noSuchFile(`the NAR ${file}`);
+  const uploaded = await narIndex.getFile(hash);
+  const known = await narIndex.get(uploaded?.narHash ?? hash);
   // Whoever asks before an upload relies on it from now on.
-  if (isHead && "lasting" in nar && nar.lasting === false) await narIndex.put({ ...nar, lasting: false });
+  if (isHead && known?.lasting === false) await narIndex.put(known);
+  const nar = known ?? (isHead ? undefined : await pullThrough?.nar(hash));
+  if (nar === undefined) throw noSuchFile(`the NAR ${file}`);
 
   const name = encodeNixbase32(nar.narHash.digest);
   const { narSize, zstdSize } = await bridge.narLengths.lengths(nar.node);
   if (narSize !== nar.narSize) throw noSuchFile(`the NAR ${file}`);
   const zstd = zstdForm(bridge, nar.node, name, zstdSize);
-  switch (compression) {
+  // Nix calls a file `.nar` that it has compressed with gzip.
+  const form = compressionOfName(uploaded?.compression ?? compression);
+  switch (form) {
     case "none": {
       const plain = plainForm(bridge, nar.node, name, narSize);
       return await sendPlainNar(request, reply, plain, zstd, limits.stallMs);
@@ -42,16 +43,11 @@ export async function sendNarFile(
     case "xz":
     case "gzip":
     case "br":
-      return await sendNar(request, reply, liveForm(bridge, nar.node, compression), limits.stallMs);
+      return await sendNar(request, reply, liveForm(bridge, nar.node, form), limits.stallMs);
     default:
       // Nix tells zstd and bzip2 apart by their first bytes, and asks for bzip2 only what it has
       // uploaded like that.
-      if (zstd === undefined) throw noSuchFile(`the NAR ${file} with compression ${compression}`);
+      if (zstd === undefined) throw noSuchFile(`the NAR ${file} with compression ${form}`);
       return await sendNar(request, reply, zstd, limits.stallMs);
   }
-}
-
-async function uploadedAs({ narIndex }: Bridge, fileHash: NixHash): Promise<KnownNar | undefined> {
-  const narHash = await narIndex.narOfFile(fileHash);
-  return narHash === undefined ? undefined : await narIndex.get(narHash);
 }

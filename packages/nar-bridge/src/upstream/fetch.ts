@@ -46,8 +46,8 @@ async function request(upstream: Upstream, url: URL, signal: AbortSignal): Promi
 }
 
 function resolveWithin(upstream: Upstream, location: string, base: URL): URL {
-  if (!URL.canParse(location, base)) throw failure(upstream, "names a file by what is no address");
-  const url = new URL(location, base);
+  if (!URL.canParse(location, base.href)) throw failure(upstream, "names a file by what is no address");
+  const url = new URL(location, base.href);
   const isWeb = url.protocol === "http:" || url.protocol === "https:";
   if (!isWeb || (url.origin !== upstream.url.origin && !upstream.allowOtherOrigins)) {
     throw failure(upstream, "names a file at another origin, which is not allowed");

@@ -2,6 +2,7 @@ import type { ByteStream } from "@tvix/byte-stream";
 import { ingestNar } from "@tvix/store";
 import type { FastifyRequest } from "fastify";
 import { decompress } from "../compression/decompress.ts";
+import { detectCompression } from "../compression/detect.ts";
 import type { NarFileName } from "../http/paths.ts";
 import { requestBody, within } from "../http/request-body.ts";
 import type { Bridge } from "../options.ts";
@@ -13,11 +14,7 @@ import { checkingFileHash } from "./file-digest.ts";
  *
  * @throws NarBridgeError as {@link requestBody}, FILE_HASH_MISMATCH; as {@link ingestNar}
  */
-export async function storeNar(
-  bridge: Bridge,
-  { hash, compression }: NarFileName,
-  request: FastifyRequest,
-): Promise<void> {
+export async function storeNar(bridge: Bridge, name: NarFileName, request: FastifyRequest): Promise<void> {
   const { maxUploadBytes, maxNarBytes, stallMs, uploadTimeoutMs } = bridge.limits;
   const limits = {
     maxBytes: maxUploadBytes,
@@ -25,18 +22,21 @@ export async function storeNar(
     stallMs,
     timeoutMs: uploadTimeoutMs,
   };
-  const file = requestBody(request, limits);
+  const body = requestBody(request, limits);
+  // Nix gives a file no suffix that it has compressed with gzip.
+  const { compression, stream } =
+    name.compression === "none" ? await detectCompression(body) : { ...name, stream: body };
   const isPlain = compression === "none";
-  const nar: ByteStream = isPlain
-    ? file
-    : within(decompressWhole(checkingFileHash(file, hash), compression), maxNarBytes);
+  const nar = isPlain
+    ? within(stream, maxNarBytes)
+    : within(decompressWhole(checkingFileHash(stream, name.hash), compression), maxNarBytes);
   const { node, narHash, narSize } = await ingestNar(
     nar,
     bridge,
-    isPlain ? { expected: { narHash: hash } } : {},
+    isPlain ? { expected: { narHash: name.hash } } : {},
   );
   await bridge.narIndex.put({ narHash, narSize, node, lasting: false });
-  if (!isPlain) await bridge.narIndex.putFile(hash, narHash);
+  if (!isPlain) await bridge.narIndex.putFile(name.hash, { narHash, compression });
 }
 
 /** What was compressed; the source is read to its end, which a decoder may not care for. */

@@ -1,8 +1,9 @@
+import { concatBytes } from "@tvix/byte-stream";
 import { CastoreError, type OperationOptions } from "@tvix/castore";
 import { type Database, keyOf, keyPrefix, seal, unseal } from "@tvix/castore/level";
 import { NixHash } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
-import type { KnownNar, Lasting, NarIndex } from "../nar-index/nar-index.ts";
+import type { KnownNar, Lasting, NarFileRecord, NarIndex } from "../nar-index/nar-index.ts";
 import { decodeNamelessNode, encodeNamelessNode } from "../path-info/nameless-node.ts";
 
 /** Key prefixes; SHA-256 of the NAR, or of the file, follows. */
@@ -11,6 +12,9 @@ const FILE = keyPrefix("f1");
 
 /** Moment of the put in milliseconds, 0 for what lasts (u64); length of the NAR (u64); the node. */
 const NODE_AT = 16;
+
+/** Of a file: SHA-256 of the NAR, name of the compression. */
+const COMPRESSION_AT = 32;
 
 /** A {@link NarIndex} in a Level database. */
 export class LevelNarIndex implements NarIndex {
@@ -38,17 +42,26 @@ export class LevelNarIndex implements NarIndex {
     await this.#database.write([{ type: "put", key, value }]);
   }
 
-  async narOfFile(fileHash: NixHash, { signal }: OperationOptions = {}): Promise<NixHash | undefined> {
+  async getFile(fileHash: NixHash, { signal }: OperationOptions = {}): Promise<NarFileRecord | undefined> {
     signal?.throwIfAborted();
-    const digest = await this.#database.get(keyOf(FILE, fileHash.digest));
-    return digest === undefined ? undefined : NixHash.from("sha256", digest);
+    const value = await this.#database.get(keyOf(FILE, fileHash.digest));
+    if (value === undefined) return undefined;
+    return {
+      narHash: NixHash.from("sha256", value.slice(0, COMPRESSION_AT)),
+      compression: new TextDecoder().decode(value.subarray(COMPRESSION_AT)),
+    };
   }
 
-  async putFile(fileHash: NixHash, narHash: NixHash, { signal }: OperationOptions = {}): Promise<void> {
+  async putFile(
+    fileHash: NixHash,
+    { narHash, compression }: NarFileRecord,
+    { signal }: OperationOptions = {},
+  ): Promise<void> {
     signal?.throwIfAborted();
     const key = keyOf(FILE, fileHash.digest);
     this.#renewed?.add(nameOf(key));
-    await this.#database.write([{ type: "put", key, value: narHash.digest }]);
+    const value = concatBytes([narHash.digest, new TextEncoder().encode(compression)]);
+    await this.#database.write([{ type: "put", key, value }]);
   }
 
   async expire(before: number): Promise<number> {
@@ -60,8 +73,8 @@ export class LevelNarIndex implements NarIndex {
         await this.#database.write([{ type: "del", key }]);
         expired++;
       }
-      for await (const [key, narHash] of this.#database.entries(FILE)) {
-        if (await this.#database.has(keyOf(NAR, narHash))) continue;
+      for await (const [key, value] of this.#database.entries(FILE)) {
+        if (await this.#database.has(keyOf(NAR, value.subarray(0, COMPRESSION_AT)))) continue;
         if (!this.#renewed.has(nameOf(key))) await this.#database.write([{ type: "del", key }]);
       }
       return expired;

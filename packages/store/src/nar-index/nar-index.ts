@@ -11,6 +11,14 @@ export interface KnownNar {
   readonly node: Node;
 }
 
+/** A file that holds a NAR. */
+export interface NarFileRecord {
+  /** SHA-256 of the NAR in it. */
+  readonly narHash: NixHash;
+  /** How it is compressed, as narinfos call it. */
+  readonly compression: string;
+}
+
 /** How long something is known. */
 export interface Lasting {
   /** False for what came before the store path that it is for; it may be forgotten after a while. */
@@ -31,11 +39,11 @@ export interface NarIndex {
    */
   put(nar: KnownNar & Lasting, options?: OperationOptions): Promise<void>;
 
-  /** SHA-256 of the NAR in a file of this SHA-256, undefined when none is known. */
-  narOfFile(fileHash: NixHash, options?: OperationOptions): Promise<NixHash | undefined>;
+  /** What a file of this SHA-256 holds, undefined when none is known. */
+  getFile(fileHash: NixHash, options?: OperationOptions): Promise<NarFileRecord | undefined>;
 
-  /** Remembers which NAR a file holds. It is known as long as the NAR is. */
-  putFile(fileHash: NixHash, narHash: NixHash, options?: OperationOptions): Promise<void>;
+  /** Remembers what a file holds. It is known as long as the NAR is. */
+  putFile(fileHash: NixHash, file: NarFileRecord, options?: OperationOptions): Promise<void>;
 
   /**
    * Forgets NARs that do not last and were put before a moment, and files of NARs that are
