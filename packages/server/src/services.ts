@@ -1,16 +1,14 @@
 import type { CastoreServices } from "@tvix/castore/grpc";
 import type { Store } from "@tvix/castore/node";
-import { LevelSideFiles, type NarBridgeServices } from "@tvix/nar-bridge";
 import type { SecretKey } from "@tvix/narinfo";
 import {
   CachePathInfoService,
-  MeasuringNarLengths,
   MemoryPathInfoService,
   RenderingNarCalculation,
   SigningPathInfoService,
 } from "@tvix/store";
 import type { StoreServices } from "@tvix/store/grpc";
-import { LevelNarCalculation, LevelNarIndex, LevelNarLengths, LevelPathInfoService } from "@tvix/store/level";
+import { LevelNarCalculation, LevelPathInfoService } from "@tvix/store/level";
 
 /** All services of a store. */
 export interface Services extends CastoreServices, StoreServices {}
@@ -36,20 +34,5 @@ export function servicesOf(store: Store, signingKey?: SecretKey): Services {
       signed,
     ),
     narCalculationService: new LevelNarCalculation(database, rendering),
-  };
-}
-
-/** What a binary cache in front of a store needs. */
-export function binaryCacheServicesOf(store: Store, { pathInfoService }: StoreServices): NarBridgeServices {
-  const { blobService, directoryService, storedBlobs, database } = store;
-  const measuring = new MeasuringNarLengths({ directoryService, storedBlobs });
-  return {
-    blobService,
-    directoryService,
-    storedBlobs,
-    pathInfoService,
-    narIndex: new LevelNarIndex(database),
-    narLengths: new LevelNarLengths(database, measuring),
-    sideFiles: new LevelSideFiles(database),
   };
 }

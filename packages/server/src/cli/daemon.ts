@@ -1,6 +1,7 @@
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { type Command, Option } from "commander";
 import type { ListenAddress } from "../listen/listen-address.ts";
+import { addBinaryCacheOptions } from "./binary-cache-options.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
 import { collected, directory, integer, listenAddress } from "./parse.ts";
 import type { DaemonOptions } from "./run-daemon.ts";
@@ -16,9 +17,9 @@ export function addDaemonCommand(program: Command): void {
     .env("TVIX_STORE_LISTEN_ADDRESS")
     .argParser(listenAddress)
     .default({ type: "tcp", host: "localhost", port: 8000 } satisfies ListenAddress, "localhost:8000");
-  program
+  const daemon = program
     .command("daemon")
-    .description("serve blobs, directories and path infos by gRPC, gRPC-Web and Connect on one port")
+    .description("serve a store by gRPC, gRPC-Web and Connect, and as a Nix binary cache, on one port")
     .addOption(address)
     .addOption(
       new Option("--data <directory>", "where everything is stored")
@@ -55,4 +56,5 @@ export function addDaemonCommand(program: Command): void {
       const { runDaemon } = await import("./run-daemon.ts");
       await runDaemon(options);
     });
+  addBinaryCacheOptions(daemon);
 }

@@ -1,13 +1,16 @@
 import { resolve } from "node:path";
 import { openStore } from "@tvix/castore/node";
 import { pino } from "pino";
+import { binaryCacheServicesOf } from "../binary-cache-services.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
 import { startServer } from "../server.ts";
-import { binaryCacheServicesOf, servicesOf } from "../services.ts";
+import { servicesOf } from "../services.ts";
+import { binaryCacheOf } from "./binary-cache.ts";
+import type { BinaryCacheOptions } from "./binary-cache-options.ts";
 import { readSigningKey } from "./signing-key.ts";
 
 /** What the command line says of the daemon. */
-export interface DaemonOptions {
+export interface DaemonOptions extends BinaryCacheOptions {
   readonly listenAddress: ListenAddress;
   readonly data: string;
   readonly sync: boolean;
@@ -34,7 +37,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     blobService: services.blobService,
     directoryService: services.directoryService,
     store: services,
-    binaryCache: binaryCacheServicesOf(store, services),
+    binaryCache: binaryCacheOf(options, binaryCacheServicesOf(store, services), store),
     address: options.listenAddress,
     maxMessageBytes,
     corsOrigins: options.corsOrigin ?? [],

@@ -1,0 +1,81 @@
+import { DEFAULT_LIMITS, parseUpstream, type Upstream } from "@tvix/nar-bridge/options";
+import { PublicKey } from "@tvix/narinfo";
+import { type Command, Option } from "commander";
+import { integer, parsed } from "./parse.ts";
+
+/** What the command line says of the binary cache. */
+export interface BinaryCacheOptions {
+  readonly cachePriority: number;
+  readonly narCompression: "zstd" | "none";
+  readonly uploads: boolean;
+  readonly unsignedUploads: "accept" | "require";
+  readonly trustedPublicKey?: readonly PublicKey[];
+  readonly checkReferences?: boolean;
+  readonly upstream?: readonly Upstream[];
+  readonly maxUploadBytes: number;
+  readonly maxNarBytes: number;
+  readonly maxUploads: number;
+  readonly uploadTimeout: number;
+  readonly stallTimeout: number;
+}
+
+const MOST_BYTES = Number.MAX_SAFE_INTEGER;
+
+/** Adds the options of the binary cache to a command. */
+export function addBinaryCacheOptions(command: Command): void {
+  const bytes = integer(1, MOST_BYTES);
+  const seconds = integer(1, 7 * 24 * 3600);
+  command
+    .option("--cache-priority <number>", "of the binary cache; lower is asked first", integer(0, 999), 39)
+    .addOption(
+      new Option("--nar-compression <form>", "of the NARs that narinfos offer")
+        .choices(["zstd", "none"])
+        .default("zstd"),
+    )
+    .option("--no-uploads", "take no uploads over HTTP")
+    .addOption(
+      new Option(
+        "--unsigned-uploads <rule>",
+        "what happens to paths uploaded over HTTP without a signature by a trusted key",
+      )
+        .choices(["accept", "require"])
+        .default("accept"),
+    )
+    .option(
+      "--trusted-public-key <key>",
+      "name:base64, for --unsigned-uploads require (repeatable)",
+      listOf((text) => PublicKey.parse(text)),
+    )
+    .option("--check-references", "refuse uploaded paths that refer to what is not here")
+    .addOption(
+      new Option(
+        "--upstream <address>",
+        "fetch what is not here from this cache: nix+https://host?trusted-public-keys=… (repeatable)",
+      ).argParser(listOf(parseUpstream)),
+    )
+    .option("--max-upload-bytes <bytes>", "longest uploaded file", bytes, DEFAULT_LIMITS.maxUploadBytes)
+    .option("--max-nar-bytes <bytes>", "longest NAR, uncompressed", bytes, DEFAULT_LIMITS.maxNarBytes)
+    .option(
+      "--max-uploads <number>",
+      "NARs taken in at once; others wait",
+      integer(1, 1000),
+      DEFAULT_LIMITS.maxUploads,
+    )
+    .option(
+      "--upload-timeout <seconds>",
+      "time for one upload",
+      seconds,
+      DEFAULT_LIMITS.uploadTimeoutMs / 1000,
+    )
+    .option(
+      "--stall-timeout <seconds>",
+      "time without progress after which a client is cut off",
+      seconds,
+      DEFAULT_LIMITS.stallMs / 1000,
+    );
+}
+
+/** Parses each value of a repeatable option. */
+function listOf<T>(parse: (text: string) => T): (text: string, previous?: readonly T[]) => readonly T[] {
+  return (text, previous = []) => [...previous, parsed(text, parse)];
+}
