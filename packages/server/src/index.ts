@@ -3,5 +3,6 @@ export {
   type ListenAddress,
   parseListenAddress,
 } from "./listen/listen-address.ts";
+export { binaryCacheServicesOf } from "./binary-cache-services.ts";
 export { type RunningServer, type ServerOptions, startServer } from "./server.ts";
 export { type Services, servicesOf } from "./services.ts";

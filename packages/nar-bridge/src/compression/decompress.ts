@@ -6,13 +6,14 @@ import type { ByteStream } from "@tvix/byte-stream";
 import { NarBridgeError } from "../errors.ts";
 import { decompressBzip2 } from "./bzip2.ts";
 import type { Compression } from "./compression.ts";
+import { cutAtFrames } from "./zstd-frames.ts";
 
 /** The codec's own pieces: several times faster than its default of 16 KiB. */
 const PIECES = { chunkSize: 128 << 10 };
 
 const DECOMPRESS: Readonly<Record<Compression, (source: ByteStream) => ByteStream>> = {
   none: (source) => source,
-  zstd: (source) => through(source, createZstdDecompress(PIECES)),
+  zstd: (source) => through(cutAtFrames(source), createZstdDecompress(PIECES)),
   gzip: (source) => through(source, createGunzip(PIECES)),
   br: (source) => through(source, createBrotliDecompress(PIECES)),
   xz: (source) => xz.decompressStream(Readable.toWeb(Readable.from(source))) as unknown as ByteStream,
@@ -47,7 +48,7 @@ export async function* decompress(source: ByteStream, compression: Compression):
 
 /** What comes out of a transform of Node. */
 async function* through(source: ByteStream, transform: Transform): ByteStream {
-  const piped = pipeline(Readable.from(source, { objectMode: false }), transform);
+  const piped = pipeline(Readable.from(source), transform);
   // Whoever reads the transform sees the failure.
   piped.catch(() => {});
   yield* transform as unknown as ByteStream;

@@ -1,0 +1,69 @@
+import type { AddressInfo } from "node:net";
+import { openStore, type Store } from "@tvix/castore/node";
+import {
+  LevelOffers,
+  LevelSideFiles,
+  type NarBridgeOptions,
+  narBridge,
+  parseUpstream,
+} from "@tvix/nar-bridge";
+import { MeasuringNarLengths, type PathInfoService } from "@tvix/store";
+import { LevelNarIndex, LevelNarLengths, LevelPathInfoService } from "@tvix/store/level";
+import { fastify } from "fastify";
+import { onTestFinished } from "vitest";
+import { temporaryDirectory } from "./temporary.ts";
+
+/** A binary cache that listens. */
+export interface RunningCache {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly store: Store;
+  readonly pathInfoService: PathInfoService;
+  readonly narIndex: LevelNarIndex;
+  /** Where its data is. */
+  readonly data: string;
+  close(): Promise<void>;
+}
+
+/** What a test wants to be different, and upstreams by their address. */
+export interface CacheOptions extends Partial<NarBridgeOptions> {
+  readonly upstreams?: readonly string[];
+  readonly data?: string;
+}
+
+/** Starts a cache on a free port, and ends it with the test. */
+export async function startCache(options: CacheOptions = {}): Promise<RunningCache> {
+  const { upstreams, data = await temporaryDirectory(), ...rest } = options;
+  const store = await openStore(data, { sync: false });
+  const { blobService, directoryService, storedBlobs, database } = store;
+  const pathInfoService = new LevelPathInfoService(database);
+  const narIndex = new LevelNarIndex(database);
+  const app = fastify();
+  await app.register(narBridge, {
+    blobService,
+    directoryService,
+    storedBlobs,
+    pathInfoService,
+    narIndex,
+    narLengths: new LevelNarLengths(database, new MeasuringNarLengths({ directoryService, storedBlobs })),
+    sideFiles: new LevelSideFiles(database),
+    ...(upstreams === undefined
+      ? {}
+      : { pullThrough: { upstreams: upstreams.map(parseUpstream), offers: new LevelOffers(database) } }),
+    ...rest,
+  });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    app.server.closeAllConnections();
+    await app.close();
+    await store.close();
+  };
+  const closeOnce = () => {
+    closing ??= close();
+    return closing;
+  };
+  onTestFinished(closeOnce);
+  const { port } = app.server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, store, pathInfoService, narIndex, data, close: closeOnce };
+}
