@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
+import { promisify } from "node:util";
 import { parseCacheInfo, parseNarInfo } from "@tvix/narinfo";
 import { encodeNamelessNode } from "@tvix/store";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -23,6 +24,14 @@ async function bytesOf(path: string, headers: Record<string, string> = {}): Prom
     headers: { "accept-encoding": "identity", ...headers },
   });
   return [response, Buffer.from(await response.arrayBuffer())];
+}
+
+const execute = promisify(execFile);
+
+/** What curl, whose library Nix uses, makes of it. */
+async function curl(...args: readonly string[]): Promise<Buffer> {
+  const options = { encoding: "buffer", maxBuffer: 1 << 30 } as const;
+  return (await execute("curl", ["-s", ...args], options)).stdout;
 }
 
 /** The zstd form, decoded by the tool that everybody has. */
@@ -156,14 +165,10 @@ describe("NAR", () => {
     expect(response.headers.get("content-encoding")).toBe("zstd");
     expect(response.headers.get("vary")).toBe("accept-encoding");
     expect(Number(response.headers.get("content-length"))).toBeLessThan(one.nar.length);
-    const coded = execFileSync(
-      "curl",
-      ["-s", "-H", "accept-encoding: zstd", `${cache.url}/nar/${one.digits}.nar`],
-      {
-        maxBuffer: 1 << 30,
-      },
-    );
+    const path = `${cache.url}/nar/${one.digits}.nar`;
+    const coded = await curl("-H", "accept-encoding: zstd", path);
     expect(unzstd(coded).equals(one.nar)).toBe(true);
+    expect((await curl("--compressed", path)).equals(one.nar)).toBe(true);
     const [refused] = await bytesOf(`/nar/${one.digits}.nar`, { "accept-encoding": "zstd;q=0" });
     expect(refused.headers.get("content-encoding")).toBeNull();
   });
