@@ -39,3 +39,8 @@ function decoded(decode: () => Uint8Array | undefined): Uint8Array | undefined {
 export function noSuchFile(what: string): NarBridgeError {
   return new NarBridgeError("NOT_FOUND", `${what} is not here`);
 }
+
+/** The beginning of what a client sent, as a line of text can have it. */
+export function shown(path: string): string {
+  return JSON.stringify(path.slice(0, 300));
+}

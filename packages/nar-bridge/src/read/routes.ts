@@ -1,7 +1,7 @@
 import { formatCacheInfo } from "@tvix/narinfo";
 import { STORE_DIR } from "@tvix/nix-compat";
 import type { FastifyInstance } from "fastify";
-import { noSuchFile, parseNarFileName, parsePathDigest } from "../http/paths.ts";
+import { noSuchFile, parseNarFileName, parsePathDigest, shown } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
 import { sendCastoreNar } from "./castore-nar.ts";
@@ -44,7 +44,7 @@ export function addReadRoutes(
       const listed = LISTING.exec(file)?.[1];
       if (listed !== undefined) return await sendListing(bridge, listed, request, reply);
       const digest = parsePathDigest(NARINFO.exec(file)?.[1] ?? "");
-      if (digest === undefined) throw noSuchFile(file);
+      if (digest === undefined) throw noSuchFile(shown(file));
       const info = await bridge.pathInfoService.get(digest);
       const text =
         info === undefined
@@ -55,22 +55,24 @@ export function addReadRoutes(
     },
   });
 
-  app.route<{ Params: { file: string } }>({
+  // Wildcards, because the length of other parameters is limited by who has made the server.
+  app.route<{ Params: { "*": string } }>({
     method: READ,
-    url: "/nar/:file",
+    url: "/nar/*",
     async handler(request, reply) {
-      const name = parseNarFileName(request.params.file);
-      if (name === undefined) throw noSuchFile(request.params.file);
+      const file = request.params["*"];
+      const name = parseNarFileName(file);
+      if (name === undefined) throw noSuchFile(shown(file));
       return await sendNarFile(bridge, pullThrough, name, request, reply);
     },
   });
 
   for (const prefix of ["tvix-castore", "snix-castore"]) {
-    app.route<{ Params: { node: string }; Querystring: { narsize?: string } }>({
+    app.route<{ Params: { "*": string }; Querystring: { narsize?: string } }>({
       method: READ,
-      url: `/nar/${prefix}/:node`,
+      url: `/nar/${prefix}/*`,
       handler: (request, reply) =>
-        sendCastoreNar(bridge, request.params.node, request.query.narsize, request, reply),
+        sendCastoreNar(bridge, request.params["*"], request.query.narsize, request, reply),
     });
   }
 }

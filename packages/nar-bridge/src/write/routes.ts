@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { NarBridgeError } from "../errors.ts";
-import { noSuchFile, parseNarFileName, parsePathDigest } from "../http/paths.ts";
+import { noSuchFile, parseNarFileName, parsePathDigest, shown } from "../http/paths.ts";
 import { requestText } from "../http/request-body.ts";
 import type { Bridge } from "../options.ts";
 import { storeSideFile } from "../side-files/store.ts";
@@ -21,7 +21,7 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
       const { file } = request.params;
       const [, digits = "", kind] = FILE.exec(file) ?? [];
       const digest = parsePathDigest(digits);
-      if (digest === undefined) throw noSuchFile(file.slice(0, 300));
+      if (digest === undefined) throw noSuchFile(shown(file));
       gate.checkWritable();
       if (kind === "ls") {
         await storeSideFile(bridge, file, request);
@@ -33,16 +33,16 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
     },
   });
 
-  app.route<{ Params: { file: string } }>({
+  app.route<{ Params: { "*": string } }>({
     method: "PUT",
-    url: "/nar/:file",
+    url: "/nar/*",
     async handler(request, reply) {
-      const { file } = request.params;
+      const file = request.params["*"];
       const name = parseNarFileName(file);
       if (name === undefined) {
         throw new NarBridgeError(
           "INVALID_REQUEST",
-          `${JSON.stringify(file.slice(0, 100))} does not name a NAR: expected its SHA-256, .nar, and one of the suffixes .xz .zst .bz2 .gz .br or none`,
+          `${shown(file)} does not name a NAR: expected its SHA-256, .nar, and one of the suffixes .xz .zst .bz2 .gz .br or none`,
         );
       }
       await gate.pass(() => storeNar(bridge, name, request));
