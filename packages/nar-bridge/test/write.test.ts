@@ -74,7 +74,8 @@ describe("uploads of every compression", () => {
         const [status, answer] = await put(url, body);
         expect(status, answer).toBe(400);
         expect(answer).not.toBe("");
-        // Whatever its hash, it is refused.
+        // What is damaged may be another NAR; the others are none, whatever their hash.
+        if (body === damaged) continue;
         expect((await put(await fileUrl(cache.url, body, suffix), body))[0]).toBe(400);
       }
       expect((await put(narInfoUrl(cache.url, one), narInfoOf(one)))[0]).toBe(400);
@@ -129,7 +130,7 @@ describe("what does not fit", () => {
   });
 
   test.each<[string, (info: string) => string, string]>([
-    ["no narinfo", () => "hello", "separator"],
+    ["no narinfo", () => "hello", "invalid line"],
     ["nothing", () => "", "missing field"],
     ["another NarSize", (info) => info.replace(/NarSize: \d+/, "NarSize: 8"), "NarSize"],
     [

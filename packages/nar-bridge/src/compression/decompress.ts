@@ -26,19 +26,13 @@ const DECOMPRESS: Readonly<Record<Compression, (source: ByteStream) => ByteStrea
  * @throws NarBridgeError INVALID_COMPRESSION when they are not what was said
  */
 export async function* decompress(source: ByteStream, compression: Compression): ByteStream {
-  let sourceFailed = false;
-  async function* watched(): ByteStream {
-    try {
-      yield* source;
-    } catch (error) {
-      sourceFailed = true;
-      throw error;
-    }
-  }
+  const watched = new WatchedSource(source);
   try {
-    yield* DECOMPRESS[compression](watched());
+    yield* DECOMPRESS[compression](watched.bytes());
   } catch (cause) {
-    if (sourceFailed || compression === "none") throw cause;
+    // Some decoders replace what their source fails with.
+    if (watched.failure !== undefined) throw watched.failure.error;
+    if (compression === "none") throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new NarBridgeError("INVALID_COMPRESSION", `the body is no ${compression} stream: ${why}`, {
       cause,
@@ -53,4 +47,35 @@ async function* through(source: ByteStream, transform: Transform): ByteStream {
   piped.catch(() => {});
   yield* transform as unknown as ByteStream;
   await piped;
+}
+
+/** Tells failures of a source from those of whoever reads it, which streams hand back to it. */
+class WatchedSource {
+  readonly #source: ByteStream;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(source: ByteStream) {
+    this.#source = source;
+  }
+
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  async *bytes(): ByteStream {
+    const iterator = this.#source[Symbol.asyncIterator]();
+    const next = async () => {
+      try {
+        return await iterator.next();
+      } catch (error) {
+        this.#failure = { error };
+        throw error;
+      }
+    };
+    try {
+      for (let piece = await next(); piece.done !== true; piece = await next()) yield piece.value;
+    } finally {
+      await iterator.return?.();
+    }
+  }
 }

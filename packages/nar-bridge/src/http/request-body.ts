@@ -82,6 +82,8 @@ async function* received({ raw }: FastifyRequest, { stallMs, timeoutMs }: BodyLi
   } finally {
     clearTimeout(total);
     clearTimeout(stall);
+    // Lets go of the request; where a piece is still awaited, when it has come.
+    void pieces.return?.();
   }
 }
 
