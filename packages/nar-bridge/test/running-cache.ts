@@ -22,6 +22,8 @@ export interface RunningCache {
   readonly narIndex: LevelNarIndex;
   /** Where its data is. */
   readonly data: string;
+  /** Clients that are connected. */
+  openConnections(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -65,5 +67,10 @@ export async function startCache(options: CacheOptions = {}): Promise<RunningCac
   };
   onTestFinished(closeOnce);
   const { port } = app.server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, store, pathInfoService, narIndex, data, close: closeOnce };
+  const openConnections = () =>
+    new Promise<number>((resolve, reject) => {
+      app.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+    });
+  const url = `http://127.0.0.1:${port}`;
+  return { url, store, pathInfoService, narIndex, data, openConnections, close: closeOnce };
 }

@@ -65,14 +65,18 @@ async function* received({ raw }: FastifyRequest, { stallMs, timeoutMs }: BodyLi
   late.promise.catch(() => {});
   const fail = (why: string) => late.reject(new NarBridgeError("TIMED_OUT", why));
   const total = setTimeout(() => fail(`the body took longer than ${timeoutMs / 1000} s`), timeoutMs);
-  const stall = setTimeout(() => fail(`nothing arrived for ${stallMs / 1000} s`), stallMs);
+  // Only the time that we wait for the client counts.
+  let isWaiting = false;
+  const stall = setTimeout(() => {
+    if (isWaiting) fail(`nothing arrived for ${stallMs / 1000} s`);
+  }, stallMs);
   const pieces: AsyncIterator<Uint8Array> = raw.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
   try {
     for (;;) {
+      isWaiting = true;
       stall.refresh();
       const next = await Promise.race([pieces.next(), late.promise]);
-      // Only the time that we wait for the client counts.
-      clearTimeout(stall);
+      isWaiting = false;
       if (next.done === true) return;
       yield next.value;
     }

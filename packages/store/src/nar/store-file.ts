@@ -10,7 +10,8 @@ export interface FileUnderWay {
 
 /**
  * Begins to store a file of a NAR; resolves when all its contents have been taken from the
- * NAR, so that its next entry can be read while this one is made durable.
+ * NAR, so that its next entry can be read while this one is made durable. Rejects when they
+ * could not all be taken.
  *
  * @param watch sees the contents as they go by
  */
@@ -34,11 +35,8 @@ export async function beginFile(
   }
   const taken = Promise.withResolvers<void>();
   const stored = blobs.put(noticingEnd(contents as ByteStream, watch, taken.resolve), { signal }).then(node);
-  // A put that has ended takes nothing more; whoever waits for it sees a failure.
-  stored.then(
-    () => taken.resolve(),
-    () => taken.resolve(),
-  );
+  // What fails while the contents are taken, the source or the store, is the failure of the NAR.
+  stored.then(() => taken.resolve(), taken.reject);
   await taken.promise;
   return { stored };
 }
@@ -48,12 +46,9 @@ async function* noticingEnd(
   watch: (piece: Uint8Array) => void,
   onEnd: () => void,
 ): ByteStream {
-  try {
-    for await (const piece of contents) {
-      watch(piece);
-      yield piece;
-    }
-  } finally {
-    onEnd();
+  for await (const piece of contents) {
+    watch(piece);
+    yield piece;
   }
+  onEnd();
 }
