@@ -15,9 +15,9 @@ export async function measure(
 }
 
 /** Prints the medians, and each as a ratio of the baseline. */
-export function report(title: string, figures: Figures, baseline: string): void {
+export function report(title: string, figures: Figures, baseline: string, unit = "MB/s"): void {
   const base = median(figures.get(baseline) ?? []);
-  console.log(`\n## ${title}\n\n| | MB/s, median (least to most) | of ${baseline} |\n|---|---|---|`);
+  console.log(`\n## ${title}\n\n| | ${unit}, median (least to most) | of ${baseline} |\n|---|---|---|`);
   for (const [name, values] of figures) {
     const range = `${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)}`;
     console.log(

@@ -24,6 +24,22 @@ export async function startBareServers(): Promise<ServerProcess> {
   return await started(child, child.stdout, /^(\d+)/);
 }
 
+/** Starts the servers that send files and a text; see bare-http.ts. */
+export async function startBareHttp(
+  text: string,
+  folder: string,
+): Promise<{ files: number; text: number; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "bare-http.ts"), text, folder], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let second = 0;
+  child.stdout.on("data", (piece) => {
+    second = Number(/^\d+ (\d+)/.exec(String(piece))?.[1]);
+  });
+  const { port, stop } = await started(child, child.stdout, /^(\d+) \d+/);
+  return { files: port, text: second, stop };
+}
+
 /** Starts a daemon on a data directory. */
 export async function startDaemon(data: string): Promise<ServerProcess> {
   const child = spawn(

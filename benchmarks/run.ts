@@ -1,4 +1,5 @@
-// `pnpm bench [blobs] [trees] [nars]`: figures as Markdown tables, each beside its baseline.
+// `pnpm bench [blobs] [trees] [nars] [cache]`: figures as Markdown tables, each beside its baseline.
+import { benchmarkBinaryCache } from "./binary-cache.ts";
 import { benchmarkBlobs } from "./blobs.ts";
 import { benchmarkNars } from "./nars.ts";
 import { benchmarkTrees } from "./trees.ts";
@@ -7,6 +8,7 @@ const benchmarks: Record<string, () => Promise<void>> = {
   blobs: benchmarkBlobs,
   trees: benchmarkTrees,
   nars: benchmarkNars,
+  cache: benchmarkBinaryCache,
 };
 const chosen = process.argv.slice(2);
 
