@@ -8,6 +8,7 @@ import { decodeChunkRecord, encodeInline, encodeLocation, type PackLocation } fr
 import { CHUNK } from "../level/chunk-store.ts";
 import { type Database, keyOf } from "../level/database.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
+import { RecentReads } from "../memory-use/recent-reads.ts";
 import type { PackAppender } from "./pack-appender.ts";
 import type { PackReader } from "./pack-reader.ts";
 
@@ -20,6 +21,9 @@ const INLINE_MAX_BYTES = 1024;
 /** Bytes of frames that wait for a pack, so that a slow disk does not fill the memory. */
 const WAITING_FRAME_BYTES = 24 << 20;
 
+/** Bytes of chunks, and of their stored forms, that are remembered after they were read. */
+const RECENT_BYTES = 16 << 20;
+
 /** Chunks in pack files; the database holds where each lies, and the small ones themselves. */
 export class PackChunkStore implements ChunkStore, StoredChunkStore {
   readonly #database: Database;
@@ -27,6 +31,8 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   readonly #reader: PackReader;
   readonly #codec: ChunkCodec;
   readonly #frames = new ByteBudget(WAITING_FRAME_BYTES);
+  readonly #chunks = new RecentReads<Uint8Array>(RECENT_BYTES, ({ length }) => length);
+  readonly #stored = new RecentReads<EncodedChunk>(RECENT_BYTES, ({ payload }) => payload.length);
   /** Chunks that were found damaged; they count as absent until written again. */
   readonly #damaged: Set<string> = new Set();
 
@@ -44,15 +50,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   async read(digest: B3Digest): Promise<Uint8Array | undefined> {
     const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
     if (record === undefined) return undefined;
-    try {
-      const found = decodeChunkRecord(record, digest);
-      const stored = "payload" in found ? found : await this.#reader.read(digest, found);
-      return await decodeVerified(this.#codec, digest, stored);
-    } catch (cause) {
-      if (!CastoreError.is(cause)) throw storageFailure("read", cause);
-      this.#damaged.add(digest.key);
-      throw cause;
-    }
+    return await this.#watched(digest, () => this.#chunks.get(digest, () => this.#decode(digest, record)));
   }
 
   async describe(digest: B3Digest): Promise<StoredChunk | undefined> {
@@ -75,21 +73,38 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
       const subject = digest.toString();
       throw new CastoreError("INCOMPLETE", `chunk ${subject} is not in the store`, { subject });
     }
+    return await this.#watched(digest, () =>
+      this.#stored.get(digest, () => this.#readStored(digest, record)),
+    );
+  }
+
+  async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
+    await this.#store(digest, await this.#codec.encode(bytes, release));
+  }
+
+  async #decode(digest: B3Digest, record: Uint8Array): Promise<Uint8Array> {
+    const found = decodeChunkRecord(record, digest);
+    const stored = "payload" in found ? found : await this.#reader.read(digest, found);
+    return await decodeVerified(this.#codec, digest, stored);
+  }
+
+  async #readStored(digest: B3Digest, record: Uint8Array): Promise<EncodedChunk> {
+    const found = decodeChunkRecord(record, digest);
+    if (!("payload" in found)) return await this.#reader.readRecord(digest, found);
+    // Nothing but its digest tells whether a chunk in the database is intact.
+    await decodeVerified(this.#codec, digest, found);
+    return found;
+  }
+
+  /** Notes which chunks are damaged. */
+  async #watched<T>(digest: B3Digest, read: () => Promise<T>): Promise<T> {
     try {
-      const found = decodeChunkRecord(record, digest);
-      if (!("payload" in found)) return await this.#reader.readRecord(digest, found);
-      // Nothing but its digest tells whether a chunk in the database is intact.
-      await decodeVerified(this.#codec, digest, found);
-      return found;
+      return await read();
     } catch (cause) {
       if (!CastoreError.is(cause)) throw storageFailure("read", cause);
       this.#damaged.add(digest.key);
       throw cause;
     }
-  }
-
-  async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
-    await this.#store(digest, await this.#codec.encode(bytes, release));
   }
 
   async #store(digest: B3Digest, encoded: EncodedChunk): Promise<void> {

@@ -1,0 +1,38 @@
+import { LRUCache } from "lru-cache";
+import type { B3Digest } from "../digest/b3-digest.ts";
+
+/**
+ * Remembers what was read last, up to so many bytes, and lets those who ask for the same at
+ * once share one read: many clients often fetch the same at the same time.
+ */
+export class RecentReads<T extends object> {
+  readonly #recent: LRUCache<string, T>;
+  readonly #underWay: Map<string, Promise<T>> = new Map();
+
+  /**
+   * @param maxBytes remembered in all
+   * @param sizeOf bytes that a value takes
+   */
+  constructor(maxBytes: number, sizeOf: (value: T) => number) {
+    // An entry takes memory beside its bytes, and has a size of at least 1.
+    this.#recent = new LRUCache({ maxSize: maxBytes, sizeCalculation: (value) => sizeOf(value) + 100 });
+  }
+
+  /** What is remembered under a digest, or read now. A failure is remembered by nobody. */
+  async get(digest: B3Digest, read: () => Promise<T>): Promise<T> {
+    const { key } = digest;
+    return this.#recent.get(key) ?? (await (this.#underWay.get(key) ?? this.#read(key, read)));
+  }
+
+  async #read(key: string, read: () => Promise<T>): Promise<T> {
+    const reading = read();
+    this.#underWay.set(key, reading);
+    try {
+      const value = await reading;
+      this.#recent.set(key, value);
+      return value;
+    } finally {
+      this.#underWay.delete(key);
+    }
+  }
+}
