@@ -108,7 +108,9 @@ describe.skipIf(noNix !== undefined)("a real Nix and the binary cache", () => {
     expect(await home.nix("store", "cat", "--store", url, `${doc}/manual`)).toBe(`manual of ${tool}\n`);
     const deriver = (await home.run("nix-store", "--query", "--deriver", tool)).trim();
     await home.nix("store", "copy-log", "--to", url, deriver);
-    expect(await home.nix("log", "--store", url, "--option", "substituters", "", tool)).toContain(`built ${SEED}`);
+    expect(await home.nix("log", "--store", url, "--option", "substituters", "", tool)).toContain(
+      `built ${SEED}`,
+    );
     await expect(home.nix("path-info", "--store", url, built.large[0] as string)).rejects.toThrow(
       /not valid/,
     );

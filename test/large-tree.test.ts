@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { B3Digest } from "@tvix/castore";
 import { GrpcBlobService } from "@tvix/castore/grpc";
 import { createGrpcTransport } from "@tvix/castore/node";
 import { expect, test } from "vitest";
-import { type Daemon, startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
+import { peakMemory, startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
 import { realTree } from "./large-tree.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -14,12 +14,6 @@ const MIB = 1 << 20;
 const LEAST = { files: 20_000, bytes: 1024 * MIB };
 /** What the daemon may take at its peak, in MiB. */
 const PEAK_MIB = 400;
-
-/** Largest memory the daemon has held so far, in MiB. */
-function peakMemory({ process: { pid } }: Daemon): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
-}
 
 function packBytes(data: string): number {
   const packs = join(data, "packs");

@@ -1,4 +1,4 @@
-import { type Cipher, createCipheriv } from "node:crypto";
+import { type Cipheriv, createCipheriv } from "node:crypto";
 import { type NarEntry, writeNar } from "@tvix/nar";
 
 /** Files of one part, by length in bytes: many small ones, some chunks long, one of many chunks. */
@@ -11,14 +11,14 @@ const PART = [
 /**
  * A NAR of as many parts as asked for, each a directory with the same number of files of the
  * same lengths and with contents of its own: what differs between two such NARs is their
- * size and nothing else.
+ * size and nothing else. Another seed, below 256, gives other contents.
  */
-export function sameMixNar(parts: number): AsyncIterable<Uint8Array> {
-  return writeNar(entries(parts));
+export function sameMixNar(parts: number, seed = 0): AsyncIterable<Uint8Array> {
+  return writeNar(entries(parts, seed));
 }
 
-async function* entries(parts: number): AsyncGenerator<NarEntry, void, undefined> {
-  const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16));
+async function* entries(parts: number, seed: number): AsyncGenerator<NarEntry, void, undefined> {
+  const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16));
   yield { type: "directory", name: nameOf("") };
   for (let part = 0; part < parts; part++) {
     yield { type: "directory", name: nameOf(`part-${String(part).padStart(3, "0")}`) };
@@ -37,7 +37,7 @@ async function* entries(parts: number): AsyncGenerator<NarEntry, void, undefined
 const PIECE = 64 << 10;
 
 /** Half of it is noise, the other half compresses well. */
-async function* contentsOf(size: number, noise: Cipher): AsyncGenerator<Uint8Array, void, undefined> {
+async function* contentsOf(size: number, noise: Cipheriv): AsyncGenerator<Uint8Array, void, undefined> {
   for (let left = size; left > 0; left -= PIECE) {
     const piece = Buffer.alloc(Math.min(left, PIECE), "compressible ");
     noise.update(piece.subarray(0, piece.length >> 1)).copy(piece);

@@ -1,8 +1,8 @@
+export { binaryCacheServicesOf } from "./binary-cache-services.ts";
 export {
   formatListenAddress,
   type ListenAddress,
   parseListenAddress,
 } from "./listen/listen-address.ts";
-export { binaryCacheServicesOf } from "./binary-cache-services.ts";
 export { type RunningServer, type ServerOptions, startServer } from "./server.ts";
 export { type Services, servicesOf } from "./services.ts";

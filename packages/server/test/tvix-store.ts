@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
@@ -72,4 +73,10 @@ export async function endDaemon(daemon: Daemon, signal: NodeJS.Signals): Promise
   daemon.process.kill(signal);
   const [status, endedBy] = await ended;
   return status ?? endedBy;
+}
+
+/** The largest memory that a daemon has held so far, in MiB. */
+export function peakMemory({ process: { pid } }: Daemon): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
 }

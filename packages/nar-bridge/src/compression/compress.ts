@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createBrotliCompress, createGzip } from "node:zlib";
-import { xz } from "@napi-rs/lzma";
 import type { ByteStream } from "@tvix/byte-stream";
+import { compressXz } from "./xz.ts";
 
 /** What is compressed while it is sent. */
 export type LiveCompression = "xz" | "gzip" | "br";
@@ -11,13 +11,10 @@ const QUALITY = { [constants.BROTLI_PARAM_QUALITY]: 1 };
 
 /** Compresses while the reader reads: quickly rather than well. */
 export function compressLive(source: ByteStream, compression: LiveCompression): ByteStream {
-  const readable = Readable.from(source, { objectMode: false });
-  if (compression === "xz") {
-    return xz.compressStream(Readable.toWeb(readable), { preset: 0 }) as unknown as ByteStream;
-  }
+  if (compression === "xz") return compressXz(source);
   const transform =
     compression === "gzip" ? createGzip({ level: 1 }) : createBrotliCompress({ params: QUALITY });
   // Whoever reads the transform sees the failure.
-  pipeline(readable, transform).catch(() => {});
+  pipeline(Readable.from(source, { objectMode: false }), transform).catch(() => {});
   return transform as unknown as ByteStream;
 }

@@ -1,11 +1,11 @@
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib";
-import { xz } from "@napi-rs/lzma";
 import type { ByteStream } from "@tvix/byte-stream";
 import { NarBridgeError } from "../errors.ts";
 import { decompressBzip2 } from "./bzip2.ts";
 import type { Compression } from "./compression.ts";
+import { decompressXz } from "./xz.ts";
 import { cutAtFrames } from "./zstd-frames.ts";
 
 /** The codec's own pieces: several times faster than its default of 16 KiB. */
@@ -16,7 +16,7 @@ const DECOMPRESS: Readonly<Record<Compression, (source: ByteStream) => ByteStrea
   zstd: (source) => through(cutAtFrames(source), createZstdDecompress(PIECES)),
   gzip: (source) => through(source, createGunzip(PIECES)),
   br: (source) => through(source, createBrotliDecompress(PIECES)),
-  xz: (source) => xz.decompressStream(Readable.toWeb(Readable.from(source))) as unknown as ByteStream,
+  xz: decompressXz,
   bzip2: decompressBzip2,
 };
 
