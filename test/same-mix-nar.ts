@@ -9,24 +9,31 @@ const PART = [
 ];
 
 /**
- * A NAR of as many parts as asked for, each a directory with the same number of files of the
- * same lengths and with contents of its own: what differs between two such NARs is their
+ * A NAR of as many parts as asked for, each with the same number of files of the same lengths
+ * in as many directories, and with contents of its own: what differs between two such NARs is their
  * size and nothing else. Another seed, below 256, gives other contents.
  */
 export function sameMixNar(parts: number, seed = 0): AsyncIterable<Uint8Array> {
   return writeNar(entries(parts, seed));
 }
 
+/** Files of one directory at the most. */
+const DIRECTORY_FILES = 200;
+
 async function* entries(parts: number, seed: number): AsyncGenerator<NarEntry, void, undefined> {
   const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16));
   yield { type: "directory", name: nameOf("") };
   for (let part = 0; part < parts; part++) {
-    yield { type: "directory", name: nameOf(`part-${String(part).padStart(3, "0")}`) };
+    yield { type: "directory", name: numbered("part", part) };
     for (const [kind, { files, length }] of PART.entries()) {
-      for (let index = 0; index < files; index++) {
-        const size = length(index);
-        const name = nameOf(`${kind}-${String(index).padStart(5, "0")}`);
-        yield { type: "file", name, executable: false, size, contents: contentsOf(size, noise) };
+      for (let first = 0; first < files; first += DIRECTORY_FILES) {
+        yield { type: "directory", name: numbered(`${kind}`, first) };
+        for (let index = first; index < Math.min(files, first + DIRECTORY_FILES); index++) {
+          const size = length(index);
+          const contents = contentsOf(size, noise);
+          yield { type: "file", name: numbered("file", index), executable: false, size, contents };
+        }
+        yield { type: "end" };
       }
     }
     yield { type: "end" };
@@ -47,4 +54,9 @@ async function* contentsOf(size: number, noise: Cipheriv): AsyncGenerator<Uint8A
 
 function nameOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
+}
+
+/** A name that sorts by its number. */
+function numbered(text: string, number: number): Uint8Array {
+  return nameOf(`${text}-${String(number).padStart(5, "0")}`);
 }

@@ -65,5 +65,6 @@ function decided(options: NarBridgeOptions): Bridge {
     trust,
     limits,
     readAhead: new ByteBudget(limits.readAheadBytes),
+    underWay: new ByteBudget(limits.underWayBytes),
   };
 }

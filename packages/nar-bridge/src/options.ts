@@ -57,8 +57,10 @@ export interface NarBridgeLimits {
   readonly stallMs: number;
   /** Time that a NAR without a narinfo is known, in milliseconds. Default 7 days. */
   readonly pendingNarMs: number;
-  /** Bytes that all readers together have read ahead, in all. Default 48 MiB. */
+  /** Bytes that all readers together have read ahead, in all. Default 16 MiB. */
   readonly readAheadBytes: number;
+  /** Bytes of files that uploads have brought and that are not yet stored, in all. Default 8 MiB. */
+  readonly underWayBytes: number;
 }
 
 /** The default of each limit. */
@@ -71,7 +73,8 @@ export const DEFAULT_LIMITS: NarBridgeLimits = {
   uploadTimeoutMs: 3_600_000,
   stallMs: 60_000,
   pendingNarMs: 7 * 24 * 3_600_000,
-  readAheadBytes: 48 << 20,
+  readAheadBytes: 16 << 20,
+  underWayBytes: 8 << 20,
 };
 
 /** How a binary cache behaves. */
@@ -97,4 +100,6 @@ export interface Bridge extends NarBridgeServices {
   readonly limits: NarBridgeLimits;
   /** What all readers together may read ahead. */
   readonly readAhead: ByteBudget;
+  /** What files of all uploads may hold until they are stored. */
+  readonly underWay: ByteBudget;
 }

@@ -10,10 +10,19 @@ export interface EncodedChunk {
   readonly payload: Uint8Array;
 }
 
+/** What an encoder hands out, perhaps in memory that it will use again. */
+export interface FreshlyEncoded extends EncodedChunk {
+  /** To be called once, when nobody looks at the payload any more. */
+  readonly release: () => void;
+}
+
 /** Turns chunks into what is stored, and back. */
 export interface ChunkCodec {
-  /** @param release called as soon as the bytes are not needed any more, if that is early */
-  encode(bytes: Uint8Array, release?: () => void): Promise<EncodedChunk> | EncodedChunk;
+  /**
+   * @param release called as soon as the bytes are not needed any more; where they are the
+   *   payload themselves it never is
+   */
+  encode(bytes: Uint8Array, release?: () => void): Promise<FreshlyEncoded> | FreshlyEncoded;
 
   /**
    * The bytes of a chunk. The caller checks them against the digest.
@@ -23,9 +32,14 @@ export interface ChunkCodec {
   decode(chunk: EncodedChunk): Promise<Uint8Array> | Uint8Array;
 }
 
+/** A chunk that is stored as it is, in the memory in which it came. */
+export function asItIs(bytes: Uint8Array): FreshlyEncoded {
+  return { encoding: "raw", size: bytes.length, payload: bytes, release: () => {} };
+}
+
 /** Stores chunks as they are: for engines without zstd, such as browsers. */
 export const RAW_CODEC: ChunkCodec = {
-  encode: (bytes) => ({ encoding: "raw", size: bytes.length, payload: bytes }),
+  encode: asItIs,
   decode({ encoding, payload }) {
     if (encoding !== "raw") throw new Error(`chunk is stored as ${encoding}, which this codec does not read`);
     return payload;

@@ -3,7 +3,7 @@ import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 
 /** Bytes of chunks that the store has not yet taken over, over all uploads. */
-const IN_FLIGHT_BYTES = 12 << 20;
+const IN_FLIGHT_BYTES = 6 << 20;
 
 /** Writes chunks that are not there yet, each once however many uploads bring it. */
 export class ChunkWriter {

@@ -17,7 +17,7 @@ const SMALL_WINDOW_BYTES = 64 << 10;
 const KEPT_SMALL_WINDOWS = 100;
 
 /** Windows kept for later: as many as are on their way into the store at most times. */
-const KEPT_WINDOWS = 16;
+const KEPT_WINDOWS = 32;
 
 /** For bytes that belong to somebody else. */
 export const NOTHING_TO_RELEASE = (): void => {};

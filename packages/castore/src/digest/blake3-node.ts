@@ -40,7 +40,10 @@ class NativeHasher implements Blake3Hasher {
   }
 }
 
-/** The same memory without Buffer's own methods, of which `slice` differs. */
+/**
+ * A copy: an array of so few bytes lies in the heap of the engine, where digests that are kept
+ * by the thousand take a third of the memory that they take outside of it.
+ */
 function toUint8Array(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  return new Uint8Array(buffer);
 }

@@ -36,7 +36,9 @@ export class LevelChunkStore implements ChunkStore {
   }
 
   async write(digest: B3Digest, bytes: Uint8Array): Promise<void> {
-    const record = encodeInline(await this.#codec.encode(bytes));
+    const encoded = await this.#codec.encode(bytes);
+    const record = encodeInline(encoded);
+    encoded.release();
     await this.#database.write([{ type: "put", key: keyOf(CHUNK, digest.bytes), value: record }]);
     this.#damaged.delete(digest.key);
   }

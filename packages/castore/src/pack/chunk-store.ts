@@ -1,13 +1,12 @@
-import type { ChunkCodec, EncodedChunk } from "../blob/chunk-codec.ts";
+import type { ChunkCodec, EncodedChunk, FreshlyEncoded } from "../blob/chunk-codec.ts";
 import type { ChunkStore } from "../blob/chunk-store.ts";
 import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
 import { decodeVerified } from "../blob/verify-chunk.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import { decodeChunkRecord, encodeInline, encodeLocation, type PackLocation } from "../level/chunk-record.ts";
+import { decodeChunkRecord, encodeInline, encodeLocation } from "../level/chunk-record.ts";
 import { CHUNK } from "../level/chunk-store.ts";
 import { type Database, keyOf } from "../level/database.ts";
-import { ByteBudget } from "../memory-use/byte-budget.ts";
 import { RecentReads } from "../memory-use/recent-reads.ts";
 import type { PackAppender } from "./pack-appender.ts";
 import type { PackReader } from "./pack-reader.ts";
@@ -18,11 +17,8 @@ import type { PackReader } from "./pack-reader.ts";
  */
 const INLINE_MAX_BYTES = 1024;
 
-/** Bytes of frames that wait for a pack, so that a slow disk does not fill the memory. */
-const WAITING_FRAME_BYTES = 24 << 20;
-
 /** Bytes of chunks, and of their stored forms, that are remembered after they were read. */
-const RECENT_BYTES = 16 << 20;
+const RECENT_BYTES = 8 << 20;
 
 /** Chunks in pack files; the database holds where each lies, and the small ones themselves. */
 export class PackChunkStore implements ChunkStore, StoredChunkStore {
@@ -30,7 +26,6 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   readonly #appender: PackAppender;
   readonly #reader: PackReader;
   readonly #codec: ChunkCodec;
-  readonly #frames = new ByteBudget(WAITING_FRAME_BYTES);
   readonly #chunks = new RecentReads<Uint8Array>(RECENT_BYTES, ({ length }) => length);
   readonly #stored = new RecentReads<EncodedChunk>(RECENT_BYTES, ({ payload }) => payload.length);
   /** Chunks that were found damaged; they count as absent until written again. */
@@ -79,7 +74,10 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   }
 
   async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
-    await this.#store(digest, await this.#codec.encode(bytes, release));
+    const encoded = await this.#codec.encode(bytes, release);
+    const value = await this.#place(digest, encoded);
+    await this.#database.write([{ type: "put", key: keyOf(CHUNK, digest.bytes), value }]);
+    this.#damaged.delete(digest.key);
   }
 
   async #decode(digest: B3Digest, record: Uint8Array): Promise<Uint8Array> {
@@ -107,25 +105,16 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
     }
   }
 
-  async #store(digest: B3Digest, encoded: EncodedChunk): Promise<void> {
-    const value =
-      encoded.payload.length <= INLINE_MAX_BYTES
-        ? encodeInline(encoded)
-        : encodeLocation(await this.#append(digest, encoded));
-    await this.#database.write([{ type: "put", key: keyOf(CHUNK, digest.bytes), value }]);
-    this.#damaged.delete(digest.key);
-  }
-
-  async #append(digest: B3Digest, encoded: EncodedChunk): Promise<PackLocation> {
-    const { length } = encoded.payload;
-    if (!this.#frames.tryAcquire(length)) await this.#frames.acquire(length);
+  /** Puts a chunk where it belongs; returns its record, which says where. */
+  async #place(digest: B3Digest, encoded: FreshlyEncoded): Promise<Uint8Array> {
     try {
-      return await this.#appender.append(digest, encoded);
+      if (encoded.payload.length <= INLINE_MAX_BYTES) return encodeInline(encoded);
+      return encodeLocation(await this.#appender.append(digest, encoded));
     } catch (cause) {
       if (CastoreError.is(cause)) throw cause;
       throw storageFailure("written", cause);
     } finally {
-      this.#frames.release(length);
+      encoded.release();
     }
   }
 }

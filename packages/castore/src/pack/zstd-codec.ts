@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { zstdDecompress, zstdDecompressSync } from "node:zlib";
-import type { ChunkCodec, EncodedChunk } from "../blob/chunk-codec.ts";
+import { asItIs, type ChunkCodec } from "../blob/chunk-codec.ts";
 import { SLOT_BYTES, type ZstdPool } from "./zstd-pool.ts";
 
 /** Below this length a frame never pays. */
@@ -15,7 +15,7 @@ const decompress = promisify(zstdDecompress);
 export function zstdCodec(pool: ZstdPool): ChunkCodec {
   return {
     encode(bytes, release) {
-      if (bytes.length < LEAST_COMPRESSED || bytes.length > SLOT_BYTES) return raw(bytes);
+      if (bytes.length < LEAST_COMPRESSED || bytes.length > SLOT_BYTES) return asItIs(bytes);
       return pool.encode(bytes, release);
     },
     async decode({ encoding, size, payload }) {
@@ -24,13 +24,11 @@ export function zstdCodec(pool: ZstdPool): ChunkCodec {
       const options = { chunkSize: Math.max(size, 64), maxOutputLength: Math.max(size, 1) };
       const bytes =
         size <= ON_THE_SPOT ? zstdDecompressSync(payload, options) : await decompress(payload, options);
-      return exactly(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), size);
+      // A short Buffer may be a part of a long one that many share, and would keep all of it.
+      const isShared = bytes.buffer.byteLength > bytes.byteLength;
+      return exactly(isShared ? new Uint8Array(bytes) : new Uint8Array(bytes.buffer), size);
     },
   };
-}
-
-function raw(bytes: Uint8Array): EncodedChunk {
-  return { encoding: "raw", size: bytes.length, payload: bytes };
 }
 
 function exactly(bytes: Uint8Array, size: number): Uint8Array {

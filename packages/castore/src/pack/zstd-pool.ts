@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import type { EncodedChunk } from "../blob/chunk-codec.ts";
+import type { FreshlyEncoded } from "../blob/chunk-codec.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { FromWorker, Slot, ToWorker } from "./zstd-worker.ts";
 
@@ -10,8 +10,14 @@ export const SLOT_BYTES: number = 1 << 20;
 /** Most chunks of one batch, so that small ones do not wait for many others. */
 const BATCH_CHUNKS = 128;
 
-/** One batch is being worked on while the next one is on its way. */
+/**
+ * One batch is being worked on while the next one is on its way and others are being written:
+ * a slot is free again when its frames have been.
+ */
 const SLOTS_PER_WORKER = 3;
+
+/** With few workers, so many slots in all. */
+const LEAST_SLOTS = 8;
 
 /** More threads than this would only wait for the one that feeds them. */
 const MAX_WORKERS = 8;
@@ -22,28 +28,31 @@ const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 3
 interface Job {
   readonly bytes: Uint8Array;
   readonly release: (() => void) | undefined;
-  readonly resolve: (chunk: EncodedChunk) => void;
+  readonly resolve: (chunk: FreshlyEncoded) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** A job whose bytes are in a slot. */
 interface PlacedJob {
   readonly size: number;
-  readonly resolve: (chunk: EncodedChunk) => void;
+  readonly resolve: (chunk: FreshlyEncoded) => void;
   readonly reject: (error: unknown) => void;
 }
 
 interface PoolSlot extends Slot {
   readonly worker: Worker;
   readonly index: number;
-  /** What the worker has in this slot; empty when it is free. */
+  /** What the worker has in this slot; empty when it has done that. */
   jobs: readonly PlacedJob[];
+  /** Frames and chunks in this slot that somebody still looks at. */
+  inUse: number;
 }
 
 /**
  * Compresses chunks in threads of their own. Chunks that wait for a thread go to it together,
- * through memory that both sides share: many small ones cost little more than a large one,
- * and the main thread's heap sees the frames only.
+ * through memory that both sides share, and are written from there: many small ones cost
+ * little more than a large one, and there is nothing for the collector. That memory is also
+ * all that there is: chunks wait where writing is slower than they come.
  */
 export class ZstdPool {
   readonly #level: number;
@@ -61,7 +70,7 @@ export class ZstdPool {
    *
    * @param release called when the bytes have been copied, before they are compressed
    */
-  encode(bytes: Uint8Array, release?: () => void): Promise<EncodedChunk> {
+  encode(bytes: Uint8Array, release?: () => void): Promise<FreshlyEncoded> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new CastoreError("CLOSED", "the store is closed"));
@@ -103,7 +112,7 @@ export class ZstdPool {
 
   /** A free slot of the thread that has the least to do. */
   #freeSlot(): PoolSlot | undefined {
-    const free = this.#slots?.filter(({ jobs }) => jobs.length === 0) ?? [];
+    const free = this.#slots?.filter(({ jobs, inUse }) => jobs.length === 0 && inUse === 0) ?? [];
     const freeOf = (worker: Worker) => free.filter((slot) => slot.worker === worker).length;
     return free.reduce<PoolSlot | undefined>(
       (best, slot) => (best === undefined || freeOf(slot.worker) > freeOf(best.worker) ? slot : best),
@@ -129,25 +138,27 @@ export class ZstdPool {
   }
 
   #finish(slot: PoolSlot, lengths: readonly number[]): void {
-    // One copy for all: they are written together, and the collector counts pieces of memory.
-    const frames = slot.output.slice(
-      0,
-      lengths.reduce((sum, length) => sum + length, 0),
-    );
+    const { jobs } = slot;
+    slot.jobs = [];
+    slot.inUse = jobs.length;
+    const release = () => {
+      slot.inUse--;
+      if (slot.inUse === 0) this.#dispatch();
+    };
     let from = 0;
     let start = 0;
-    slot.jobs.forEach(({ size, resolve }, index) => {
+    jobs.forEach(({ size, resolve }, index) => {
       const length = lengths[index] ?? 0;
       const chunk = slot.input.subarray(from, from + size);
       from += size;
       if (length === 0) {
-        resolve({ encoding: "raw", size, payload: chunk.slice() });
+        resolve({ encoding: "raw", size, payload: chunk, release });
       } else {
-        resolve({ encoding: "zstd", size, payload: frames.subarray(start, start + length) });
+        const payload = slot.output.subarray(start, start + length);
+        resolve({ encoding: "zstd", size, payload, release });
         start += length;
       }
     });
-    slot.jobs = [];
     this.#rest(slot.worker);
     this.#dispatch();
   }
@@ -160,16 +171,17 @@ export class ZstdPool {
 
   #start(): PoolSlot[] {
     const count = Math.min(MAX_WORKERS, availableParallelism());
-    return Array.from({ length: count }, () => this.#startWorker()).flat();
+    const slots = Math.max(SLOTS_PER_WORKER, Math.ceil(LEAST_SLOTS / count));
+    return Array.from({ length: count }, () => this.#startWorker(slots)).flat();
   }
 
-  #startWorker(): PoolSlot[] {
+  #startWorker(count: number): PoolSlot[] {
     const worker = new Worker(new URL("./zstd-worker.js", import.meta.url), {
       resourceLimits: RESOURCE_LIMITS,
     });
-    const slots = Array.from({ length: SLOTS_PER_WORKER }, (_, index): PoolSlot => {
+    const slots = Array.from({ length: count }, (_, index): PoolSlot => {
       const [input, output] = [sharedBytes(), sharedBytes()];
-      return { worker, index, input, output, jobs: [] };
+      return { worker, index, input, output, jobs: [], inUse: 0 };
     });
     worker.on("message", ({ slot, lengths }: FromWorker) => this.#finish(slots[slot] as PoolSlot, lengths));
     worker.on("error", (cause) => this.#fail(slots, cause));

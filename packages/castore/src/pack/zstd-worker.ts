@@ -18,9 +18,6 @@ export interface FromWorker {
   readonly lengths: readonly number[];
 }
 
-/** Output that zlib allocates at a time: most frames fit into one piece. */
-const OUTPUT_PIECE_BYTES = 96 << 10;
-
 /** A frame is kept when it saves at least one byte in so many. */
 const LEAST_GAIN = 32;
 
@@ -55,7 +52,8 @@ function compressAll(
     const frame = zstdCompressSync(chunk, {
       params,
       pledgedSrcSize: length,
-      chunkSize: Math.min(OUTPUT_PIECE_BYTES, Math.max(64, length)),
+      // One piece, so that nothing has to be put together.
+      chunkSize: Math.max(64, length),
     });
     if (frame.length > length - length / LEAST_GAIN) return 0;
     output.set(frame, to);

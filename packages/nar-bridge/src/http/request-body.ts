@@ -61,22 +61,28 @@ export async function* within(stream: ByteStream, maxBytes: number): ByteStream 
  * that the answer can still be read.
  */
 async function* received({ raw }: FastifyRequest, { stallMs, timeoutMs }: BodyLimits): ByteStream {
-  const late = Promise.withResolvers<never>();
-  late.promise.catch(() => {});
-  const fail = (why: string) => late.reject(new NarBridgeError("TIMED_OUT", why));
-  const total = setTimeout(() => fail(`the body took longer than ${timeoutMs / 1000} s`), timeoutMs);
-  // Only the time that we wait for the client counts.
-  let isWaiting = false;
-  const stall = setTimeout(() => {
-    if (isWaiting) fail(`nothing arrived for ${stallMs / 1000} s`);
-  }, stallMs);
   const pieces: AsyncIterator<Uint8Array> = raw.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+  // Ends the wait for the piece that is awaited. Racing each against one promise would be
+  // shorter, but that promise would keep every piece until the body has ended.
+  let giveUp: ((why: NarBridgeError) => void) | undefined;
+  let late: NarBridgeError | undefined;
+  const total = setTimeout(() => {
+    late = new NarBridgeError("TIMED_OUT", `the body took longer than ${timeoutMs / 1000} s`);
+    giveUp?.(late);
+  }, timeoutMs);
+  // Only the time that we wait for the client counts.
+  const stall = setTimeout(() => {
+    giveUp?.(new NarBridgeError("TIMED_OUT", `nothing arrived for ${stallMs / 1000} s`));
+  }, stallMs);
   try {
     for (;;) {
-      isWaiting = true;
+      if (late !== undefined) throw late;
       stall.refresh();
-      const next = await Promise.race([pieces.next(), late.promise]);
-      isWaiting = false;
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        giveUp = reject;
+        pieces.next().then(resolve, reject);
+      });
+      giveUp = undefined;
       if (next.done === true) return;
       yield next.value;
     }

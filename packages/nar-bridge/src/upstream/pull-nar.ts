@@ -30,7 +30,11 @@ export async function pullNar(
     const file = await fetchFile(upstream, info.url, signal);
     if (file === undefined) throw failure(upstream, "has a narinfo without its NAR");
     const nar = within(decompress(stall.watch(file), compression), narSize);
-    const { node } = await ingestNar(nar, bridge, { expected: { narHash, narSize }, signal });
+    const { node } = await ingestNar(nar, bridge, {
+      expected: { narHash, narSize },
+      underWay: bridge.underWay,
+      signal,
+    });
     await bridge.narIndex.put({ narHash, narSize, node, lasting: true });
     const pathInfo: PathInfo = {
       storePath,

@@ -30,11 +30,10 @@ export async function storeNar(bridge: Bridge, name: NarFileName, request: Fasti
   const nar = isPlain
     ? within(stream, maxNarBytes)
     : within(decompressWhole(checkingFileHash(stream, name.hash), compression), maxNarBytes);
-  const { node, narHash, narSize } = await ingestNar(
-    nar,
-    bridge,
-    isPlain ? { expected: { narHash: name.hash } } : {},
-  );
+  const { node, narHash, narSize } = await ingestNar(nar, bridge, {
+    expected: isPlain ? { narHash: name.hash } : {},
+    underWay: bridge.underWay,
+  });
   await bridge.narIndex.put({ narHash, narSize, node, lasting: false });
   if (!isPlain) await bridge.narIndex.putFile(name.hash, { narHash, compression });
 }

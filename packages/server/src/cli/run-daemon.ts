@@ -7,6 +7,7 @@ import { startServer } from "../server.ts";
 import { servicesOf } from "../services.ts";
 import { binaryCacheOf } from "./binary-cache.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
+import { limitHeapGrowth } from "./heap-growth.ts";
 import { readSigningKey } from "./signing-key.ts";
 
 /** What the command line says of the daemon. */
@@ -24,6 +25,7 @@ export interface DaemonOptions extends BinaryCacheOptions {
 
 /** Serves a data directory until a signal asks the process to end. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
+  limitHeapGrowth();
   const log = pino(
     { name: "tvix-store", level: options.logLevel },
     pino.destination({ dest: 2, sync: true }),

@@ -1,6 +1,7 @@
 import type { ByteSource } from "@tvix/byte-stream";
 import {
   type BlobService,
+  ByteBudget,
   type Directory,
   type DirectoryService,
   type Node,
@@ -13,7 +14,7 @@ import {
 import { type NarEntry, readNar } from "@tvix/nar";
 import type { NarSummary } from "./calculate.ts";
 import { type ExpectedNar, NarDigests } from "./nar-digests.ts";
-import { beginFile } from "./store-file.ts";
+import { beginFile, type FileDestination } from "./store-file.ts";
 
 /** Where an ingested NAR goes to. */
 export interface IngestServices {
@@ -27,6 +28,11 @@ export interface IngestNarOptions extends OperationOptions {
   readonly expected?: ExpectedNar;
   /** How sizes of directories are counted. Default `documented`. */
   readonly sizeConvention?: SizeConvention;
+  /**
+   * What files may hold, in bytes, that were read and are not yet stored. Ingestions may share
+   * one; each has one file beyond it. Default: 32 MiB of its own.
+   */
+  readonly underWay?: ByteBudget;
 }
 
 /** An ingested NAR. */
@@ -35,8 +41,9 @@ export interface IngestedNar extends NarSummary {
   readonly node: Node;
 }
 
-/** Files whose contents are on their way into the store. */
+/** Files whose contents are on their way into the store, at most. */
 const WINDOW = 400;
+const UNDER_WAY_BYTES = 32 << 20;
 
 /**
  * Stores the contents of a NAR while it is read, in flat memory.
@@ -55,13 +62,14 @@ export async function ingestNar(
   services: IngestServices,
   options: IngestNarOptions = {},
 ): Promise<IngestedNar> {
-  const { signal } = options;
+  const { signal, underWay = new ByteBudget(UNDER_WAY_BYTES) } = options;
+  const files = { blobs: services.blobService, underWay, signal };
   const builder = new TreeBuilder(options.sizeConvention ?? "documented");
   const digests = new NarDigests(options.expected);
   let summary: NarSummary | undefined;
 
   async function* directories(): AsyncGenerator<Directory, void, undefined> {
-    const entries = treeEntries(readNar(digests.watch(source)), services.blobService, digests, signal);
+    const entries = treeEntries(readNar(digests.watch(source)), files, digests);
     for await (const entry of entries) {
       const directory = builder.add(entry);
       // The root is handed over when everything else has proved right.
@@ -82,9 +90,8 @@ export async function ingestNar(
 /** The entries of a NAR, children before their directory, with their contents stored. */
 async function* treeEntries(
   nar: AsyncIterable<NarEntry>,
-  blobs: IngestServices["blobService"],
+  files: FileDestination,
   digests: NarDigests,
-  signal: AbortSignal | undefined,
 ): AsyncGenerator<TreeEntry, void, undefined> {
   const underWay: Promise<TreeEntry>[] = [];
   const open: Uint8Array[] = [];
@@ -99,7 +106,7 @@ async function* treeEntries(
   };
   try {
     for await (const entry of nar) {
-      signal?.throwIfAborted();
+      files.signal?.throwIfAborted();
       if (entry.type === "directory") {
         open.push(entry.name);
         continue;
@@ -109,7 +116,7 @@ async function* treeEntries(
       } else if (entry.type === "symlink") {
         add(entry.name, { type: "symlink", target: SymlinkTarget.from(entry.target) });
       } else {
-        const { stored } = await beginFile(entry, blobs, open.length === 0 ? watchRoot : ignore, signal);
+        const { stored } = await beginFile(entry, files, open.length === 0 ? watchRoot : ignore);
         add(entry.name, stored);
       }
       while (underWay.length >= WINDOW) yield await (underWay.shift() as Promise<TreeEntry>);

@@ -10,6 +10,9 @@ export interface Loadable<T> {
 /** Items that are under way ahead of the consumer, at the most. */
 const AHEAD_ITEMS = 64;
 
+/** What an item that has to be loaded takes at least, however short it is. */
+const LEAST_BYTES = 16 << 10;
+
 interface Ahead<T> {
   readonly loaded: Promise<T>;
   readonly reserved: number;
@@ -34,13 +37,14 @@ export async function* readAhead<T>(
   };
   try {
     for await (const item of items) {
-      const mayBegin = () => ahead.length === 0 || item.bytes === 0 || budget.tryAcquire(item.bytes);
+      const bytes = item.bytes === 0 ? 0 : Math.max(item.bytes, LEAST_BYTES);
+      const mayBegin = () => ahead.length === 0 || bytes === 0 || budget.tryAcquire(bytes);
       let begins = ahead.length < AHEAD_ITEMS && mayBegin();
       while (!begins) {
         yield await passOn(ahead.shift() as Ahead<T>);
         begins = mayBegin();
       }
-      const reserved = ahead.length === 0 ? 0 : item.bytes;
+      const reserved = ahead.length === 0 ? 0 : bytes;
       const loaded = Promise.resolve(item.load());
       // Looked at when its turn comes; until then a failure is nobody's.
       loaded.catch(() => {});

@@ -1,5 +1,5 @@
 import type { ByteStream } from "@tvix/byte-stream";
-import type { BlobService, FileNode } from "@tvix/castore";
+import type { BlobService, ByteBudget, FileNode } from "@tvix/castore";
 import type { NarFile } from "@tvix/nar";
 
 /** A file on its way into the store. */
@@ -8,19 +8,33 @@ export interface FileUnderWay {
   readonly stored: Promise<FileNode>;
 }
 
+/** Where files go to. */
+export interface FileDestination {
+  readonly blobs: Pick<BlobService, "put">;
+  /** What files may hold that are not yet stored. */
+  readonly underWay: ByteBudget;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What a file that is being stored takes at least, however short it is. */
+const LEAST_HELD_BYTES = 16 << 10;
+
+/** Most that a blob service holds of a file that comes in pieces: its longest chunk. */
+const MOST_HELD_BYTES = 512 << 10;
+
 /**
  * Begins to store a file of a NAR; resolves when all its contents have been taken from the
- * NAR, so that its next entry can be read while this one is made durable. Rejects when they
- * could not all be taken.
+ * NAR and there is room for what they hold, so that its next entry can be read while this one
+ * is made durable. Rejects when they could not all be taken.
  *
  * @param watch sees the contents as they go by
  */
 export async function beginFile(
-  { contents, executable, size }: NarFile,
-  blobs: Pick<BlobService, "put">,
+  file: NarFile,
+  to: FileDestination,
   watch: (piece: Uint8Array) => void,
-  signal: AbortSignal | undefined,
 ): Promise<FileUnderWay> {
+  const { executable, size, contents } = file;
   const node = (digest: FileNode["digest"]): FileNode => ({
     type: "file",
     digest,
@@ -31,14 +45,29 @@ export async function beginFile(
     // A copy: the piece that it came in may be used again, and be much longer.
     const own = contents.slice();
     watch(own);
-    return { stored: blobs.put(own, { signal }).then(node) };
+    const stored = to.blobs.put(own, to).then(node);
+    await hold(Math.max(own.length, LEAST_HELD_BYTES), stored, to.underWay);
+    return { stored };
   }
   const taken = Promise.withResolvers<void>();
-  const stored = blobs.put(noticingEnd(contents as ByteStream, watch, taken.resolve), { signal }).then(node);
+  const stored = to.blobs.put(noticingEnd(contents as ByteStream, watch, taken.resolve), to).then(node);
   // What fails while the contents are taken, the source or the store, is the failure of the NAR.
   stored.then(() => taken.resolve(), taken.reject);
   await taken.promise;
+  await hold(MOST_HELD_BYTES, stored, to.underWay);
   return { stored };
+}
+
+/**
+ * Takes bytes from a budget until a file is stored. Only files that have all been read hold
+ * some: none waits for its source meanwhile, so all of it comes back.
+ */
+async function hold(bytes: number, stored: Promise<unknown>, budget: ByteBudget): Promise<void> {
+  const release = () => budget.release(bytes);
+  const released = () => void stored.then(release, release);
+  if (budget.tryAcquire(bytes)) return released();
+  await budget.acquire(bytes);
+  released();
 }
 
 async function* noticingEnd(
