@@ -36,6 +36,8 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   server.emit("listening");
   const app = fastify({
     loggerInstance: log,
+    // One logger for all: a child for each request costs more than answering some of them.
+    childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) => server.on("request", handler),
   });

@@ -26,9 +26,9 @@ export class ChunkedStoredBlobs implements StoredBlobs {
     return only === undefined ? undefined : inOrder([only]);
   }
 
-  async readStored(digest: B3Digest, { signal }: OperationOptions = {}): Promise<EncodedChunk> {
+  async readStored(chunk: StoredChunk, { signal }: OperationOptions = {}): Promise<EncodedChunk> {
     signal?.throwIfAborted();
-    return await this.#chunks.readStored(digest);
+    return await this.#chunks.readStored(chunk);
   }
 
   async *#listed(blob: B3Digest, signal: AbortSignal | undefined): AsyncIterable<StoredChunk> {

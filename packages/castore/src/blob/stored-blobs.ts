@@ -24,11 +24,12 @@ export interface StoredBlobs {
   storedChunks(digest: B3Digest, options?: OperationOptions): Promise<AsyncIterable<StoredChunk> | undefined>;
 
   /**
-   * The stored form of a chunk, checked to be what was once stored under this digest.
+   * The stored form of a chunk as {@link storedChunks} has described it, checked to be what was
+   * once stored under its digest.
    *
    * @throws CastoreError INCOMPLETE when it is not there, CORRUPT when it is damaged
    */
-  readStored(digest: B3Digest, options?: OperationOptions): Promise<EncodedChunk>;
+  readStored(chunk: StoredChunk, options?: OperationOptions): Promise<EncodedChunk>;
 }
 
 /** Chunks in the form in which they are stored. */
@@ -36,5 +37,5 @@ export interface StoredChunkStore {
   /** How a chunk is stored; undefined when it is not there, or known to be damaged. */
   describe(digest: B3Digest): Promise<StoredChunk | undefined>;
   /** @throws as {@link StoredBlobs.readStored} */
-  readStored(digest: B3Digest): Promise<EncodedChunk>;
+  readStored(chunk: StoredChunk): Promise<EncodedChunk>;
 }

@@ -4,7 +4,7 @@ import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
 import { decodeVerified } from "../blob/verify-chunk.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import { decodeChunkRecord, encodeInline, encodeLocation } from "../level/chunk-record.ts";
+import { decodeChunkRecord, encodeInline, encodeLocation, type PackLocation } from "../level/chunk-record.ts";
 import { CHUNK } from "../level/chunk-store.ts";
 import { type Database, keyOf } from "../level/database.ts";
 import { RecentReads } from "../memory-use/recent-reads.ts";
@@ -19,6 +19,11 @@ const INLINE_MAX_BYTES = 1024;
 
 /** Bytes of chunks, and of their stored forms, that are remembered after they were read. */
 const RECENT_BYTES = 8 << 20;
+
+/** A chunk of this store and where it lies, so that it need not be looked up again. */
+interface PlacedStoredChunk extends StoredChunk {
+  readonly place: EncodedChunk | PackLocation;
+}
 
 /** Chunks in pack files; the database holds where each lies, and the small ones themselves. */
 export class PackChunkStore implements ChunkStore, StoredChunkStore {
@@ -48,29 +53,27 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
     return await this.#watched(digest, () => this.#chunks.get(digest, () => this.#decode(digest, record)));
   }
 
-  async describe(digest: B3Digest): Promise<StoredChunk | undefined> {
+  async describe(digest: B3Digest): Promise<PlacedStoredChunk | undefined> {
     if (this.#damaged.has(digest.key)) return undefined;
     const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
     if (record === undefined) return undefined;
-    const found = decodeChunkRecord(record, digest);
-    const { encoding, size } = found;
-    return {
-      digest,
-      encoding,
-      size,
-      storedLength: "payload" in found ? found.payload.length : found.storedLength,
-    };
+    const place = decodeChunkRecord(record, digest);
+    const { encoding, size } = place;
+    const storedLength = "payload" in place ? place.payload.length : place.storedLength;
+    return { digest, encoding, size, storedLength, place };
   }
 
-  async readStored(digest: B3Digest): Promise<EncodedChunk> {
-    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
-    if (record === undefined) {
-      const subject = digest.toString();
-      throw new CastoreError("INCOMPLETE", `chunk ${subject} is not in the store`, { subject });
-    }
-    return await this.#watched(digest, () =>
-      this.#stored.get(digest, () => this.#readStored(digest, record)),
-    );
+  async readStored(chunk: StoredChunk): Promise<EncodedChunk> {
+    const { digest } = chunk;
+    const { place } = "place" in chunk ? (chunk as PlacedStoredChunk) : await this.#find(digest);
+    return await this.#watched(digest, () => this.#stored.get(digest, () => this.#readStored(digest, place)));
+  }
+
+  async #find(digest: B3Digest): Promise<PlacedStoredChunk> {
+    const found = await this.describe(digest);
+    if (found !== undefined) return found;
+    const subject = digest.toString();
+    throw new CastoreError("INCOMPLETE", `chunk ${subject} is not in the store`, { subject });
   }
 
   async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
@@ -86,12 +89,11 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
     return await decodeVerified(this.#codec, digest, stored);
   }
 
-  async #readStored(digest: B3Digest, record: Uint8Array): Promise<EncodedChunk> {
-    const found = decodeChunkRecord(record, digest);
-    if (!("payload" in found)) return await this.#reader.readRecord(digest, found);
+  async #readStored(digest: B3Digest, place: EncodedChunk | PackLocation): Promise<EncodedChunk> {
+    if (!("payload" in place)) return await this.#reader.readRecord(digest, place);
     // Nothing but its digest tells whether a chunk in the database is intact.
-    await decodeVerified(this.#codec, digest, found);
-    return found;
+    await decodeVerified(this.#codec, digest, place);
+    return place;
   }
 
   /** Notes which chunks are damaged. */

@@ -69,8 +69,10 @@ export class PackReader {
   ): Promise<Uint8Array> {
     const opened = this.#acquire(pack);
     try {
-      const bytes = new Uint8Array(length);
       const handle = await opened.handle;
+      // Not filled with zeros first, and not cut from memory that others share.
+      const { buffer } = Buffer.allocUnsafeSlow(length);
+      const bytes = new Uint8Array(buffer);
       const { bytesRead } = await handle.read(bytes, 0, length, offset + from);
       if (bytesRead < length) throw unreadable(digest, "pack ends before the record does");
       return bytes;

@@ -21,14 +21,20 @@ export function zstdCodec(pool: ZstdPool): ChunkCodec {
     async decode({ encoding, size, payload }) {
       if (encoding === "raw") return exactly(payload, size);
       // A frame that decodes to more than it should fails instead of filling memory.
-      const options = { chunkSize: Math.max(size, 64), maxOutputLength: Math.max(size, 1) };
+      // One byte of room to spare tells the decoder that it is done: it does not ask for more.
+      const options = { chunkSize: Math.max(size + 1, 64), maxOutputLength: Math.max(size, 1) };
       const bytes =
         size <= ON_THE_SPOT ? zstdDecompressSync(payload, options) : await decompress(payload, options);
       // A short Buffer may be a part of a long one that many share, and would keep all of it.
-      const isShared = bytes.buffer.byteLength > bytes.byteLength;
-      return exactly(isShared ? new Uint8Array(bytes) : new Uint8Array(bytes.buffer), size);
+      const isShared = bytes.buffer.byteLength > bytes.byteLength + 64;
+      return exactly(isShared ? new Uint8Array(bytes) : viewOf(bytes), size);
     },
   };
+}
+
+/** The same memory without the methods of Buffer. */
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function exactly(bytes: Uint8Array, size: number): Uint8Array {

@@ -94,7 +94,7 @@ export async function readPart(
   options: OperationOptions,
 ): Promise<Uint8Array> {
   if ("frame" in part) return part.frame;
-  const { encoding, payload } = await blobs.readStored(part.chunk.digest, options);
+  const { encoding, payload } = await blobs.readStored(part.chunk, options);
   const frame = encoding === "zstd" ? payload : rawFrame(payload);
   if (frame.length === part.length) return frame;
   const subject = part.chunk.digest.toString();
