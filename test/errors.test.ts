@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { CASTORE_ERROR_CODES } from "@tvix/castore";
 import { STATUS_OF_ERROR } from "@tvix/castore/grpc";
 import { NAR_ERROR_CODES } from "@tvix/nar";
+import { NAR_BRIDGE_ERROR_CODES, STATUS_OF_BRIDGE_ERROR } from "@tvix/nar-bridge";
 import { NARINFO_ERROR_CODES } from "@tvix/narinfo";
 import { NIX_COMPAT_ERROR_CODES } from "@tvix/nix-compat";
 import { STORE_ERROR_CODES } from "@tvix/store";
@@ -22,6 +23,7 @@ describe("docs/errors.md lists every error, and no other", () => {
   test.each([
     ["CastoreError", CASTORE_ERROR_CODES.map((code) => [code, statusName(STATUS_OF_ERROR[code])])],
     ["StoreError", STORE_ERROR_CODES.map((code) => [code, statusName(STATUS_OF_STORE_ERROR[code])])],
+    ["NarBridgeError", NAR_BRIDGE_ERROR_CODES.map((code) => [code, `${STATUS_OF_BRIDGE_ERROR[code]}`])],
   ])("%s, with its status", (errorClass, actual) => {
     expect(documented(errorClass).map(([code, , status]) => [code, status])).toEqual(actual);
   });

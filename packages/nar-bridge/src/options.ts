@@ -29,7 +29,7 @@ export interface UpstreamOptions {
 /** Who may upload path infos. */
 export interface UploadTrust {
   /**
-   * `accept`: any. `sign`: any; the service is expected to sign them. `require`: those with a
+   * `accept`: any; a service that signs what is put signs them. `require`: those with a
    * signature by one of the keys, or whose name follows from their contents. Default `accept`.
    */
   readonly unsigned?: "accept" | "require" | undefined;

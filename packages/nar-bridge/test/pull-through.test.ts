@@ -235,6 +235,16 @@ describe("an upstream that fails", () => {
     const cache = await startCache({ upstreams: [addressOf(broken.url), addressOf(good.url)] });
     expect(await fetchPath(cache.url, one)).toBe("its NAR");
   });
+
+  test("one that says nothing does not hold up another that has the path", async () => {
+    const one = await smallSample("contents");
+    const silent = await startUpstream(() => {});
+    const good = await upstreamOf(one, one.nar);
+    // Longer than this test may take.
+    const patient = addressOf(silent.url, key, "&timeout-ms=600000");
+    const cache = await startCache({ upstreams: [patient, addressOf(good.url)] });
+    expect(await fetchPath(cache.url, one)).toBe("its NAR");
+  });
 });
 
 describe("where the file of an upstream lies", () => {

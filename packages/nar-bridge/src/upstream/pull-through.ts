@@ -71,12 +71,15 @@ export class PullThrough {
 
   async #ask(key: string, digest: Uint8Array): Promise<string | undefined> {
     const { signal } = this.#closing;
-    const answers = await Promise.all(this.#upstreams.map((asked) => asked.narInfo(digest, signal)));
-    const first = answers.findIndex((answer) => answer !== undefined);
-    const info = answers[first];
-    const text = info === undefined ? undefined : toText(info);
-    if (info !== undefined) {
-      const upstream = (this.#upstreams[first] as AskedUpstream).upstream.url.href;
+    const answer = await firstFound(
+      this.#upstreams.map(async (asked) => {
+        const info = await asked.narInfo(digest, signal);
+        return info && { info, upstream: asked.upstream.url.href };
+      }),
+    );
+    const text = answer && toText(answer.info);
+    if (answer !== undefined) {
+      const { info, upstream } = answer;
       await this.#offers.put(info.narHash, { upstream, narInfo: formatNarInfo(info) });
     }
     this.#texts.set(key, { text }, { ttl: text === undefined ? MISSING_MS : FOUND_MS });
@@ -109,6 +112,14 @@ function toText(info: NarInfo): string {
     compression: "none",
     fileHash: undefined,
     fileSize: info.narSize,
+  });
+}
+
+/** The first that is found, without waiting for the others; undefined when all have found nothing. */
+async function firstFound<T>(answers: readonly Promise<T | undefined>[]): Promise<T | undefined> {
+  return await new Promise((resolve, reject) => {
+    const found = answers.map((answer) => answer.then((value) => value !== undefined && resolve(value)));
+    Promise.all(found).then(() => resolve(undefined), reject);
   });
 }
 
