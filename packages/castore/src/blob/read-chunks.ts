@@ -6,7 +6,7 @@ import { type ByteRange, clip } from "./byte-range.ts";
 import type { PlacedChunk } from "./chunk-list-store.ts";
 
 /** Chunks of one blob on their way to the consumer: enough to keep two cores decompressing. */
-const READ_AHEAD = 8;
+const READ_AHEAD = 4;
 
 /** How readers share memory. */
 export interface ReadAheadOptions {

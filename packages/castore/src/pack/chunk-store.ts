@@ -65,8 +65,18 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
 
   async readStored(chunk: StoredChunk): Promise<EncodedChunk> {
     const { digest } = chunk;
-    const { place } = "place" in chunk ? (chunk as PlacedStoredChunk) : await this.#find(digest);
-    return await this.#watched(digest, () => this.#stored.get(digest, () => this.#readStored(digest, place)));
+    const read = (place: EncodedChunk | PackLocation) =>
+      this.#stored.get(digest, () => this.#readStored(digest, place));
+    if ("place" in chunk) {
+      try {
+        return await read((chunk as PlacedStoredChunk).place);
+      } catch (error) {
+        if (!CastoreError.is(error)) throw storageFailure("read", error);
+        // It was damaged there. Since it was described it may have been written anew, elsewhere.
+      }
+    }
+    const { place } = await this.#find(digest);
+    return await this.#watched(digest, () => read(place));
   }
 
   async #find(digest: B3Digest): Promise<PlacedStoredChunk> {
