@@ -3,9 +3,20 @@ import type { Stats } from "node:fs";
 /** Most files that are remembered: about 20 MB of memory. */
 const MOST_REMEMBERED = 1 << 16;
 
+/** What tells a file from others, and from what it was before it was written to. */
+type Inode = Pick<Stats, "dev" | "ino" | "size" | "mtimeMs" | "ctimeMs">;
+
+/** A file that has names which were not met yet. */
+interface Seen<T> {
+  readonly inode: Inode;
+  readonly result: Promise<T>;
+  namesLeft: number;
+}
+
 /** Remembers what became of files that have several names, so that each is read once. */
 export class HardLinks<T> {
-  readonly #seen: Map<string, { readonly result: Promise<T>; namesLeft: number }> = new Map();
+  /** By the number of the inode, which need not be the only one: there may be several devices. */
+  readonly #seen: Map<number, Seen<T>> = new Map();
 
   /**
    * What the work on this file has given under another of its names, or else gives now.
@@ -13,25 +24,34 @@ export class HardLinks<T> {
    */
   async once(stats: Stats, work: () => Promise<T>): Promise<T> {
     if (stats.nlink === 1) return await work();
-    const identity = `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}:${stats.ctimeMs}`;
-    const seen = this.#seen.get(identity);
-    if (seen === undefined) {
+    const seen = this.#seen.get(stats.ino);
+    if (seen === undefined || !isUnchanged(seen.inode, stats)) {
       const result = work();
-      this.#remember(identity, result, stats.nlink - 1);
+      const { dev, ino, size, mtimeMs, ctimeMs } = stats;
+      this.#remember({ inode: { dev, ino, size, mtimeMs, ctimeMs }, result, namesLeft: stats.nlink - 1 });
       return await result;
     }
     seen.namesLeft--;
-    if (seen.namesLeft === 0) this.#seen.delete(identity);
+    if (seen.namesLeft === 0) this.#seen.delete(stats.ino);
     return await seen.result;
   }
 
-  #remember(identity: string, result: Promise<T>, namesLeft: number): void {
+  #remember(seen: Seen<T>): void {
     if (this.#seen.size === MOST_REMEMBERED) {
       for (const oldest of this.#seen.keys()) {
         this.#seen.delete(oldest);
         break;
       }
     }
-    this.#seen.set(identity, { result, namesLeft });
+    this.#seen.set(seen.inode.ino, seen);
   }
+}
+
+function isUnchanged(before: Inode, after: Inode): boolean {
+  return (
+    after.dev === before.dev &&
+    after.size === before.size &&
+    after.mtimeMs === before.mtimeMs &&
+    after.ctimeMs === before.ctimeMs
+  );
 }

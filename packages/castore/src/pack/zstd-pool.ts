@@ -10,6 +10,9 @@ export const SLOT_BYTES: number = 1 << 20;
 /** Most chunks of one batch, so that small ones do not wait for many others. */
 const BATCH_CHUNKS = 128;
 
+/** A thread that has a batch gets the next one once it is this part of a full one: messages cost. */
+const LEAST_PART = 1 / 4;
+
 /**
  * One batch is being worked on while the next one is on its way and others are being written:
  * a slot is free again when its frames have been.
@@ -58,6 +61,7 @@ export class ZstdPool {
   readonly #level: number;
   #slots: readonly PoolSlot[] | undefined;
   #waiting: Job[] = [];
+  #waitingBytes = 0;
   #closed = false;
   #onIdle: (() => void) | undefined;
 
@@ -77,6 +81,7 @@ export class ZstdPool {
         return;
       }
       this.#waiting.push({ bytes, release, resolve, reject });
+      this.#waitingBytes += bytes.length;
       // Whatever comes in the same turn of the event loop goes together.
       if (this.#waiting.length === 1) setImmediate(() => this.#dispatch());
     });
@@ -103,11 +108,20 @@ export class ZstdPool {
     if (this.#waiting.length === 0) return;
     this.#slots ??= this.#start();
     for (let slot = this.#freeSlot(); slot !== undefined; slot = this.#freeSlot()) {
+      if (this.#isAtWork(slot.worker) && !this.#isWorthwhile()) return;
       const lengths = this.#fill(slot);
       slot.worker.ref();
       send(slot.worker, { type: "compress", slot: slot.index, lengths });
       if (this.#waiting.length === 0) return;
     }
+  }
+
+  #isAtWork(worker: Worker): boolean {
+    return this.#slots?.some((slot) => slot.worker === worker && slot.jobs.length > 0) === true;
+  }
+
+  #isWorthwhile(): boolean {
+    return this.#waitingBytes >= SLOT_BYTES * LEAST_PART || this.#waiting.length >= BATCH_CHUNKS * LEAST_PART;
   }
 
   /** A free slot of the thread that has the least to do. */
@@ -130,6 +144,7 @@ export class ZstdPool {
       end += bytes.length;
       lengths.push(bytes.length);
     }
+    this.#waitingBytes -= end;
     slot.jobs = this.#waiting.splice(0, lengths.length).map(({ bytes, release, resolve, reject }) => {
       release?.();
       return { size: bytes.length, resolve, reject };
@@ -165,8 +180,7 @@ export class ZstdPool {
 
   /** A thread that has nothing to do does not keep the process alive. */
   #rest(worker: Worker): void {
-    const busy = this.#slots?.some((slot) => slot.worker === worker && slot.jobs.length > 0);
-    if (busy !== true) worker.unref();
+    if (!this.#isAtWork(worker)) worker.unref();
   }
 
   #start(): PoolSlot[] {

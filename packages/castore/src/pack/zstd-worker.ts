@@ -1,5 +1,5 @@
 import { isMainThread, parentPort } from "node:worker_threads";
-import { constants, zstdCompressSync } from "node:zlib";
+import { FrameCompressor } from "./frame-compressor.ts";
 
 /** Memory that a batch of chunks travels in, both ways. */
 export interface Slot {
@@ -26,15 +26,15 @@ if (!isMainThread && parentPort !== null) serve(parentPort);
 /** Compresses batches until the thread is ended. */
 function serve(port: NonNullable<typeof parentPort>): void {
   let slots: readonly Slot[] = [];
-  let params: Record<number, number> = {};
+  let compressor: FrameCompressor;
   port.on("message", (message: ToWorker) => {
     if (message.type === "start") {
       slots = message.slots;
-      params = { [constants.ZSTD_c_compressionLevel]: message.level };
+      compressor = new FrameCompressor(message.level);
       return;
     }
     const slot = slots[message.slot] as Slot;
-    const reply: FromWorker = { slot: message.slot, lengths: compressAll(slot, message.lengths, params) };
+    const reply: FromWorker = { slot: message.slot, lengths: compressAll(slot, message.lengths, compressor) };
     port.postMessage(reply);
   });
 }
@@ -42,22 +42,19 @@ function serve(port: NonNullable<typeof parentPort>): void {
 function compressAll(
   { input, output }: Slot,
   lengths: readonly number[],
-  params: Record<number, number>,
+  compressor: FrameCompressor,
 ): number[] {
   let from = 0;
   let to = 0;
   return lengths.map((length) => {
-    const chunk = input.subarray(from, from + length);
+    const frame = compressor.compress(input.subarray(from, from + length));
     from += length;
-    const frame = zstdCompressSync(chunk, {
-      params,
-      pledgedSrcSize: length,
-      // One piece, so that nothing has to be put together.
-      chunkSize: Math.max(64, length),
-    });
-    if (frame.length > length - length / LEAST_GAIN) return 0;
-    output.set(frame, to);
-    to += frame.length;
-    return frame.length;
+    const frameLength = frame.reduce((sum, piece) => sum + piece.length, 0);
+    if (frameLength > length - length / LEAST_GAIN) return 0;
+    for (const piece of frame) {
+      output.set(piece, to);
+      to += piece.length;
+    }
+    return frameLength;
   });
 }
