@@ -5,6 +5,7 @@ import cors from "@fastify/cors";
 import type { Health } from "@tvix/grpc-reflection";
 import { type NarBridgeOptions, narBridge } from "@tvix/nar-bridge";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
+import { authorityOf } from "./authority.ts";
 import { NEVER_COMPRESS } from "./routes.ts";
 
 /** What the HTTP/1.1 side needs. */
@@ -49,11 +50,16 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
       maxAge: 3600,
     });
   }
-  await app.register(fastifyConnectPlugin, {
-    routes,
-    readMaxBytes: maxMessageBytes,
-    compressMinBytes: NEVER_COMPRESS,
-    grpc: false,
+  await app.register(async (calls) => {
+    calls.addHook("onRequest", async ({ raw }) => {
+      raw.headers.host = authorityOf(raw.headers.host);
+    });
+    await calls.register(fastifyConnectPlugin, {
+      routes,
+      readMaxBytes: maxMessageBytes,
+      compressMinBytes: NEVER_COMPRESS,
+      grpc: false,
+    });
   });
   app.get("/healthz", (_request, reply) => {
     const serving = health.get("") === "SERVING";

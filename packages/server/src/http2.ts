@@ -1,15 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import {
-  constants,
-  createServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
-} from "node:http2";
+import { constants, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { isRequestComplete } from "@tvix/castore/grpc";
 import { type BlobCallOptions, findBlobCall, raiseSessionWindow, WINDOW_SETTINGS } from "@tvix/castore/node";
+import { authorityOf } from "./authority.ts";
 import { NEVER_COMPRESS } from "./routes.ts";
 
 /** What the HTTP/2 side needs. */
@@ -53,18 +48,10 @@ export function createHttp2(options: Http2Options): Http2Server {
       return;
     }
     stream.once("finish", () => dropRestOfRequest(stream));
-    requests.emit("stream", stream, { ...headers, ":authority": authorityOf(headers) }, flags, rawHeaders);
+    const authority = authorityOf(headers[":authority"] ?? headers.host);
+    requests.emit("stream", stream, { ...headers, ":authority": authority }, flags, rawHeaders);
   });
   return server;
-}
-
-/**
- * What a client calls this server, as a URL can have it: Connect makes one, and throws where
- * nobody catches. Clients of Node leave the brackets out of `[::1]:8000`; others may send anything.
- */
-function authorityOf({ ":authority": authority, host }: IncomingHttpHeaders): string {
-  const name = authority ?? host ?? "";
-  return URL.canParse(`http://${name}`) ? name : "localhost";
 }
 
 /** Time that the trailers of a response have to go out, in milliseconds. */

@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
 import { connect, type OutgoingHttpHeaders } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { startDaemon } from "./tvix-store.ts";
 
@@ -45,5 +47,19 @@ test.each(["localhost:8000", "::1:8000", "[", "host:1:2"])(
     // UNIMPLEMENTED: the call says of no path how to find it.
     expect(await call(daemon.url, { ":authority": name })).toBe("12");
     expect((await fetch(`${daemon.url}/healthz`)).status).toBe(200);
+  },
+);
+
+test.each(["::1:8000", "[", "host:1:2"])(
+  "over HTTP/1.1, %j too gets an answer that says something",
+  async (name) => {
+    const daemon = await newDaemon();
+    const asked = request(`${daemon.url}${PATH}`, {
+      method: "POST",
+      headers: { host: name, "content-type": "application/json", "connect-protocol-version": "1" },
+    });
+    asked.end("{}");
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    expect(await json(answer)).toMatchObject({ code: "unimplemented" });
   },
 );

@@ -1,19 +1,15 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { gatherShort, rechunk } from "@tvix/byte-stream";
-import {
-  PutBlobResponseSchema,
-  type ReadBlobRequest,
-  ReadBlobRequestSchema,
-} from "@tvix/protocol/tvix/castore";
+import { type ReadBlobRequest, ReadBlobRequestSchema } from "@tvix/protocol/tvix/castore";
 import type { BlobService } from "../blob/blob-service.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { blobNotFound, SENT_PIECE_BYTES } from "../grpc/blob-handlers.ts";
 import { blobServiceOf, NAMESPACES } from "../grpc/namespace.ts";
 import { toConnectError } from "../grpc/status.ts";
 import { bodyOf } from "./body.ts";
-import { blobChunkHead, frameHead, readBlobData, readMessages } from "./framing.ts";
+import { blobChunkHead, framedBytes, onlyBlobData, readBlobData, readMessages } from "./framing.ts";
 import { OK_TRAILERS, trailersOf } from "./status-headers.ts";
 import { parseTimeout } from "./timeout.ts";
 import { writeParts } from "./write.ts";
@@ -80,11 +76,12 @@ async function read({ stream, signal, body, blobService, maxMessageBytes }: Exch
 }
 
 async function put({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<void> {
-  const blob = await gatherShort(readBlobData(body, maxMessageBytes), GATHERED_BYTES);
+  const gathered = await gatherShort(body, GATHERED_BYTES);
+  const only = gathered instanceof Uint8Array ? onlyBlobData(gathered, maxMessageBytes) : undefined;
+  const blob = only ?? (await gatherShort(readBlobData(gathered, maxMessageBytes), GATHERED_BYTES));
   const digest = await blobService.put(blob, { signal });
-  const response = toBinary(PutBlobResponseSchema, create(PutBlobResponseSchema, { digest: digest.bytes }));
   sendHeaders(stream);
-  await writeParts(stream, [frameHead(response.length), response]);
+  await writeParts(stream, [framedBytes(digest.bytes)]);
 }
 
 /** Runs a call with what every call needs: cancellation, deadline, and a status at the end. */

@@ -17,30 +17,41 @@ const CLOSE_TIMEOUT_MS = 5000;
 /** A connection to a server, made when it is first needed and again when it was lost. */
 export class Connection {
   readonly #address: ServerAddress;
+  /** What we call the server. Node would leave the brackets of `[::1]` out, which some servers refuse. */
+  readonly #authority: string;
   #session: Promise<ClientHttp2Session> | undefined;
 
   constructor(address: ServerAddress) {
     this.#address = address;
+    this.#authority = "url" in address ? new URL(address.url).host : "localhost";
   }
 
   /**
-   * Opens a stream with these headers. Aborting the signal resets it; `close` would end it
-   * first, and what was sent of a request would look whole to the server.
+   * Opens a stream for a call. Aborting the signal resets it; `close` would end it first, and
+   * what was sent of a request would look whole to the server.
    *
+   * @param path of the method
+   * @param headers beside those that every call has
    * @throws ConnectError UNAVAILABLE when there is no connection to be had
    */
-  async request(headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<ClientHttp2Stream> {
-    return (await this.session()).request(headers, { signal });
-  }
-
-  /**
-   * The connection, to open streams on.
-   *
-   * @throws ConnectError UNAVAILABLE when there is no connection to be had
-   */
-  async session(): Promise<ClientHttp2Session> {
+  async request(
+    path: string,
+    headers: OutgoingHttpHeaders = {},
+    signal?: AbortSignal,
+  ): Promise<ClientHttp2Stream> {
     this.#session ??= this.#connect();
-    return await this.#session;
+    const session = await this.#session;
+    return session.request(
+      {
+        ":method": "POST",
+        ":path": path,
+        ":authority": this.#authority,
+        "content-type": "application/grpc+proto",
+        te: "trailers",
+        ...headers,
+      },
+      signal === undefined ? {} : { signal },
+    );
   }
 
   /** Closes the connection when its streams have ended, or after a few seconds. */

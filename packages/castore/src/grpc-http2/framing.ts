@@ -1,7 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ByteReader, concatBytes, StreamEndedError } from "@tvix/byte-stream";
+import { ByteReader, type ByteSource, concatBytes, StreamEndedError } from "@tvix/byte-stream";
 import { BlobChunkSchema } from "@tvix/protocol/tvix/castore";
+import { allocateShortLived } from "../bytes/short-lived.ts";
 
 /**
  * gRPC over HTTP/2 frames each message with a flag (u8: 1 when compressed) and its length
@@ -19,9 +20,17 @@ export const DEFAULT_MAX_MESSAGE_BYTES: number = 4 << 20;
 
 /** What goes in front of a message of this length. */
 export function frameHead(length: number): Uint8Array {
-  const head = new Uint8Array(FRAME_HEAD_BYTES);
-  new DataView(head.buffer).setUint32(1, length);
+  const head = allocateShortLived(FRAME_HEAD_BYTES);
+  writeFrameHead(head, length);
   return head;
+}
+
+function writeFrameHead(target: Uint8Array, length: number): void {
+  target[0] = 0;
+  target[1] = length >>> 24;
+  target[2] = length >>> 16;
+  target[3] = length >>> 8;
+  target[4] = length;
 }
 
 /**
@@ -49,10 +58,7 @@ export async function* readMessages(
  * @throws ConnectError INTERNAL when it is not exactly one message
  */
 export function decodeOnlyMessage(body: Uint8Array): Uint8Array {
-  const words = new DataView(body.buffer, body.byteOffset, body.byteLength);
-  if (body[0] === 0 && body.length >= FRAME_HEAD_BYTES) {
-    if (words.getUint32(1) === body.length - FRAME_HEAD_BYTES) return body.subarray(FRAME_HEAD_BYTES);
-  }
+  if (onlyMessageLength(body) !== undefined) return body.subarray(FRAME_HEAD_BYTES);
   throw new ConnectError("the response is not one message", Code.Internal);
 }
 
@@ -62,7 +68,7 @@ export function decodeOnlyMessage(body: Uint8Array): Uint8Array {
  * @throws ConnectError as {@link readMessages}
  */
 export async function* readBlobData(
-  body: AsyncIterable<Uint8Array>,
+  body: ByteSource,
   maxBytes: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(body);
@@ -124,14 +130,43 @@ function wholeMessageDataAt(start: Uint8Array, messageLength: number): number | 
 
 /** What goes in front of the data of a framed BlobChunk message. */
 export function blobChunkHead(dataLength: number): Uint8Array {
-  const head = [DATA_TAG];
+  if (dataLength === 0) return frameHead(0);
+  const head = allocateShortLived(FRAME_HEAD_BYTES + FIELD_HEAD_BYTES);
+  let end = FRAME_HEAD_BYTES;
+  head[end++] = DATA_TAG;
   let rest = dataLength;
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) head.push((rest % 128) | 0x80);
-  head.push(rest);
-  return Uint8Array.from([
-    ...frameHead(dataLength === 0 ? 0 : head.length + dataLength),
-    ...(dataLength === 0 ? [] : head),
-  ]);
+  for (; rest > 0x7f; rest >>>= 7) head[end++] = (rest & 0x7f) | 0x80;
+  head[end++] = rest;
+  writeFrameHead(head, end - FRAME_HEAD_BYTES + dataLength);
+  return head.subarray(0, end);
+}
+
+/** A framed message whose only field, the first one, has these bytes: BlobChunk and PutBlobResponse. */
+export function framedBytes(bytes: Uint8Array): Uint8Array {
+  const head = blobChunkHead(bytes.length);
+  const message = new Uint8Array(head.length + bytes.length);
+  message.set(head);
+  message.set(bytes, head.length);
+  return message;
+}
+
+/**
+ * The data of a body that is one BlobChunk message with nothing but data, as nearly every body
+ * of a short blob is: a view of it. Undefined for what {@link readBlobData} has to look at.
+ */
+export function onlyBlobData(body: Uint8Array, maxBytes: number): Uint8Array | undefined {
+  const length = onlyMessageLength(body);
+  if (length === undefined || length > maxBytes) return undefined;
+  const message = body.subarray(FRAME_HEAD_BYTES);
+  const dataAt = wholeMessageDataAt(message.subarray(0, FIELD_HEAD_BYTES), length);
+  return dataAt === undefined ? undefined : message.subarray(dataAt);
+}
+
+/** Length of the message of a body that is one that is not compressed. */
+function onlyMessageLength(body: Uint8Array): number | undefined {
+  if (body.length < FRAME_HEAD_BYTES || body[0] !== 0) return undefined;
+  const length = new DataView(body.buffer, body.byteOffset).getUint32(1);
+  return length === body.length - FRAME_HEAD_BYTES ? length : undefined;
 }
 
 /**

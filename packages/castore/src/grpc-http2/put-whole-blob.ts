@@ -1,7 +1,7 @@
-import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
+import type { ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { concatBytes } from "@tvix/byte-stream";
-import { blobChunkHead, decodeOnlyMessage } from "./framing.ts";
+import { decodeOnlyMessage, framedBytes } from "./framing.ts";
 import { errorOf } from "./status-headers.ts";
 
 /** Longest answer that is looked at: a digest takes 41 bytes. */
@@ -13,23 +13,16 @@ const ANSWER_MAX_BYTES = 64 << 10;
  *
  * Giving up closes the stream. Its request may have arrived by then, and is whole.
  *
- * @param path of the method `Put`
+ * @param stream a call of the method `Put` that was just begun
  * @param bytes copied before the first wait
  * @returns the only message of the response
  * @throws ConnectError what the server answered, or UNAVAILABLE; the reason of the signal
  */
 export async function putWholeBlob(
-  session: ClientHttp2Session,
-  path: string,
+  stream: ClientHttp2Stream,
   bytes: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const stream = session.request({
-    ":method": "POST",
-    ":path": path,
-    "content-type": "application/grpc+proto",
-    te: "trailers",
-  });
   let headers: IncomingHttpHeaders | undefined;
   let trailers: IncomingHttpHeaders | undefined;
   let failure: unknown;
@@ -53,11 +46,7 @@ export async function putWholeBlob(
       failure = error;
     });
     stream.on("close", resolve);
-    const head = blobChunkHead(bytes.length);
-    const message = new Uint8Array(head.length + bytes.length);
-    message.set(head);
-    message.set(bytes, head.length);
-    stream.end(message);
+    stream.end(framedBytes(bytes));
   });
   signal?.removeEventListener("abort", giveUp);
   signal?.throwIfAborted();

@@ -62,17 +62,15 @@ export function createGrpcTransport(
     input: AsyncIterable<MessageInitShape<I>>,
   ): Promise<StreamResponse<I, O>> {
     signal?.throwIfAborted();
+    const path = `/${method.parent.typeName}/${method.name}`;
     const headers = {
-      ":method": "POST",
-      ":path": `/${method.parent.typeName}/${method.name}`,
-      "content-type": "application/grpc+proto",
-      te: "trailers",
       ...(timeoutMs === undefined ? {} : { "grpc-timeout": formatTimeout(timeoutMs) }),
       ...(header === undefined ? {} : Object.fromEntries(new Headers(header))),
     };
     const reset = new AbortController();
     const connection = method.methodKind === "client_streaming" ? uploads : downloads;
-    const exchange = new ClientExchange(await connection.request(headers, reset.signal), reset, signal);
+    const opened = await connection.request(path, headers, reset.signal);
+    const exchange = new ClientExchange(opened, reset, signal);
     exchange.send(framesOf(method.input, input));
     const responseHeaders = await exchange.headers();
     const trailer = new Headers();
@@ -104,7 +102,7 @@ export function createGrpcTransport(
     },
     async putWholeBlob(path, bytes, signal) {
       signal?.throwIfAborted();
-      return await putWholeBlob(await uploads.session(), path, bytes, signal);
+      return await putWholeBlob(await uploads.request(path), bytes, signal);
     },
     close,
     [Symbol.asyncDispose]: close,

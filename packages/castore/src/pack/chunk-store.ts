@@ -44,7 +44,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   }
 
   async has(digest: B3Digest): Promise<boolean> {
-    return !this.#damaged.has(digest.key) && (await this.#database.has(keyOf(CHUNK, digest.bytes)));
+    return (await this.#database.has(keyOf(CHUNK, digest.bytes))) && !this.#damaged.has(digest.key);
   }
 
   async read(digest: B3Digest): Promise<Uint8Array | undefined> {

@@ -1,4 +1,4 @@
-import { constants, type ZstdOptions } from "node:zlib";
+import { constants } from "node:zlib";
 import { ZstdCompress } from "minizlib";
 
 /**
@@ -19,7 +19,7 @@ export class FrameCompressor {
 
   /** @param level zstd level, from 1 to 19 */
   constructor(level: number) {
-    const options: ZstdOptions & { flush: number } = {
+    const options = {
       params: { [constants.ZSTD_c_compressionLevel]: level },
       // Whatever is written is a whole frame.
       flush: constants.ZSTD_e_end,
