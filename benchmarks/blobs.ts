@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport as createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { GrpcBlobService } from "@tvix/castore/grpc";
-import { createGrpcTransport, raiseSessionWindow, WINDOW_SETTINGS } from "@tvix/castore/node";
+import { createGrpcTransport, raiseSessionWindow, WINDOW_SETTINGS } from "@tvix/castore/grpc-http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { type Figures, measure, report } from "./measure.ts";
 import { startBareServers, startDaemon } from "./processes.ts";

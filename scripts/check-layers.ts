@@ -30,7 +30,14 @@ const PURE = new Set([
 
 /** Of packages that run in browsers too, what only Node has: nothing else may import from it. */
 const NODE_ONLY: Readonly<Record<string, readonly string[]>> = {
-  "@tvix/castore": ["src/pack/", "src/fs/", "src/grpc-http2/", "src/node.ts", "src/digest/blake3-node.ts"],
+  "@tvix/castore": [
+    "src/pack/",
+    "src/fs/",
+    "src/grpc-http2/",
+    "src/grpc-http2.ts",
+    "src/node.ts",
+    "src/digest/blake3-node.ts",
+  ],
   "@tvix/nar": ["src/fs/", "src/fs.ts"],
   "@tvix/store": ["src/fs/", "src/node.ts", "src/hash/hasher-node.ts"],
 };

@@ -4,7 +4,7 @@ import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { B3Digest } from "@tvix/castore";
 import { GrpcBlobService } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/node";
+import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { expect, test } from "vitest";
 import { peakMemory, startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
 import { realTree } from "./large-tree.ts";

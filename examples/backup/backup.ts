@@ -1,6 +1,7 @@
 import { B3Digest } from "@tvix/castore";
 import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
-import { createGrpcTransport, ingest, restore } from "@tvix/castore/node";
+import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { ingest, restore } from "@tvix/castore/node";
 
 const [command, what = "", destination = ""] = process.argv.slice(2);
 

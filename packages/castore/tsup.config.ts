@@ -6,6 +6,7 @@ export default defineConfig(
     index: "src/index.ts",
     level: "src/level.ts",
     grpc: "src/grpc.ts",
+    "grpc-http2": "src/grpc-http2.ts",
     node: "src/node.ts",
     testing: "src/testing.ts",
     // Started as a thread.

@@ -3,7 +3,12 @@ import { constants, createServer, type Http2Server, type ServerHttp2Stream } fro
 import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { isRequestComplete } from "@tvix/castore/grpc";
-import { type BlobCallOptions, findBlobCall, raiseSessionWindow, WINDOW_SETTINGS } from "@tvix/castore/node";
+import {
+  type BlobCallOptions,
+  findBlobCall,
+  raiseSessionWindow,
+  WINDOW_SETTINGS,
+} from "@tvix/castore/grpc-http2";
 import { authorityOf } from "./authority.ts";
 import { NEVER_COMPRESS } from "./routes.ts";
 

@@ -1,10 +1,14 @@
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
-import { connect, type OutgoingHttpHeaders } from "node:http2";
+import { connect, createServer, type OutgoingHttpHeaders } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
+import { B3Digest } from "@tvix/castore";
+import { GrpcBlobService } from "@tvix/castore/grpc";
+import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { expect, onTestFinished, test } from "vitest";
 import { startDaemon } from "./tvix-store.ts";
 
@@ -63,3 +67,20 @@ test.each(["::1:8000", "[", "host:1:2"])(
     expect(await json(answer)).toMatchObject({ code: "unimplemented" });
   },
 );
+
+test("our own client puts the address of IPv6 into brackets", async () => {
+  const server = createServer();
+  const names: (string | undefined)[] = [];
+  server.on("stream", (stream, headers) => {
+    names.push(headers[":authority"]);
+    stream.respond({ ":status": 200, "grpc-status": "12" }, { endStream: true });
+  });
+  server.listen(0, "::1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  await using transport = createGrpcTransport({ url: `http://[::1]:${port}` });
+  await expect(new GrpcBlobService(transport).put(new Uint8Array(1))).rejects.toThrow();
+  await expect(new GrpcBlobService(transport).has(B3Digest.of(new Uint8Array(1)))).rejects.toThrow();
+  expect(names).toEqual([`[::1]:${port}`, `[::1]:${port}`]);
+});

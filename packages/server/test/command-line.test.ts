@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@tvix/castore/node";
+import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { fixtures } from "@tvix/castore/testing";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { describe, expect, test } from "vitest";

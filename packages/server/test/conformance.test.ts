@@ -8,7 +8,8 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
-import { createGrpcTransport, openStore } from "@tvix/castore/node";
+import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { openStore } from "@tvix/castore/node";
 import { testBlobService, testDirectoryService } from "@tvix/castore/testing";
 import { runningServer } from "./running-server.ts";
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { collect } from "@tvix/byte-stream";
 import { B3Digest, type Directory } from "@tvix/castore";
 import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/node";
+import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { fixtures } from "@tvix/castore/testing";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "./temporary.ts";

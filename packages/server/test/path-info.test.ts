@@ -10,7 +10,8 @@ import {
 } from "@connectrpc/connect-node";
 import { B3Digest, SymlinkTarget } from "@tvix/castore";
 import type { Namespace } from "@tvix/castore/grpc";
-import { createGrpcTransport, openStore } from "@tvix/castore/node";
+import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { openStore } from "@tvix/castore/node";
 import { PublicKey, SecretKey } from "@tvix/narinfo";
 import { NixHash, StorePath } from "@tvix/nix-compat";
 import * as snix from "@tvix/protocol/snix/store";

@@ -6,7 +6,7 @@ import {
   createConnectTransport,
 } from "@connectrpc/connect-node";
 import { B3Digest } from "@tvix/castore";
-import { createGrpcTransport } from "@tvix/castore/node";
+import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { fixtures } from "@tvix/castore/testing";
 import * as snix from "@tvix/protocol/snix/castore";
 import { BlobService, DirectorySchema, DirectoryService } from "@tvix/protocol/tvix/castore";

@@ -15,9 +15,6 @@ const FRAME_HEAD_BYTES = 5;
 /** Tag of field 1 with a length in front of its bytes: `BlobChunk.data`. */
 const DATA_TAG = 0x0a;
 
-/** Longest message accepted unless told otherwise, in bytes: the default of gRPC. */
-export const DEFAULT_MAX_MESSAGE_BYTES: number = 4 << 20;
-
 /** What goes in front of a message of this length. */
 export function frameHead(length: number): Uint8Array {
   const head = allocateShortLived(FRAME_HEAD_BYTES);

@@ -15,10 +15,11 @@ import {
   type Transport,
   type UnaryResponse,
 } from "@connectrpc/connect";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "../grpc/message-limit.ts";
 import type { WholeBlobTransport } from "../grpc/whole-blob-transport.ts";
 import { bodyOf } from "./body.ts";
 import { Connection, type ServerAddress } from "./connection.ts";
-import { blobChunkHead, DEFAULT_MAX_MESSAGE_BYTES, frameHead, readMessages } from "./framing.ts";
+import { blobChunkHead, frameHead, readMessages } from "./framing.ts";
 import { putWholeBlob } from "./put-whole-blob.ts";
 import { errorOf } from "./status-headers.ts";
 import { formatTimeout } from "./timeout.ts";

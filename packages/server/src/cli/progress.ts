@@ -1,5 +1,4 @@
 import type { TreeProgress } from "@tvix/castore/node";
-import { Presets, SingleBar } from "cli-progress";
 
 const MIB = 1 << 20;
 
@@ -12,6 +11,7 @@ export async function withProgress<T>(
   run: (onProgress: ((progress: TreeProgress) => void) | undefined) => Promise<T>,
 ): Promise<T> {
   if (!process.stderr.isTTY) return await run(undefined);
+  const { Presets, SingleBar } = await import("cli-progress");
   const format = (_: unknown, { value }: { value: number }, { bytes }: { bytes?: number }) =>
     `${verb}: ${value} entries, ${((bytes ?? 0) / MIB).toFixed(1)} MiB`;
   const bar = new SingleBar(
