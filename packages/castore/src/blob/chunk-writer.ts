@@ -15,19 +15,23 @@ export class ChunkWriter {
     this.#store = store;
   }
 
+  /** Room for the bytes of a chunk, at once or later; one {@link write} follows. */
+  makeRoom(length: number): Promise<void> | undefined {
+    return this.#budget.tryAcquire(length) ? undefined : this.#budget.acquire(length);
+  }
+
   /**
-   * Begins to store a chunk, as soon as there is room for its bytes.
+   * Stores a chunk for whose bytes there is room.
    *
    * @param release called when the bytes are not needed any more
-   * @returns once it has begun, with the promise of its being durable
+   * @returns when it is durable; a failure may be looked at later
    */
-  async begin(digest: B3Digest, bytes: Uint8Array, release: () => void): Promise<{ durable: Promise<void> }> {
-    if (!this.#budget.tryAcquire(bytes.length)) await this.#budget.acquire(bytes.length);
+  write(digest: B3Digest, bytes: Uint8Array, release: () => void): Promise<void> {
     const writing = this.#inFlight.get(digest.key);
     if (writing !== undefined) {
       this.#budget.release(bytes.length);
       release();
-      return { durable: writing };
+      return writing;
     }
     const durable = this.#write(digest, bytes, () => {
       this.#budget.release(bytes.length);
@@ -36,7 +40,7 @@ export class ChunkWriter {
     // Whoever waits for it sees the failure; nobody may be waiting yet.
     durable.catch(() => {});
     this.#inFlight.set(digest.key, durable);
-    return { durable };
+    return durable;
   }
 
   async #write(digest: B3Digest, bytes: Uint8Array, release: () => void): Promise<void> {

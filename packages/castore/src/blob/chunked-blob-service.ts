@@ -70,18 +70,10 @@ export class ChunkedBlobService implements BlobService {
     });
   }
 
-  async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
-    signal?.throwIfAborted();
-    if (source instanceof Uint8Array && source.length <= this.#cutter.uncutLength) {
-      return await this.#putSingle(source);
-    }
-    const list = this.#lists.write();
-    try {
-      return await this.#put(source, list, signal);
-    } catch (error) {
-      await list.abort();
-      throw error;
-    }
+  put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+    return source instanceof Uint8Array && source.length <= this.#cutter.uncutLength
+      ? this.#putSingle(source, signal)
+      : this.#putCut(source, signal);
   }
 
   async #readSingle(digest: B3Digest, range: ByteRange): Promise<ByteStream | undefined> {
@@ -92,15 +84,27 @@ export class ChunkedBlobService implements BlobService {
   }
 
   /** The way of most blobs: short enough to be one chunk for certain. */
-  async #putSingle(bytes: Uint8Array): Promise<B3Digest> {
+  async #putSingle(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<B3Digest> {
+    signal?.throwIfAborted();
     if (bytes.length === 0) return EMPTY_DIGEST;
     const digest = B3Digest.of(bytes);
-    const { durable } = await this.#writer.begin(digest, bytes, NOTHING_TO_RELEASE);
-    await durable;
+    await this.#writer.makeRoom(bytes.length);
+    await this.#writer.write(digest, bytes, NOTHING_TO_RELEASE);
     return digest;
   }
 
-  async #put(
+  async #putCut(source: ByteSource, signal: AbortSignal | undefined): Promise<B3Digest> {
+    signal?.throwIfAborted();
+    const list = this.#lists.write();
+    try {
+      return await this.#putChunks(source, list, signal);
+    } catch (error) {
+      await list.abort();
+      throw error;
+    }
+  }
+
+  async #putChunks(
     source: ByteSource,
     list: ReturnType<ChunkListStore["write"]>,
     signal: AbortSignal | undefined,
@@ -112,7 +116,8 @@ export class ChunkedBlobService implements BlobService {
         signal?.throwIfAborted();
         const digest = hasher.next(bytes, more);
         const size = bytes.length;
-        pending.add((await this.#writer.begin(digest, bytes, release)).durable);
+        await this.#writer.makeRoom(size);
+        pending.add(this.#writer.write(digest, bytes, release));
         await list.append({ digest, size });
         pending.throwIfFailed();
       }

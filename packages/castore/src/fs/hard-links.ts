@@ -22,18 +22,18 @@ export class HardLinks<T> {
    * What the work on this file has given under another of its names, or else gives now.
    * A file that was written to in between counts as another one.
    */
-  async once(stats: Stats, work: () => Promise<T>): Promise<T> {
-    if (stats.nlink === 1) return await work();
+  once(stats: Stats, work: () => Promise<T>): Promise<T> {
+    if (stats.nlink === 1) return work();
     const seen = this.#seen.get(stats.ino);
     if (seen === undefined || !isUnchanged(seen.inode, stats)) {
       const result = work();
       const { dev, ino, size, mtimeMs, ctimeMs } = stats;
       this.#remember({ inode: { dev, ino, size, mtimeMs, ctimeMs }, result, namesLeft: stats.nlink - 1 });
-      return await result;
+      return result;
     }
     seen.namesLeft--;
     if (seen.namesLeft === 0) this.#seen.delete(stats.ino);
-    return await seen.result;
+    return seen.result;
   }
 
   #remember(seen: Seen<T>): void {

@@ -3,11 +3,11 @@ import { tap } from "@tvix/byte-stream";
 import type { BlobService } from "../blob/blob-service.ts";
 import type { Directory, SizeConvention } from "../directory/directory.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
-import type { FileNode, Node } from "../directory/node.ts";
+import type { FileNode, Node, SymlinkNode } from "../directory/node.ts";
 import { SymlinkTarget } from "../directory/symlink-target.ts";
 import { TreeBuilder, type TreeEntry } from "../directory/tree-builder.ts";
 import type { OperationOptions } from "../options.ts";
-import { onPath } from "./host-path.ts";
+import { type HostPath, onPath } from "./host-path.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { FileReader, type OpenedFile } from "./read-file.ts";
 import { type WalkedEntry, walk } from "./walk.ts";
@@ -82,12 +82,15 @@ export async function ingest(
   return builder.root;
 }
 
-async function readNode(
+function readNode(
   { type, path }: WalkedEntry,
   files: FileReader<FileNode>,
-): Promise<TreeEntry["node"]> {
+): TreeEntry["node"] | Promise<TreeEntry["node"]> {
   if (type === "directory") return "directory";
-  if (type === "file") return await files.read(path);
+  return type === "file" ? files.read(path) : readSymlink(path);
+}
+
+async function readSymlink(path: HostPath): Promise<SymlinkNode> {
   const target = await onPath("read link", path, () => readlink(path, { encoding: "buffer" }));
   return { type: "symlink", target: SymlinkTarget.from(target) };
 }

@@ -62,7 +62,7 @@ interface Exchange extends BlobCallOptions {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-async function read({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<void> {
+async function read({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<undefined> {
   const { digest: bytes } = parseRequest(await onlyMessage(readMessages(body, maxMessageBytes)));
   const digest = B3Digest.from(bytes);
   const blob = await blobService.read(digest, { signal });
@@ -75,17 +75,20 @@ async function read({ stream, signal, body, blobService, maxMessageBytes }: Exch
   }
 }
 
-async function put({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<void> {
+async function put({ signal, body, blobService, maxMessageBytes }: Exchange): Promise<Uint8Array> {
   const gathered = await gatherShort(body, GATHERED_BYTES);
   const only = gathered instanceof Uint8Array ? onlyBlobData(gathered, maxMessageBytes) : undefined;
   const blob = only ?? (await gatherShort(readBlobData(gathered, maxMessageBytes), GATHERED_BYTES));
   const digest = await blobService.put(blob, { signal });
-  sendHeaders(stream);
-  await writeParts(stream, [framedBytes(digest.bytes)]);
+  return framedBytes(digest.bytes);
 }
 
-/** Runs a call with what every call needs: cancellation, deadline, and a status at the end. */
-function call(run: (exchange: Exchange) => Promise<void>): BlobCall {
+/**
+ * Runs a call with what every call needs: cancellation, deadline, and a status at the end.
+ *
+ * @param run resolves with what is left to send
+ */
+function call(run: (exchange: Exchange) => Promise<Uint8Array | undefined>): BlobCall {
   return async (stream, headers, options) => {
     const cancellation = new AbortController();
     const cancel = () => cancellation.abort(new ConnectError("the call was cancelled", Code.Canceled));
@@ -102,8 +105,8 @@ function call(run: (exchange: Exchange) => Promise<void>): BlobCall {
           );
     const { signal } = cancellation;
     try {
-      await run({ ...options, stream, body: bodyOf(stream, signal), signal });
-      end(stream, OK_TRAILERS);
+      const rest = await run({ ...options, stream, body: bodyOf(stream, signal), signal });
+      end(stream, OK_TRAILERS, rest);
     } catch (reason) {
       const error = toConnectError(reason, signal);
       if (isOurs(error)) options.onError(reason);
@@ -141,23 +144,24 @@ function sendHeaders(stream: ServerHttp2Stream): void {
   if (!stream.headersSent && !stream.destroyed) stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
 }
 
-/** Ends the response with trailers, and tells a client that is still sending to stop. */
-function end(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>): void {
+/**
+ * Ends the response with trailers, and tells a client that is still sending to stop.
+ *
+ * @param rest goes out with the end: one frame, where a write of its own would make two
+ */
+function end(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>, rest?: Uint8Array): void {
   if (stream.destroyed) return;
   if (stream.writableNeedDrain) {
     // Trailers cannot overtake what the client does not take.
     stream.close(constants.NGHTTP2_CANCEL);
     return;
   }
-  if (stream.headersSent) {
-    stream.once("wantTrailers", () => stream.sendTrailers(trailers));
-    stream.end();
-  } else if (trailers === OK_TRAILERS) {
+  if (!stream.headersSent && trailers !== OK_TRAILERS) {
+    stream.respond({ ...RESPONSE_HEADERS, ...trailers }, { endStream: true });
+  } else {
     sendHeaders(stream);
     stream.once("wantTrailers", () => stream.sendTrailers(trailers));
-    stream.end();
-  } else {
-    stream.respond({ ...RESPONSE_HEADERS, ...trailers }, { endStream: true });
+    stream.end(rest);
   }
   if (!stream.readableEnded) {
     stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));

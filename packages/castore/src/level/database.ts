@@ -59,11 +59,8 @@ export class Database {
 
   /** The value of a key, undefined when there is none. */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    // A hot look-up takes 5 µs on the spot and 50 µs through the thread pool.
-    const { getSync } = this.#level.supports as { getSync?: boolean };
-    const onTheSpot = getSync === true && this.#level.status === "open";
     try {
-      const value = onTheSpot ? this.#level.getSync(key, VIEWS) : await this.#level.get(key, VIEWS);
+      const value = await this.#find(key);
       return value === undefined ? undefined : view(value);
     } catch (cause) {
       throw failureOf(cause);
@@ -72,15 +69,24 @@ export class Database {
 
   /** Whether a key has a value. */
   async has(key: Uint8Array): Promise<boolean> {
-    return (await this.get(key)) !== undefined;
+    try {
+      return (await this.#find(key)) !== undefined;
+    } catch (cause) {
+      throw failureOf(cause);
+    }
+  }
+
+  #find(key: Uint8Array): Promise<Uint8Array | undefined> | Uint8Array | undefined {
+    // A hot look-up takes 5 µs on the spot and 50 µs through the thread pool.
+    const { getSync } = this.#level.supports as { getSync?: boolean };
+    const onTheSpot = getSync === true && this.#level.status === "open";
+    return onTheSpot ? this.#level.getSync(key, VIEWS) : this.#level.get(key, VIEWS);
   }
 
   /** Applies the operations at once or not at all; returns when they are durable. */
-  async write(operations: readonly LevelOperation[]): Promise<void> {
-    await this.#commits.commit(
-      operations,
-      operations.reduce((sum, operation) => sum + weightOf(operation), 0),
-    );
+  write(operations: readonly LevelOperation[]): Promise<void> {
+    const weight = operations.reduce((sum, operation) => sum + weightOf(operation), 0);
+    return this.#commits.commit(operations, weight);
   }
 
   /** Entries whose key begins with a prefix, in order. */

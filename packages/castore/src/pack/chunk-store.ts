@@ -43,8 +43,9 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
     this.#codec = codec;
   }
 
-  async has(digest: B3Digest): Promise<boolean> {
-    return (await this.#database.has(keyOf(CHUNK, digest.bytes))) && !this.#damaged.has(digest.key);
+  has(digest: B3Digest): Promise<boolean> {
+    if (this.#damaged.has(digest.key)) return Promise.resolve(false);
+    return this.#database.has(keyOf(CHUNK, digest.bytes));
   }
 
   async read(digest: B3Digest): Promise<Uint8Array | undefined> {
