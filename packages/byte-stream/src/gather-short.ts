@@ -21,7 +21,11 @@ export async function gatherShort(stream: ByteStream, maxBytes: number): Promise
   return followedBy(gathered, iterator);
 }
 
-async function* followedBy(gathered: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): ByteStream {
+/** Pieces that were taken from an iterator already, and the rest of it. */
+export async function* followedBy(
+  gathered: readonly Uint8Array[],
+  rest: AsyncIterator<Uint8Array>,
+): ByteStream {
   try {
     yield* gathered;
     for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;

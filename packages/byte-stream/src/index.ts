@@ -3,7 +3,7 @@ export type { ByteSource, ByteStream } from "./byte-stream.ts";
 export { compareBytes, equalBytes, escapeBytes, toBytes } from "./byte-string.ts";
 export { collect, concatBytes } from "./collect.ts";
 export { StreamEndedError, StreamTooLongError } from "./errors.ts";
-export { gatherShort } from "./gather-short.ts";
+export { followedBy, gatherShort } from "./gather-short.ts";
 export { limitBytes } from "./limit.ts";
 export { rechunk } from "./rechunk.ts";
 export { tap } from "./tap.ts";

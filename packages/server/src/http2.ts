@@ -49,7 +49,10 @@ export function createHttp2(options: Http2Options): Http2Server {
   server.on("stream", (stream, headers, flags, rawHeaders) => {
     const blobCall = findBlobCall(headers);
     if (blobCall !== undefined) {
-      void blobCall(stream, headers, options);
+      blobCall(stream, headers, options).catch((error) => {
+        options.onError(error);
+        stream.destroy();
+      });
       return;
     }
     stream.once("finish", () => dropRestOfRequest(stream));

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { gatherShort, rechunk } from "@tvix/byte-stream";
+import { type ByteSource, followedBy, gatherShort, rechunk } from "@tvix/byte-stream";
 import { type ReadBlobRequest, ReadBlobRequestSchema } from "@tvix/protocol/tvix/castore";
 import type { BlobService } from "../blob/blob-service.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
@@ -76,11 +76,24 @@ async function read({ stream, signal, body, blobService, maxMessageBytes }: Exch
 }
 
 async function put({ signal, body, blobService, maxMessageBytes }: Exchange): Promise<Uint8Array> {
-  const gathered = await gatherShort(body, GATHERED_BYTES);
-  const only = gathered instanceof Uint8Array ? onlyBlobData(gathered, maxMessageBytes) : undefined;
-  const blob = only ?? (await gatherShort(readBlobData(gathered, maxMessageBytes), GATHERED_BYTES));
-  const digest = await blobService.put(blob, { signal });
+  const digest = await blobService.put(await readBlob(body, maxMessageBytes), { signal });
   return framedBytes(digest.bytes);
+}
+
+/** The blob in the body of a put: as one piece where it is short, else as it arrives. */
+async function readBlob(body: AsyncIterable<Uint8Array>, maxMessageBytes: number): Promise<ByteSource> {
+  const pieces = body[Symbol.asyncIterator]();
+  const first = await pieces.next();
+  if (first.done === true) return new Uint8Array(0);
+  const arrived = [first.value];
+  // Nearly every short blob is one message that arrives as a whole, and need not be read in steps.
+  const only = onlyBlobData(first.value, maxMessageBytes);
+  if (only !== undefined) {
+    const second = await pieces.next();
+    if (second.done === true) return only;
+    arrived.push(second.value);
+  }
+  return await gatherShort(readBlobData(followedBy(arrived, pieces), maxMessageBytes), GATHERED_BYTES);
 }
 
 /**
@@ -151,6 +164,11 @@ function sendHeaders(stream: ServerHttp2Stream): void {
  */
 function end(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>, rest?: Uint8Array): void {
   if (stream.destroyed) return;
+  if (stream.closed) {
+    // Reset by the client, while what has arrived is still held: there is nobody to answer.
+    stream.destroy();
+    return;
+  }
   if (stream.writableNeedDrain) {
     // Trailers cannot overtake what the client does not take.
     stream.close(constants.NGHTTP2_CANCEL);

@@ -4,7 +4,7 @@ import {
   connect,
   type OutgoingHttpHeaders,
 } from "node:http2";
-import { connect as connectSocket } from "node:net";
+import { connect as connectSocket, type Socket } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { raiseSessionWindow, WINDOW_SETTINGS } from "./windows.ts";
 
@@ -14,12 +14,24 @@ export type ServerAddress = { readonly url: string } | { readonly socketPath: st
 /** Time that streams have to end when the connection is closed, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000;
 
+/**
+ * Opens a stream for a call of the method at a path, with headers beside those that every call
+ * has. Aborting the signal resets it; `close` would end it first, and what was sent of a request
+ * would look whole to the server.
+ */
+export type OpenStream = (
+  path: string,
+  headers?: OutgoingHttpHeaders,
+  reset?: AbortSignal,
+) => ClientHttp2Stream;
+
 /** A connection to a server, made when it is first needed and again when it was lost. */
 export class Connection {
   readonly #address: ServerAddress;
   /** What we call the server. Node would leave the brackets of `[::1]` out, which some servers refuse. */
   readonly #authority: string;
   #session: Promise<ClientHttp2Session> | undefined;
+  #socket: Socket | undefined;
 
   constructor(address: ServerAddress) {
     this.#address = address;
@@ -27,31 +39,25 @@ export class Connection {
   }
 
   /**
-   * Opens a stream for a call. Aborting the signal resets it; `close` would end it first, and
-   * what was sent of a request would look whole to the server.
+   * Opens streams for calls, once there is a connection.
    *
-   * @param path of the method
-   * @param headers beside those that every call has
-   * @throws ConnectError UNAVAILABLE when there is no connection to be had
+   * @throws ConnectError UNAVAILABLE when there is none to be had; the reason of the signal
    */
-  async request(
-    path: string,
-    headers: OutgoingHttpHeaders = {},
-    signal?: AbortSignal,
-  ): Promise<ClientHttp2Stream> {
-    this.#session ??= this.#connect();
-    const session = await this.#session;
-    return session.request(
-      {
-        ":method": "POST",
-        ":path": path,
-        ":authority": this.#authority,
-        "content-type": "application/grpc+proto",
-        te: "trailers",
-        ...headers,
-      },
-      signal === undefined ? {} : { signal },
-    );
+  async ready(signal: AbortSignal | undefined): Promise<OpenStream> {
+    this.#session ??= this.#begin();
+    const session = await unlessAborted(this.#session, signal);
+    return (path, headers, reset) =>
+      session.request(
+        {
+          ":method": "POST",
+          ":path": path,
+          ":authority": this.#authority,
+          "content-type": "application/grpc+proto",
+          te: "trailers",
+          ...headers,
+        },
+        reset === undefined ? {} : { signal: reset },
+      );
   }
 
   /** Closes the connection when its streams have ended, or after a few seconds. */
@@ -59,7 +65,9 @@ export class Connection {
     const session = await this.#session?.catch(() => undefined);
     this.#session = undefined;
     if (session !== undefined && !session.closed) {
-      const timer = setTimeout(() => session.destroy(), CLOSE_TIMEOUT_MS);
+      // The socket: a session that is closing waits for its peer, also when it is destroyed.
+      const socket = this.#socket;
+      const timer = setTimeout(() => socket?.destroy(), CLOSE_TIMEOUT_MS);
       await new Promise<void>((resolve) => {
         session.once("close", resolve);
         session.close();
@@ -68,12 +76,21 @@ export class Connection {
     }
   }
 
-  async #connect(): Promise<ClientHttp2Session> {
-    const session = openSession(this.#address);
-    const forget = () => {
-      this.#session = undefined;
-    };
-    // A session that fails or is told to go away takes no new streams; the next call connects anew.
+  /** A session that fails or is told to go away takes no new streams; the next call connects anew. */
+  #begin(): Promise<ClientHttp2Session> {
+    const connecting: Promise<ClientHttp2Session> = this.#connect(() => {
+      if (this.#session === connecting) this.#session = undefined;
+    });
+    return connecting;
+  }
+
+  async #connect(forget: () => void): Promise<ClientHttp2Session> {
+    const socket = openSocket(this.#address);
+    this.#socket = socket;
+    const session = connect("http://localhost", {
+      settings: WINDOW_SETTINGS,
+      createConnection: () => socket,
+    });
     session.once("close", forget).once("goaway", forget).once("error", forget);
     // Any number of calls may share the connection.
     session.setMaxListeners(0);
@@ -86,10 +103,28 @@ export class Connection {
   }
 }
 
-function openSession(address: ServerAddress): ClientHttp2Session {
-  const settings = WINDOW_SETTINGS;
-  if ("url" in address) return connect(address.url, { settings });
-  return connect("http://localhost", { settings, createConnection: () => connectSocket(address.socketPath) });
+function openSocket(address: ServerAddress): Socket {
+  if ("socketPath" in address) return connectSocket(address.socketPath);
+  const { hostname, port } = new URL(address.url);
+  return connectSocket({ host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port) });
+}
+
+/** What a promise gives, unless the signal is aborted before. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise;
+  signal.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    const settle = (outcome: () => void) => {
+      signal.removeEventListener("abort", onAbort);
+      outcome();
+    };
+    signal.addEventListener("abort", onAbort);
+    promise.then(
+      (value) => settle(() => resolve(value)),
+      (error) => settle(() => reject(error)),
+    );
+  });
 }
 
 function unreachable(address: ServerAddress, cause: Error): ConnectError {

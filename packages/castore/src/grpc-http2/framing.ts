@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ByteReader, type ByteSource, concatBytes, StreamEndedError } from "@tvix/byte-stream";
+import { ByteReader, concatBytes, StreamEndedError } from "@tvix/byte-stream";
 import { BlobChunkSchema } from "@tvix/protocol/tvix/castore";
 import { allocateShortLived } from "../bytes/short-lived.ts";
 
@@ -65,7 +65,7 @@ export function decodeOnlyMessage(body: Uint8Array): Uint8Array {
  * @throws ConnectError as {@link readMessages}
  */
 export async function* readBlobData(
-  body: ByteSource,
+  body: AsyncIterable<Uint8Array>,
   maxBytes: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(body);

@@ -70,8 +70,8 @@ export function createGrpcTransport(
     };
     const reset = new AbortController();
     const connection = method.methodKind === "client_streaming" ? uploads : downloads;
-    const opened = await connection.request(path, headers, reset.signal);
-    const exchange = new ClientExchange(opened, reset, signal);
+    const openStream = await connection.ready(signal);
+    const exchange = new ClientExchange(openStream(path, headers, reset.signal), reset, signal);
     exchange.send(framesOf(method.input, input));
     const responseHeaders = await exchange.headers();
     const trailer = new Headers();
@@ -103,7 +103,8 @@ export function createGrpcTransport(
     },
     async putWholeBlob(path, bytes, signal) {
       signal?.throwIfAborted();
-      return await putWholeBlob(await uploads.request(path), bytes, signal);
+      const openStream = await uploads.ready(signal);
+      return await putWholeBlob(openStream(path), bytes, signal);
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -62,6 +62,7 @@ export class ZstdPool {
   #slots: readonly PoolSlot[] | undefined;
   #waiting: Job[] = [];
   #waitingBytes = 0;
+  #isScheduled = false;
   #closed = false;
   #onIdle: (() => void) | undefined;
 
@@ -82,8 +83,17 @@ export class ZstdPool {
       }
       this.#waiting.push({ bytes, release, resolve, reject });
       this.#waitingBytes += bytes.length;
-      // Whatever comes in the same turn of the event loop goes together.
-      if (this.#waiting.length === 1) setImmediate(() => this.#dispatch());
+      if (this.#waiting.length === 1 || this.#isWorthwhile()) this.#schedule();
+    });
+  }
+
+  /** Whatever comes in the same turn of the event loop goes together. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#dispatch();
     });
   }
 
@@ -124,12 +134,13 @@ export class ZstdPool {
     return this.#waitingBytes >= SLOT_BYTES * LEAST_PART || this.#waiting.length >= BATCH_CHUNKS * LEAST_PART;
   }
 
-  /** A free slot of the thread that has the least to do. */
+  /** A free slot: of a thread that has nothing to do, or else of the one with the most of them. */
   #freeSlot(): PoolSlot | undefined {
     const free = this.#slots?.filter(({ jobs, inUse }) => jobs.length === 0 && inUse === 0) ?? [];
     const freeOf = (worker: Worker) => free.filter((slot) => slot.worker === worker).length;
+    const rankOf = ({ worker }: PoolSlot) => (this.#isAtWork(worker) ? 0 : free.length) + freeOf(worker);
     return free.reduce<PoolSlot | undefined>(
-      (best, slot) => (best === undefined || freeOf(slot.worker) > freeOf(best.worker) ? slot : best),
+      (best, slot) => (best === undefined || rankOf(slot) > rankOf(best) ? slot : best),
       undefined,
     );
   }
