@@ -1,10 +1,11 @@
 import type { Stats } from "node:fs";
+import { type FileIdentity, isSameFile } from "./same-file.ts";
 
 /** Most files that are remembered: about 20 MB of memory. */
 const MOST_REMEMBERED = 1 << 16;
 
-/** What tells a file from others, and from what it was before it was written to. */
-type Inode = Pick<Stats, "dev" | "ino" | "size" | "mtimeMs" | "ctimeMs">;
+/** The time of change too: a write may be hidden from that of modification. */
+type Inode = FileIdentity & Pick<Stats, "ctimeMs">;
 
 /** A file that has names which were not met yet. */
 interface Seen<T> {
@@ -48,10 +49,5 @@ export class HardLinks<T> {
 }
 
 function isUnchanged(before: Inode, after: Inode): boolean {
-  return (
-    after.dev === before.dev &&
-    after.size === before.size &&
-    after.mtimeMs === before.mtimeMs &&
-    after.ctimeMs === before.ctimeMs
-  );
+  return isSameFile(before, after) && after.ctimeMs === before.ctimeMs;
 }

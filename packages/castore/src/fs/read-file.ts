@@ -6,6 +6,7 @@ import { BufferPool } from "../memory-use/buffer-pool.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import { HardLinks } from "./hard-links.ts";
 import { type HostPath, onPath, onPathSync, showPath } from "./host-path.ts";
+import { isSameFile } from "./same-file.ts";
 
 /**
  * Longest file that is read on the spot: four calls of the system that mostly take a few
@@ -116,15 +117,6 @@ async function* readPieces(path: HostPath, buffer: Uint8Array, found: Stats): By
 
 function isExecutable({ mode }: Stats): boolean {
   return (mode & constants.S_IXUSR) !== 0;
-}
-
-function isSameFile(before: Stats, after: Stats): boolean {
-  return (
-    after.ino === before.ino &&
-    after.dev === before.dev &&
-    after.size === before.size &&
-    after.mtimeMs === before.mtimeMs
-  );
 }
 
 function changed(path: HostPath): CastoreError {

@@ -14,6 +14,12 @@ export type ServerAddress = { readonly url: string } | { readonly socketPath: st
 /** Time that streams have to end when the connection is closed, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000;
 
+interface Connected {
+  readonly session: ClientHttp2Session;
+  /** A session that is closing waits for its peer, also when it is destroyed; its socket does not. */
+  readonly socket: Socket;
+}
+
 /**
  * Opens a stream for a call of the method at a path, with headers beside those that every call
  * has. Aborting the signal resets it; `close` would end it first, and what was sent of a request
@@ -30,8 +36,7 @@ export class Connection {
   readonly #address: ServerAddress;
   /** What we call the server. Node would leave the brackets of `[::1]` out, which some servers refuse. */
   readonly #authority: string;
-  #session: Promise<ClientHttp2Session> | undefined;
-  #socket: Socket | undefined;
+  #connected: Promise<Connected> | undefined;
 
   constructor(address: ServerAddress) {
     this.#address = address;
@@ -44,8 +49,8 @@ export class Connection {
    * @throws ConnectError UNAVAILABLE when there is none to be had; the reason of the signal
    */
   async ready(signal: AbortSignal | undefined): Promise<OpenStream> {
-    this.#session ??= this.#begin();
-    const session = await unlessAborted(this.#session, signal);
+    this.#connected ??= this.#begin();
+    const { session } = await unlessAborted(this.#connected, signal);
     return (path, headers, reset) =>
       session.request(
         {
@@ -62,12 +67,11 @@ export class Connection {
 
   /** Closes the connection when its streams have ended, or after a few seconds. */
   async close(): Promise<void> {
-    const session = await this.#session?.catch(() => undefined);
-    this.#session = undefined;
-    if (session !== undefined && !session.closed) {
-      // The socket: a session that is closing waits for its peer, also when it is destroyed.
-      const socket = this.#socket;
-      const timer = setTimeout(() => socket?.destroy(), CLOSE_TIMEOUT_MS);
+    const connected = await this.#connected?.catch(() => undefined);
+    this.#connected = undefined;
+    if (connected !== undefined && !connected.session.closed) {
+      const { session, socket } = connected;
+      const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
       await new Promise<void>((resolve) => {
         session.once("close", resolve);
         session.close();
@@ -77,16 +81,15 @@ export class Connection {
   }
 
   /** A session that fails or is told to go away takes no new streams; the next call connects anew. */
-  #begin(): Promise<ClientHttp2Session> {
-    const connecting: Promise<ClientHttp2Session> = this.#connect(() => {
-      if (this.#session === connecting) this.#session = undefined;
+  #begin(): Promise<Connected> {
+    const connecting: Promise<Connected> = this.#connect(() => {
+      if (this.#connected === connecting) this.#connected = undefined;
     });
     return connecting;
   }
 
-  async #connect(forget: () => void): Promise<ClientHttp2Session> {
+  async #connect(forget: () => void): Promise<Connected> {
     const socket = openSocket(this.#address);
-    this.#socket = socket;
     const session = connect("http://localhost", {
       settings: WINDOW_SETTINGS,
       createConnection: () => socket,
@@ -99,7 +102,7 @@ export class Connection {
       session.on("error", (cause: Error) => reject(unreachable(this.#address, cause)));
     });
     raiseSessionWindow(session);
-    return session;
+    return { session, socket };
   }
 }
 

@@ -6,7 +6,7 @@ export interface WholeBlobTransport extends Transport {
    * Calls a method `Put` with one message.
    *
    * @param path `/` service `/` method
-   * @param bytes the blob; may be used again as soon as the call returns its promise
+   * @param bytes the blob; must stay as they are until the promise is settled
    * @returns the encoded response
    * @throws ConnectError as a call does
    */
