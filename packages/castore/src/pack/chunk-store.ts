@@ -18,7 +18,8 @@ import type { PackReader } from "./pack-reader.ts";
 const INLINE_MAX_BYTES = 1024;
 
 /** Bytes of chunks, and of their stored forms, that are remembered after they were read. */
-const RECENT_BYTES = 8 << 20;
+const RECENT_CHUNK_BYTES = 4 << 20;
+const RECENT_STORED_BYTES = 8 << 20;
 
 /** A chunk of this store and where it lies, so that it need not be looked up again. */
 interface PlacedStoredChunk extends StoredChunk {
@@ -31,8 +32,8 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   readonly #appender: PackAppender;
   readonly #reader: PackReader;
   readonly #codec: ChunkCodec;
-  readonly #chunks = new RecentReads<Uint8Array>(RECENT_BYTES, ({ length }) => length);
-  readonly #stored = new RecentReads<EncodedChunk>(RECENT_BYTES, ({ payload }) => payload.length);
+  readonly #chunks = new RecentReads<Uint8Array>(RECENT_CHUNK_BYTES, ({ length }) => length);
+  readonly #stored = new RecentReads<EncodedChunk>(RECENT_STORED_BYTES, ({ payload }) => payload.length);
   /** Chunks that were found damaged; they count as absent until written again. */
   readonly #damaged: Set<string> = new Set();
 

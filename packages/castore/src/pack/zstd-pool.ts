@@ -20,13 +20,13 @@ const LEAST_PART = 1 / 4;
 const SLOTS_PER_WORKER = 3;
 
 /** With few workers, so many slots in all. */
-const LEAST_SLOTS = 8;
+const LEAST_SLOTS = 6;
 
 /** More threads than this would only wait for the one that feeds them. */
 const MAX_WORKERS = 8;
 
 /** A thread holds a batch of frames at the most. */
-const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 };
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 };
 
 interface Job {
   readonly bytes: Uint8Array;
