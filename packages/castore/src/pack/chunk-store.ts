@@ -121,14 +121,16 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
 
   /** Puts a chunk where it belongs; returns its record, which says where. */
   async #place(digest: B3Digest, encoded: FreshlyEncoded): Promise<Uint8Array> {
+    if (encoded.payload.length <= INLINE_MAX_BYTES) {
+      const record = encodeInline(encoded);
+      encoded.release();
+      return record;
+    }
     try {
-      if (encoded.payload.length <= INLINE_MAX_BYTES) return encodeInline(encoded);
       return encodeLocation(await this.#appender.append(digest, encoded));
     } catch (cause) {
       if (CastoreError.is(cause)) throw cause;
       throw storageFailure("written", cause);
-    } finally {
-      encoded.release();
     }
   }
 }

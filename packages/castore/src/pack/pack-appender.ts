@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import type { EncodedChunk } from "../blob/chunk-codec.ts";
+import type { FreshlyEncoded } from "../blob/chunk-codec.ts";
 import { GroupCommit } from "../blob/group-commit.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -14,7 +14,7 @@ const GROUP_BYTES = 8 << 20;
 /** A chunk on its way into a pack. */
 interface Appended {
   readonly digest: B3Digest;
-  readonly chunk: EncodedChunk;
+  readonly chunk: FreshlyEncoded;
   /** Set when the record has its place. */
   location: PackLocation | undefined;
 }
@@ -52,9 +52,12 @@ export class PackAppender {
     this.#current = { handle, end };
   }
 
-  /** Appends a chunk; returns its place when it is durable. */
-  async append(digest: B3Digest, chunk: EncodedChunk): Promise<PackLocation> {
-    if (this.#closed) throw new CastoreError("CLOSED", "the store is closed");
+  /** Appends a chunk, and releases it; returns its place when it is durable. */
+  async append(digest: B3Digest, chunk: FreshlyEncoded): Promise<PackLocation> {
+    if (this.#closed) {
+      chunk.release();
+      throw new CastoreError("CLOSED", "the store is closed");
+    }
     const appended: Appended = { digest, chunk, location: undefined };
     await this.#commits.commit(appended, RECORD_HEAD_BYTES + chunk.payload.length);
     if (appended.location === undefined) throw new Error("a record was written without a place");
@@ -72,18 +75,37 @@ export class PackAppender {
   }
 
   async #write(group: readonly Appended[]): Promise<void> {
-    const { handle, end: start } = await this.#openCurrent();
-    const buffers: Uint8Array[] = [];
-    let end = start;
-    for (const appended of group) {
-      const { encoding, size, payload } = appended.chunk;
-      appended.location = { pack: this.#number, offset: end, encoding, size, storedLength: payload.length };
-      buffers.push(encodeRecordHead(appended.digest, appended.chunk), payload);
-      end += RECORD_HEAD_BYTES + payload.length;
-    }
+    const { handle, start, end } = await this.#writeRecords(group);
+    if (this.#options.sync) await this.#orAbandon(handle, start, () => handle.datasync());
+    this.#current = { handle, end };
+    if (end >= this.#options.packBytes) await this.#finishPack();
+  }
+
+  /** Writes a group, whose memory is free then: it need not wait for the disk. */
+  async #writeRecords(
+    group: readonly Appended[],
+  ): Promise<{ handle: FileHandle; start: number; end: number }> {
     try {
-      await writeAll(handle, buffers, start);
-      if (this.#options.sync) await handle.datasync();
+      const { handle, end: start } = await this.#openCurrent();
+      const buffers: Uint8Array[] = [];
+      let end = start;
+      for (const appended of group) {
+        const { encoding, size, payload } = appended.chunk;
+        appended.location = { pack: this.#number, offset: end, encoding, size, storedLength: payload.length };
+        buffers.push(encodeRecordHead(appended.digest, appended.chunk), payload);
+        end += RECORD_HEAD_BYTES + payload.length;
+      }
+      await this.#orAbandon(handle, start, () => writeAll(handle, buffers, start));
+      return { handle, start, end };
+    } finally {
+      for (const { chunk } of group) chunk.release();
+    }
+  }
+
+  /** Does something to the pack, which is left behind at `start` when that fails. */
+  async #orAbandon(handle: FileHandle, start: number, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
     } catch (error) {
       this.#current = undefined;
       // Whether this helps or not, the next pack is a new one.
@@ -91,8 +113,6 @@ export class PackAppender {
       await handle.close().catch(() => {});
       throw error;
     }
-    this.#current = { handle, end };
-    if (end >= this.#options.packBytes) await this.#finishPack();
   }
 
   async #openCurrent(): Promise<{ handle: FileHandle; end: number }> {
