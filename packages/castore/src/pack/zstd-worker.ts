@@ -1,5 +1,6 @@
 import { isMainThread, parentPort } from "node:worker_threads";
 import { FrameCompressor } from "./frame-compressor.ts";
+import { looksRandom } from "./looks-random.ts";
 
 /** Memory that a batch of chunks travels in, both ways. */
 export interface Slot {
@@ -47,8 +48,10 @@ function compressAll(
   let from = 0;
   let to = 0;
   return lengths.map((length) => {
-    const frame = compressor.compress(input.subarray(from, from + length));
+    const chunk = input.subarray(from, from + length);
     from += length;
+    if (looksRandom(chunk)) return 0;
+    const frame = compressor.compress(chunk);
     const frameLength = frame.reduce((sum, piece) => sum + piece.length, 0);
     if (frameLength > length - length / LEAST_GAIN) return 0;
     for (const piece of frame) {
