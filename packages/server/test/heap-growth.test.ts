@@ -3,23 +3,23 @@ import { heapGrowthPercent } from "../src/cli/heap-growth.ts";
 
 const MIB = 1 << 20;
 
-/** What the process says of its memory, in MiB. */
-function usage(rss: number, heapUsed: number, external: number) {
-  return { rss: rss * MIB, heapUsed: heapUsed * MIB, external: external * MIB };
-}
-
 describe("how much the heap may grow", () => {
-  test("as much as there is room, as a part of what it holds", () => {
-    expect(heapGrowthPercent(usage(250, 40, 60))).toBe(50);
-    expect(heapGrowthPercent(usage(270, 40, 60))).toBe(30);
+  test("as much as there is room, as a part of what is alive", () => {
+    expect(heapGrowthPercent(80 * MIB, 250 * MIB)).toBe(60);
+    expect(heapGrowthPercent(100 * MIB, 250 * MIB)).toBe(28);
   });
 
-  test("never more than it holds", () => {
-    expect(heapGrowthPercent(usage(100, 20, 5))).toBe(100);
+  test("not many times over", () => {
+    expect(heapGrowthPercent(25 * MIB, 150 * MIB)).toBe(100);
   });
 
   test("a little where there is no room left, so that it does not collect all the time", () => {
-    expect(heapGrowthPercent(usage(299, 40, 60))).toBe(20);
-    expect(heapGrowthPercent(usage(900, 400, 300))).toBe(20);
+    expect(heapGrowthPercent(120 * MIB, 290 * MIB)).toBe(10);
+    expect(heapGrowthPercent(700 * MIB, 900 * MIB)).toBe(10);
+  });
+
+  test("a little where the process has a lot of memory, whatever is alive", () => {
+    expect(heapGrowthPercent(50 * MIB, 299 * MIB)).toBe(100);
+    expect(heapGrowthPercent(50 * MIB, 301 * MIB)).toBe(10);
   });
 });

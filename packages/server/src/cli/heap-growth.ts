@@ -1,26 +1,32 @@
 import { setFlagsFromString } from "node:v8";
 
 /**
- * Memory that the process may grow to before it looks for garbage as hard as it can, in bytes.
- * Some way below what the daemon promises: what is under way goes on growing meanwhile.
+ * What the heap and its buffers may come to before the process looks for garbage as hard as it
+ * can, in bytes. Code, the database and the threads take some 170 MiB beside it.
  */
-const ROOM_BYTES = 300 << 20;
+const ROOM_BYTES = 128 << 20;
+
+/** The same for all memory of the process, in bytes. */
+const MEMORY_BYTES = 300 << 20;
 
 /** Bounds of how much the heap may grow until the next collection, in percent of what is alive. */
-const LEAST_PERCENT = 20;
+const LEAST_PERCENT = 10;
 const MOST_PERCENT = 100;
 
 /** The same where buffers are not part of it: Node 22 has not got the flag, and complains on stderr. */
 const PERCENT_WITHOUT_BUFFERS = 50;
 
-/** How often the growth is fitted to the memory that the process has, in milliseconds. */
+/** How often the growth is fitted to what is alive, in milliseconds. */
 const INTERVAL_MS = 100;
 
+/** The least of so many readings is about what is alive: the others have garbage in them. */
+const READINGS = 5;
+
 /**
- * Has this process look for garbage when its memory has grown by a part of what is alive,
- * buffers included: the smaller a part, the less room is left. V8 otherwise lets a heap of
- * little content grow to several times that, and runs a full collection for every 64 MiB of
- * buffers, however many there are for good reason.
+ * Has this process look for garbage when its heap has grown by a part of what is alive, buffers
+ * included: by a smaller part, the less room is left. V8 otherwise lets a heap of little content
+ * grow to several times that, and runs a full collection for every 64 MiB of buffers, however
+ * many there are for good reason.
  *
  * At run time and not on the command line, where an engine that has no such flags would not start.
  */
@@ -31,22 +37,30 @@ export function limitHeapGrowth(): void {
     return;
   }
   setFlagsFromString("--external-memory-accounted-in-global-limit");
-  let percent = heapGrowthPercent(process.memoryUsage());
-  setGrowth(percent);
+  const held: number[] = [];
+  let percent: number | undefined;
   const adapt = () => {
-    const fitting = heapGrowthPercent(process.memoryUsage());
+    const { heapUsed, external, rss } = process.memoryUsage();
+    held.push(heapUsed + external);
+    if (held.length > READINGS) held.shift();
+    const fitting = heapGrowthPercent(Math.min(...held), rss);
     if (fitting !== percent) setGrowth(fitting);
     percent = fitting;
   };
+  adapt();
   setInterval(adapt, INTERVAL_MS).unref();
 }
 
-/** What the process holds, in bytes. */
-type Held = Pick<NodeJS.MemoryUsage, "rss" | "heapUsed" | "external">;
-
-/** How much the heap may grow, in percent of what it holds, for memory to stay within its room. */
-export function heapGrowthPercent({ rss, heapUsed, external }: Held): number {
-  const percent = Math.round((100 * (ROOM_BYTES - rss)) / (heapUsed + external));
+/**
+ * How much the heap may grow, in percent of what is alive in it, to stay within its room. What is
+ * alive tells more than what the system has given to the process, which keeps what it once needed.
+ *
+ * @param alive bytes of the heap and of its buffers
+ * @param memory bytes that the process has in all
+ */
+export function heapGrowthPercent(alive: number, memory: number): number {
+  if (memory > MEMORY_BYTES) return LEAST_PERCENT;
+  const percent = Math.round((100 * (ROOM_BYTES - alive)) / alive);
   return Math.min(MOST_PERCENT, Math.max(LEAST_PERCENT, percent));
 }
 
