@@ -85,7 +85,7 @@ describe.each(["a daemon", "a data directory"])("castore commands on %s", (where
       [["cat", unknown], /blob blake3-\S+ is not in the store/],
       [["cat", digest, "sub"], /sub is a directory, not a file/],
       [["restore", unknown, "/tmp/never"], /neither a directory nor a blob blake3-\S+ is in the store/],
-      [["ingest", "/no/such/path"], /cannot read \/no\/such\/path: ENOENT/],
+      [["ingest", "/no/such/path"], /cannot read \/no\/such\/path: ENOENT: no such file/],
     ];
     for (const [args, message] of failures) {
       const { status, stdout, stderr } = await tvixStore("castore", ...args, ...options);

@@ -19,7 +19,7 @@ const LEAST_PART = 1 / 4;
  */
 const SLOTS_PER_WORKER = 3;
 
-/** With few workers, so many slots in all. */
+/** A single worker has so many. */
 const LEAST_SLOTS = 6;
 
 /** More threads than this would only wait for the one that feeds them. */
