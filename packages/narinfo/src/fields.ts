@@ -3,17 +3,20 @@ import { NarInfoError } from "./errors.ts";
 /** Most characters of a line that a message shows. */
 const SHOWN_CHARACTERS = 100;
 
+/** A line of a narinfo or a nix-cache-info. */
+export type Field = readonly [key: string, value: string];
+
 /**
  * The `Key: value` lines of narinfo and nix-cache-info, in their order. A line ends in a line
- * feed, before which a carriage return does not count; the last one may lack it.
+ * feed, before which carriage returns do not count; the last one may lack it.
  *
  * @throws NarInfoError INVALID_NARINFO for an empty line, or one without colon and space
  */
-export function splitFields(text: string): readonly (readonly [key: string, value: string])[] {
+export function splitFields(text: string): readonly Field[] {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
   return lines.map((ended) => {
-    const line = ended.endsWith("\r") ? ended.slice(0, -1) : ended;
+    const line = ended.replace(/\r+$/, "");
     const colon = line.indexOf(":");
     if (colon < 0 || line[colon + 1] !== " ") {
       throw new NarInfoError(
@@ -23,4 +26,9 @@ export function splitFields(text: string): readonly (readonly [key: string, valu
     }
     return [line.slice(0, colon), line.slice(colon + 2)];
   });
+}
+
+/** Writes what {@link splitFields} reads. */
+export function joinFields(fields: readonly Field[]): string {
+  return fields.map(([key, value]) => `${key}: ${value}\n`).join("");
 }

@@ -1,31 +1,32 @@
-import { formatContentAddress, type NixHash } from "@tvix/nix-compat";
+import { formatContentAddress } from "@tvix/nix-compat";
+import { joinFields } from "./fields.ts";
 import type { NarInfo } from "./narinfo.ts";
 
 /** Writes a narinfo, in the order of fields that Nix has. */
 export function formatNarInfo(info: NarInfo): string {
   const { quirks = {} } = info;
+  const { texts = {}, otherSignatures = [], unknownFields = [] } = quirks;
+  const own = (key: string, value: unknown, text: string | undefined) => {
+    const read = texts[key];
+    const shown = read !== undefined && read.value === value ? read.text : text;
+    return shown === undefined ? [] : [[key, shown] as const];
+  };
   const references = info.references.join(" ");
-  const lines: (readonly [key: string, value: unknown])[] = [
+  const noReferences = quirks.referencesMissing === true && references === "";
+  return joinFields([
     ["StorePath", info.storePath.toAbsolute()],
     ["URL", info.url],
-    ["Compression", info.compression],
-    ["FileHash", hashText(info.fileHash, quirks.fileHashHex)],
-    ["FileSize", info.fileSize],
-    ["NarHash", hashText(info.narHash, quirks.narHashHex)],
-    ["NarSize", info.narSize],
-    ["References", quirks.referencesMissing === true && references === "" ? undefined : references],
-    ["Deriver", info.deriver ?? (quirks.unknownDeriver === true ? "unknown-deriver" : undefined)],
-    ["System", info.system],
-    ...info.signatures.map((signature) => ["Sig", signature] as const),
-    ["CA", info.contentAddress && formatContentAddress(info.contentAddress)],
-    ...(quirks.unknownFields ?? []),
-  ];
-  return lines
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}: ${value}\n`)
-    .join("");
-}
-
-function hashText(hash: NixHash | undefined, hex: boolean | undefined): string | undefined {
-  return hex === true && hash !== undefined ? `${hash.algorithm}:${hash.toHex()}` : hash?.toString();
+    ...own("Compression", info.compression, info.compression),
+    ...own("FileHash", info.fileHash, info.fileHash?.toString()),
+    ...own("FileSize", info.fileSize, info.fileSize?.toString()),
+    ...own("NarHash", info.narHash, info.narHash.toString()),
+    ...own("NarSize", info.narSize, info.narSize.toString()),
+    ...own("References", info.references, noReferences ? undefined : references),
+    ...own("Deriver", info.deriver, info.deriver?.toString()),
+    ...own("System", info.system, info.system),
+    ...info.signatures.map((signature) => ["Sig", signature.toString()] as const),
+    ...otherSignatures.map((signature) => ["Sig", signature] as const),
+    ...own("CA", info.contentAddress, info.contentAddress && formatContentAddress(info.contentAddress)),
+    ...unknownFields,
+  ]);
 }

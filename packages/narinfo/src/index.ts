@@ -1,5 +1,7 @@
 export { type CacheInfo, formatCacheInfo, parseCacheInfo } from "./cache-info.ts";
 export { NARINFO_ERROR_CODES, NarInfoError, type NarInfoErrorCode } from "./errors.ts";
+export { extraFieldsOf, withExtraFields } from "./extra-fields.ts";
+export { type Field, joinFields, splitFields } from "./fields.ts";
 export { type Fingerprinted, fingerprint } from "./fingerprint.ts";
 export { formatNarInfo } from "./format.ts";
 export { PublicKey } from "./keys/public-key.ts";

@@ -1,4 +1,5 @@
 import type { ContentAddress, NixHash, StorePath } from "@tvix/nix-compat";
+import type { Field } from "./fields.ts";
 import type { Signature } from "./keys/signature.ts";
 
 /** What a binary cache says of a store path: where its NAR is, and what to check it against. */
@@ -8,7 +9,7 @@ export interface NarInfo {
   readonly url: string;
   /** Such as `xz`; `none` for an uncompressed NAR. Absent means bzip2: {@link compressionOf}. */
   readonly compression: string | undefined;
-  /** SHA-256 of the NAR as it is sent. */
+  /** Hash of the NAR as it is sent, by any algorithm. */
   readonly fileHash: NixHash | undefined;
   /** Length of the NAR as it is sent, in bytes. */
   readonly fileSize: number | undefined;
@@ -21,6 +22,7 @@ export interface NarInfo {
   /** The derivation, its name ending in `.drv`. */
   readonly deriver: StorePath | undefined;
   readonly system: string | undefined;
+  /** Each once. */
   readonly signatures: readonly Signature[];
   readonly contentAddress: ContentAddress | undefined;
   /** How the text differed from what we would write; kept so that the same text is written. */
@@ -29,16 +31,17 @@ export interface NarInfo {
 
 /** Peculiarities of a text that mean nothing. */
 export interface NarInfoQuirks {
-  /** NarHash was in hexadecimal. */
-  readonly narHashHex?: boolean;
-  /** FileHash was in hexadecimal. */
-  readonly fileHashHex?: boolean;
-  /** Deriver was `unknown-deriver`. */
-  readonly unknownDeriver?: boolean;
+  /**
+   * By field, the text of a value that we would write otherwise, such as a hash in another form.
+   * It is written again as long as the field has the very value that was read from it.
+   */
+  readonly texts?: Readonly<Record<string, { readonly text: string; readonly value: unknown }>>;
   /** There were no References, not even empty ones. */
   readonly referencesMissing?: boolean;
+  /** Signatures of kinds that are not known, in their order. */
+  readonly otherSignatures?: readonly string[];
   /** Fields that are not known, in their order. */
-  readonly unknownFields?: readonly (readonly [key: string, value: string])[];
+  readonly unknownFields?: readonly Field[];
 }
 
 /** The compression of the NAR: what the field says, and bzip2 without it, as in Nix. */

@@ -1,169 +1,219 @@
 import {
   type ContentAddress,
-  decodeHex,
-  decodeNixbase32,
+  formatContentAddress,
   NixHash,
   parseContentAddress,
   StorePath,
 } from "@tvix/nix-compat";
 import { NarInfoError } from "./errors.ts";
-import { splitFields } from "./fields.ts";
+import { type Field, splitFields } from "./fields.ts";
 import { Signature } from "./keys/signature.ts";
 import type { NarInfo } from "./narinfo.ts";
 
+/** A value, and its text where it is another than we would write. */
+interface Read<T> {
+  readonly value: T;
+  readonly text?: string;
+}
+
 /** Values by field, in the order in which the fields of a text are parsed. */
 interface Draft {
-  storePath?: StorePath;
-  url?: string;
-  compression?: string;
-  fileHash?: ReadHash;
-  fileSize?: number;
-  narHash?: ReadHash;
-  narSize?: number;
-  references?: readonly StorePath[];
-  deriver?: StorePath | "unknown";
-  system?: string;
-  contentAddress?: ContentAddress;
+  storePath?: Read<StorePath>;
+  url?: Read<string>;
+  compression?: Read<string | undefined>;
+  fileHash?: Read<NixHash>;
+  fileSize?: Read<number>;
+  narHash?: Read<NixHash>;
+  narSize?: Read<number>;
+  references?: Read<readonly StorePath[]>;
+  deriver?: Read<StorePath | undefined>;
+  system?: Read<string | undefined>;
+  contentAddress?: Read<ContentAddress | undefined>;
 }
 
-interface ReadHash {
-  readonly hash: NixHash;
-  readonly hex: boolean;
-}
-
-const UNKNOWN_DERIVER = "unknown-deriver";
+type Parse = (value: string, field: string) => Read<unknown>;
 
 /** Each known field: its name in a draft, and how its value is read. */
-const FIELDS: Readonly<Record<string, readonly [keyof Draft, (value: string, field: string) => unknown]>> = {
+const FIELDS: Readonly<Record<string, readonly [keyof Draft, Parse]>> = {
   StorePath: ["storePath", parseStorePath],
   URL: ["url", nonEmpty],
-  Compression: ["compression", nonEmpty],
+  Compression: ["compression", emptyMeansNone],
   FileHash: ["fileHash", parseHash],
   FileSize: ["fileSize", parseSize],
-  NarHash: ["narHash", parseHash],
+  NarHash: ["narHash", parseNarHash],
   NarSize: ["narSize", parseSize],
   References: ["references", parseReferences],
   Deriver: ["deriver", parseDeriver],
-  System: ["system", nonEmpty],
+  System: ["system", emptyMeansNone],
   CA: ["contentAddress", parseAddress],
 };
 
 /**
- * Reads a narinfo. Fields may come in any order, each but `Sig` once; unknown ones are kept
- * aside. What is read is written again as the same text, if its fields were in the usual order.
+ * Reads a narinfo, as generously as Nix does. Fields may come in any order; of one that comes
+ * again the last counts, but References and CA must not say two different things. Unknown fields,
+ * and signatures of unknown kinds, are kept aside. What is read is written again as the same text,
+ * if its fields were in the usual order and each came once.
+ *
+ * Hashes may be in any form that Nix reads; that of the NAR has to be SHA-256.
  *
  * @throws NarInfoError INVALID_NARINFO that names the field
  */
 export function parseNarInfo(text: string): NarInfo {
   const draft: Draft = {};
-  const signatures: Signature[] = [];
-  const unknownFields: (readonly [string, string])[] = [];
+  const signatures = new Map<string, Signature>();
+  const otherSignatures = new Set<string>();
+  const unknownFields: Field[] = [];
   for (const [key, value] of splitFields(text)) {
     const known = Object.hasOwn(FIELDS, key) ? FIELDS[key] : undefined;
     if (key === "Sig") {
-      signatures.push(parseSignature(value, signatures.length));
+      const signature = parseSignature(value);
+      if (signature === undefined) otherSignatures.add(value);
+      else signatures.set(signature.toString(), signature);
     } else if (known === undefined) {
       unknownFields.push([key, value]);
     } else {
       const [name, parse] = known;
-      const parsed = parse(value, key);
-      if (draft[name] !== undefined) throw invalid(`duplicate field: ${key}`);
-      (draft as Record<string, unknown>)[name] = parsed;
+      const read = parse(value, key);
+      checkAgain(key, draft[name], read);
+      (draft as Record<string, unknown>)[name] = read;
     }
   }
-  return finish(draft, signatures, unknownFields);
+  return finish(draft, {
+    signatures: [...signatures.values()],
+    otherSignatures: [...otherSignatures],
+    unknownFields,
+  });
 }
 
-function finish(
-  draft: Draft,
-  signatures: readonly Signature[],
-  unknownFields: readonly (readonly [string, string])[],
-): NarInfo {
-  const storePath = required(draft.storePath, "StorePath");
-  const narHash = required(draft.narHash, "NarHash");
-  const narSize = required(draft.narSize, "NarSize");
-  const url = required(draft.url, "URL");
+/** What there may be any number of. */
+interface Repeated {
+  readonly signatures: readonly Signature[];
+  readonly otherSignatures: readonly string[];
+  readonly unknownFields: readonly Field[];
+}
+
+function finish(draft: Draft, { signatures, otherSignatures, unknownFields }: Repeated): NarInfo {
+  const storePath = required(draft.storePath, "StorePath").value;
+  const narHash = required(draft.narHash, "NarHash").value;
+  const narSize = required(draft.narSize, "NarSize").value;
+  const url = required(draft.url, "URL").value;
   if (narSize === 0) throw invalid("invalid NarSize: no NAR is empty");
-  const { compression, fileHash, fileSize, references, deriver, system, contentAddress } = draft;
+  const texts = Object.fromEntries(
+    Object.entries(FIELDS).flatMap(([key, [name]]) => {
+      const read = draft[name];
+      return read?.text === undefined ? [] : [[key, { text: read.text, value: read.value }]];
+    }),
+  );
   const quirks = {
-    ...(narHash.hex ? { narHashHex: true } : {}),
-    ...(fileHash?.hex === true ? { fileHashHex: true } : {}),
-    ...(deriver === "unknown" ? { unknownDeriver: true } : {}),
-    ...(references === undefined ? { referencesMissing: true } : {}),
+    ...(Object.keys(texts).length > 0 ? { texts } : {}),
+    ...(draft.references === undefined ? { referencesMissing: true } : {}),
+    ...(otherSignatures.length > 0 ? { otherSignatures } : {}),
     ...(unknownFields.length > 0 ? { unknownFields } : {}),
   };
   return {
     storePath,
     url,
-    compression,
-    fileHash: fileHash?.hash,
-    fileSize,
-    narHash: narHash.hash,
+    compression: draft.compression?.value,
+    fileHash: draft.fileHash?.value,
+    fileSize: draft.fileSize?.value,
+    narHash,
     narSize,
-    references: references ?? [],
-    deriver: deriver === "unknown" ? undefined : deriver,
-    system,
+    references: draft.references?.value ?? [],
+    deriver: draft.deriver?.value,
+    system: draft.system?.value,
     signatures,
-    contentAddress,
+    contentAddress: draft.contentAddress?.value,
     ...(Object.keys(quirks).length > 0 ? { quirks } : {}),
   };
 }
 
-function required<T>(value: T | undefined, field: string): T {
-  if (value === undefined) throw invalid(`missing field: ${field}`);
-  return value;
+function required<T>(read: Read<T> | undefined, field: string): Read<T> {
+  if (read === undefined) throw invalid(`missing field: ${field}`);
+  return read;
 }
 
-function nonEmpty(value: string, field: string): string {
-  if (value === "") throw invalid(`field ${field} may not be empty string`);
-  return value;
+/** Nix takes the last of most fields, and refuses these when they come again. */
+function checkAgain(field: string, before: Read<unknown> | undefined, now: Read<unknown>): void {
+  if (before === undefined || (field !== "References" && field !== "CA")) return;
+  const textOf = ({ value }: Read<unknown>) => JSON.stringify(value ?? null);
+  if (textOf(before) !== textOf(now)) throw invalid(`duplicate field: ${field}`);
 }
 
-function parseStorePath(value: string): StorePath {
-  return translated("invalid StorePath", () => StorePath.fromAbsolute(value));
+/** A value that is written as `usual`, and was read from `text`. */
+function read<T>(value: T, text: string, usual: string | undefined): Read<T> {
+  return text === usual ? { value } : { value, text };
 }
 
-function parseHash(value: string, field: string): ReadHash {
-  const prefix = "sha256:";
-  if (!value.startsWith(prefix)) throw invalid(`missing prefix for ${field}: expected ${prefix}`);
-  const digits = value.slice(prefix.length);
-  return translated(`unable to decode ${field}`, () => {
-    const fromHex = digits.length === 64 && digits === digits.toLowerCase() ? decodeHex(digits) : undefined;
-    const hash = NixHash.from("sha256", fromHex ?? decodeNixbase32(digits));
-    return { hash, hex: fromHex !== undefined };
+function nonEmpty(text: string, field: string): Read<string> {
+  if (text === "") throw invalid(`field ${field} may not be empty string`);
+  return { value: text };
+}
+
+function emptyMeansNone(text: string): Read<string | undefined> {
+  return text === "" ? { value: undefined, text } : { value: text };
+}
+
+function parseStorePath(text: string): Read<StorePath> {
+  return { value: translated("invalid StorePath", () => StorePath.fromAbsolute(text)) };
+}
+
+function parseHash(text: string, field: string): Read<NixHash> {
+  const hash = translated(`unable to decode ${field}`, () => NixHash.parse(text));
+  return read(hash, text, hash.toString());
+}
+
+function parseNarHash(text: string, field: string): Read<NixHash> {
+  const hash = parseHash(text, field);
+  if (hash.value.algorithm !== "sha256") throw invalid(`unable to decode ${field}: it is not sha256`);
+  return hash;
+}
+
+function parseSize(text: string, field: string): Read<number> {
+  const size = Number(text);
+  if (!/^\+?[0-9]+$/.test(text) || !Number.isSafeInteger(size)) {
+    throw invalid(`invalid ${field}: ${JSON.stringify(text.slice(0, 40))} is no length in bytes`);
+  }
+  return read(size, text, String(size));
+}
+
+function parseReferences(text: string): Read<readonly StorePath[]> {
+  const names = text.split(" ").filter((name) => name !== "");
+  const references = names.map((name, index) =>
+    translated(`unable to parse #${index} reference`, () => StorePath.fromBaseName(name)),
+  );
+  return read(references, text, names.join(" "));
+}
+
+/** A deriver that is no derivation is none for us: paths that were added or copied by hand have some. */
+function parseDeriver(text: string): Read<StorePath | undefined> {
+  if (text === "unknown-deriver") return { value: undefined, text };
+  const deriver = translated("invalid Deriver store path", () => StorePath.fromBaseName(text));
+  return deriver.name.endsWith(".drv") ? { value: deriver } : { value: undefined, text };
+}
+
+/** Git trees, which PathInfos have no place for; they certify nothing here. */
+const GIT_ADDRESS = /^fixed:git:/;
+
+function parseAddress(text: string): Read<ContentAddress | undefined> {
+  if (text === "") return { value: undefined, text };
+  return translated("unable to parse CA field", () => {
+    if (GIT_ADDRESS.test(text)) {
+      NixHash.parse(text.slice("fixed:git:".length));
+      return { value: undefined, text };
+    }
+    const address = parseContentAddress(text);
+    return read(address, text, formatContentAddress(address));
   });
 }
 
-function parseSize(value: string, field: string): number {
-  const size = Number(value);
-  if (!/^\+?[0-9]+$/.test(value) || !Number.isSafeInteger(size)) {
-    throw invalid(`invalid ${field}: ${JSON.stringify(value.slice(0, 40))} is no length in bytes`);
+/** Undefined for one of a kind that is not known, such as of a longer key: nobody here trusts it. */
+function parseSignature(text: string): Signature | undefined {
+  try {
+    return Signature.parse(text);
+  } catch (error) {
+    if (NarInfoError.is(error)) return undefined;
+    throw error;
   }
-  return size;
-}
-
-function parseReferences(value: string): readonly StorePath[] {
-  if (value === "") return [];
-  return value
-    .split(" ")
-    .map((reference, index) =>
-      translated(`unable to parse #${index} reference`, () => StorePath.fromBaseName(reference)),
-    );
-}
-
-function parseDeriver(value: string): StorePath | "unknown" {
-  if (value === UNKNOWN_DERIVER) return "unknown";
-  const deriver = translated("invalid Deriver store path", () => StorePath.fromBaseName(value));
-  if (!deriver.name.endsWith(".drv")) throw invalid("invalid Deriver store path, must end with .drv");
-  return deriver;
-}
-
-function parseAddress(value: string): ContentAddress {
-  return translated("unable to parse CA field", () => parseContentAddress(value));
-}
-
-function parseSignature(value: string, index: number): Signature {
-  return translated(`unable to parse signature #${index}`, () => Signature.parse(value));
 }
 
 /** Says in which field something is wrong. */

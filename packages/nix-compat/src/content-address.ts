@@ -1,6 +1,5 @@
 import { NixCompatError, quoted } from "./errors.ts";
-import { DIGEST_LENGTHS, isHashAlgorithm, NixHash } from "./nix-hash.ts";
-import { decodeNixbase32 } from "./nixbase32.ts";
+import { isHashAlgorithm, NixHash } from "./nix-hash.ts";
 
 /**
  * How the contents of a path are hashed: as a text file that may refer to other paths, as a
@@ -23,7 +22,7 @@ const PREFIXES = [
 
 /**
  * Reads the text of narinfos: `text:sha256:…`, `fixed:r:algorithm:…` (NAR) or
- * `fixed:algorithm:…` (flat), with the digest in nixbase32.
+ * `fixed:algorithm:…` (flat), with the digest in nixbase32, hex or padded base64.
  *
  * @throws NixCompatError INVALID_CONTENT_ADDRESS
  */
@@ -34,10 +33,9 @@ export function parseContentAddress(text: string): ContentAddress {
     if (!isHashAlgorithm(algorithm) || more.length > 0) throw invalid(text, "it has no algorithm of Nix");
     if (method === "text" && algorithm !== "sha256") throw invalid(text, "a text is hashed with sha256");
     try {
-      return { method, hash: NixHash.from(algorithm, decodeNixbase32(encoded)) };
+      return { method, hash: NixHash.parse(`${algorithm}:${encoded}`) };
     } catch (cause) {
-      const length = DIGEST_LENGTHS[algorithm];
-      throw invalid(text, `the digest is not ${length} bytes of nixbase32`, cause);
+      throw invalid(text, (cause as Error).message, cause);
     }
   }
   throw invalid(text, "it begins with neither text: nor fixed:");

@@ -38,7 +38,7 @@ export class NixHash {
   }
 
   /**
-   * Reads any text form: `algorithm:` and nixbase32, lower-case hex or padded base64, told
+   * Reads any text form: `algorithm:` and nixbase32, hex of either case or padded base64, told
    * apart by length; `algorithm-` and base64 (SRI), of which whatever follows the digest and
    * any number of padding characters is forgiven, as Nix does; or the digest alone.
    *
@@ -87,7 +87,7 @@ function decodeByLength(text: string, encoded: string, algorithm: HashAlgorithm)
   const length = DIGEST_LENGTHS[algorithm];
   let digest: Uint8Array | undefined;
   if (encoded.length === 2 * length) {
-    digest = encoded === encoded.toLowerCase() ? decodeHex(encoded) : undefined;
+    digest = decodeHex(encoded);
   } else if (encoded.length === nixbase32Length(length)) {
     digest = decodeNixbase32OrNot(encoded);
   } else if (encoded.length === paddedLength(length)) {

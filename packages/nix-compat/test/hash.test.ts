@@ -67,7 +67,7 @@ test.each([
   "sha384-o4UVSl89mIB0sFUK+3jQbG+C9Zc9dRlV/Xd3KAvXEbhqxu0J5OAdg6b6VHKHwQ7U",
   "sha256-invalid=base64",
   "sha256:",
-  "sha256:A5CE9C155ED09397614646C9717FC7CD94B1023D7B76B618D409E4FEFD6E9D39",
+  "sha256:A5CE9C155ED09397614646C9717FC7CD94B1023D7B76B618D409E4FEFD6E9DXX",
   ":0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73",
 ])("%j is no hash", (text) => {
   expect(() => NixHash.parse(text)).toThrow(/not a hash/);
@@ -85,6 +85,18 @@ test.each([
   expect(formatContentAddress(address)).toBe(text);
 });
 
+test.each([`fixed:r:sha256:${"00".repeat(32)}`, `fixed:r:sha256:${"A".repeat(43)}=`])(
+  "the content address %s is read, as Nix does, and written in nixbase32",
+  (text) => {
+    expect(formatContentAddress(parseContentAddress(text))).toBe(`fixed:r:sha256:${"0".repeat(52)}`);
+  },
+);
+
+test("hexadecimal digits of either case are read", () => {
+  const digits = "A5CE9C155ED09397614646C9717FC7CD94B1023D7B76B618D409E4FEFD6E9D39";
+  expect(NixHash.parse(`sha256:${digits}`).toHex()).toBe(digits.toLowerCase());
+});
+
 test.each([
   "",
   "nar:sha256:0",
@@ -92,7 +104,7 @@ test.each([
   `fixed:sha384:${"0".repeat(52)}`,
   `fixed:r:sha256:${"0".repeat(51)}`,
   `fixed:r:sha256:${"0".repeat(52)}:x`,
-  `fixed:r:sha256:${"00".repeat(32)}`,
+  `fixed:r:sha256:${"00".repeat(31)}`,
 ])("%j is no content address", (text) => {
   expect(() => parseContentAddress(text)).toThrow(/not a content address/);
 });
