@@ -45,7 +45,7 @@ if (again.type !== "directory" || !again.digest.equals(root)) throw new Error("n
 const contentAddress = { method: "nar", hash: narHash } as const;
 const storePath = buildContentAddressedPath("directory", contentAddress);
 const key = SecretKey.generate("test-1");
-await new SigningPathInfoService(pathInfoService, key).put({
+await new SigningPathInfoService(pathInfoService, [key]).put({
   storePath, node, narSize, narHash, references: [], signatures: [], deriver: undefined, contentAddress,
 });
 const info = await pathInfoService.get(storePath.digest);

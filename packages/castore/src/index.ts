@@ -16,7 +16,7 @@ export { B3_DIGEST_LENGTH, B3Digest, EMPTY_DIGEST } from "./digest/b3-digest.ts"
 export type { Blake3Hasher } from "./digest/blake3.ts";
 export { CastorePath } from "./directory/castore-path.ts";
 export { MAX_CLOSURE_DIRECTORIES } from "./directory/closure-validator.ts";
-export { Directory, type SizeConvention } from "./directory/directory.ts";
+export { DEFAULT_SIZE_CONVENTION, Directory, type SizeConvention } from "./directory/directory.ts";
 export type { DirectoryService, DirectorySource } from "./directory/directory-service.ts";
 export type { DirectoryMessage } from "./directory/messages.ts";
 export type { DirectoryEntry, DirectoryNode, FileNode, Node, SymlinkNode } from "./directory/node.ts";
@@ -25,6 +25,7 @@ export { NAME_MAX_BYTES, PathComponent } from "./directory/path-component.ts";
 export { SymlinkTarget, TARGET_MAX_BYTES } from "./directory/symlink-target.ts";
 export { descendTo, traverse } from "./directory/traverse.ts";
 export { TreeBuilder, type TreeEntry } from "./directory/tree-builder.ts";
+export { MAX_TREE_DEPTH } from "./directory/tree-depth.ts";
 export {
   CASTORE_ERROR_CODES,
   CastoreError,

@@ -3,6 +3,7 @@ export {
   type AnyLevel,
   Database,
   type DatabaseOptions,
+  derivedKeyPrefix,
   keyOf,
   keyPrefix,
   type LevelOperation,

@@ -99,7 +99,7 @@ test("a connection that is to go away leaves the next one alone", async () => {
   });
   const url = await listen(server as unknown as Server);
   await using transport = createGrpcTransport({ url });
-  const blobs = new GrpcBlobService(transport);
+  const blobs = new GrpcBlobService(transport, { namespace: "tvix" });
   const first = blobs.put(Uint8Array.of(1));
   first.catch(() => {});
   await expect.poll(() => streams.length).toBe(1);

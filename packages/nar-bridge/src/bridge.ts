@@ -8,6 +8,9 @@ import { PullThrough } from "./upstream/pull-through.ts";
 import { addWriteRoutes } from "./write/routes.ts";
 import { UploadGate } from "./write/upload-gate.ts";
 
+/** What fastify takes for the type of a body. */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;[^,]*)?$/;
+
 /** How often NARs without a narinfo are looked through, in milliseconds. */
 const EXPIRY_INTERVAL_MS = 3_600_000;
 
@@ -23,20 +26,25 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
   const bridge = decided(options);
   const gate = new UploadGate({ writable: bridge.writable, ...bridge.limits });
   const { pullThrough: from } = options;
-  const pullThrough =
-    from === undefined ? undefined : new PullThrough(bridge, from.offers, from.upstreams, app.log);
+  const pullThrough = from === undefined ? undefined : new PullThrough(bridge, from, app.log);
 
   // Bodies are read as they come, by those who know what is in them.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  app.addHook("onRequest", async ({ headers }) => {
+    // Nobody needs it here, and fastify would refuse one that it cannot read.
+    const type = headers["content-type"];
+    if (type !== undefined && !MEDIA_TYPE.test(type)) delete headers["content-type"];
+  });
   answerErrors(app);
   addReadRoutes(app, bridge, pullThrough);
   addWriteRoutes(app, bridge, gate);
-  addSideFileRoutes(app, bridge, gate);
+  addSideFileRoutes(app, bridge, gate, pullThrough);
 
   const expiry = setInterval(() => {
-    bridge.narIndex.expire(Date.now() - bridge.limits.pendingNarMs).catch((error) => {
-      app.log.error({ err: error }, "NARs without a narinfo could not be looked through");
+    const before = Date.now() - bridge.limits.pendingNarMs;
+    Promise.all([bridge.narIndex.expire(before), bridge.pendingNarInfos.expire(before)]).catch((error) => {
+      app.log.error({ err: error }, "NARs and narinfos without each other could not be looked through");
     });
   }, EXPIRY_INTERVAL_MS);
   expiry.unref();
@@ -49,8 +57,8 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
 function decided(options: NarBridgeOptions): Bridge {
   const { priority = 39, compression = "zstd", writable = true, trust = {} } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { blobService, directoryService, pathInfoService, narIndex, narLengths, storedBlobs, sideFiles } =
-    options;
+  const { blobService, directoryService, pathInfoService, narIndex, narLengths, storedBlobs } = options;
+  const { sideFiles, narInfoExtras, pendingNarInfos } = options;
   return {
     blobService,
     directoryService,
@@ -59,6 +67,8 @@ function decided(options: NarBridgeOptions): Bridge {
     narLengths,
     storedBlobs,
     sideFiles,
+    narInfoExtras,
+    pendingNarInfos,
     priority,
     compression,
     writable,

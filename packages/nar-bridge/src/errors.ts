@@ -19,8 +19,9 @@ export const NAR_BRIDGE_ERROR_CODES = [
   // The time or the place is.
   "TIMED_OUT",
   "TOO_BUSY",
-  // An upstream is.
+  // An upstream is: for good, or for now.
   "UPSTREAM_FAILED",
+  "UPSTREAM_UNAVAILABLE",
 ] as const;
 
 /** One of {@link NAR_BRIDGE_ERROR_CODES}. */

@@ -1,15 +1,28 @@
 export { narBridge } from "./bridge.ts";
 export { COMPRESSIONS, type Compression } from "./compression/compression.ts";
 export { NAR_BRIDGE_ERROR_CODES, NarBridgeError, type NarBridgeErrorCode } from "./errors.ts";
-export { STATUS_OF_BRIDGE_ERROR } from "./http/status.ts";
+export { answerError, answerErrors } from "./http/answer-errors.ts";
+export {
+  HTTP_STATUS_OF_CASTORE_ERROR,
+  HTTP_STATUS_OF_STORE_ERROR,
+  STATUS_OF_BRIDGE_ERROR,
+} from "./http/status.ts";
+export { levelRecords } from "./level-records.ts";
+export type {
+  NarInfoExtras,
+  NarInfoExtrasService,
+} from "./narinfo-extras/narinfo-extras.ts";
 export {
   DEFAULT_LIMITS,
   type NarBridgeLimits,
   type NarBridgeOptions,
+  type NarBridgeRecords,
   type NarBridgeServices,
   type UploadTrust,
   type UpstreamOptions,
 } from "./options.ts";
+export { LevelPendingNarInfos } from "./pending/level.ts";
+export type { PendingNarInfo, PendingNarInfos } from "./pending/pending-narinfos.ts";
 export { LevelSideFiles } from "./side-files/level.ts";
 export type { SideFile, SideFiles } from "./side-files/side-files.ts";
 export { LevelOffers } from "./upstream/level-offers.ts";

@@ -1,12 +1,14 @@
 import type { BlobService, ByteBudget, DirectoryService, StoredBlobs } from "@tvix/castore";
-import type { PublicKey } from "@tvix/narinfo";
+import type { PublicKey, SecretKey } from "@tvix/narinfo";
 import type { NarIndex, NarLengthsService, PathInfoService } from "@tvix/store";
+import type { NarInfoExtrasService } from "./narinfo-extras/narinfo-extras.ts";
+import type { PendingNarInfos } from "./pending/pending-narinfos.ts";
 import type { SideFiles } from "./side-files/side-files.ts";
 import type { Offers } from "./upstream/offers.ts";
 import type { Upstream } from "./upstream/upstream.ts";
 
 /** What a binary cache serves from, and stores to. */
-export interface NarBridgeServices {
+export interface NarBridgeServices extends NarBridgeRecords {
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
   readonly pathInfoService: PathInfoService;
@@ -14,8 +16,16 @@ export interface NarBridgeServices {
   readonly narLengths: NarLengthsService;
   /** Blobs as they are stored; without them NARs are offered uncompressed. */
   readonly storedBlobs?: StoredBlobs | undefined;
+}
+
+/** What a binary cache remembers of its own. */
+export interface NarBridgeRecords {
   /** Logs, realisations and the like. */
   readonly sideFiles: SideFiles;
+  /** What narinfos said beyond what path infos have a place for. */
+  readonly narInfoExtras: NarInfoExtrasService;
+  /** Narinfos that came before their NARs. */
+  readonly pendingNarInfos: PendingNarInfos;
 }
 
 /** Other caches to ask for what is not here. */
@@ -24,6 +34,8 @@ export interface UpstreamOptions {
   readonly upstreams: readonly Upstream[];
   /** Where what they offered is remembered. */
   readonly offers: Offers;
+  /** The keys with which the path info service signs what is put: what is offered is signed alike. */
+  readonly signingKeys?: readonly SecretKey[] | undefined;
 }
 
 /** Who may upload path infos. */
@@ -55,7 +67,7 @@ export interface NarBridgeLimits {
   readonly uploadTimeoutMs: number;
   /** Time without progress after which a client is taken for gone, in milliseconds. Default 60 s. */
   readonly stallMs: number;
-  /** Time that a NAR without a narinfo is known, in milliseconds. Default 7 days. */
+  /** Time that a NAR without a narinfo, or the other way round, is known, in milliseconds. Default 7 days. */
   readonly pendingNarMs: number;
   /** Bytes that all readers together have read ahead, in all. Default 16 MiB. */
   readonly readAheadBytes: number;

@@ -20,6 +20,8 @@ import {
 
 const key = SecretKey.generate("upstream-1");
 const stranger = SecretKey.generate("stranger-1");
+/** A narinfo that nobody has signed. */
+const OTHER = narInfoOf(await smallSample("odd"));
 
 /** The address of an upstream whose paths are signed with a key. */
 const addressOf = (url: string, trusted = key, parameters = "") =>
@@ -46,13 +48,14 @@ async function upstreamOf(
   one: Sample,
   file: Uint8Array,
   changes: Parameters<typeof narInfoOf>[1] = {},
-  signer = key,
+  signer: SecretKey | undefined = key,
+  more = "",
 ) {
   return await startUpstream((request, response) => {
     if (request.url?.endsWith(".narinfo") === true) {
       const isThere = request.url === `/${pathOf(one).digestText()}.narinfo`;
       response.statusCode = isThere ? 200 : 404;
-      response.end(isThere ? narInfoOf(one, { url: "nar/file", ...changes }, signer) : "");
+      response.end(isThere ? narInfoOf(one, { url: "nar/file", ...changes }, signer) + more : "");
     } else {
       response.end(file);
     }
@@ -85,15 +88,40 @@ describe("one of our servers behind another", () => {
     await upload(upstream.url, one, key);
     const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
     const offered = await (await fetch(narInfoUrl(cache.url, one))).text();
-    expect(parseNarInfo(offered)).toMatchObject({ url: `nar/${one.digits}.nar`, compression: "none" });
+    expect(parseNarInfo(offered)).toMatchObject({
+      url: `nar/${one.digits}.nar`,
+      compression: "none",
+      fileHash: one.hash,
+      fileSize: one.nar.length,
+    });
     expect(offered).not.toContain(upstream.url);
     // What was only asked about has not been fetched.
     expect(await cache.narIndex.get(one.hash)).toBeUndefined();
     expect(await fetchPath(cache.url, one)).toBe("its NAR");
     await upstream.close();
-    const info = parseNarInfo(await (await fetch(narInfoUrl(cache.url, one))).text());
-    expect(info).toMatchObject({ compression: "zstd", url: `nar/${one.digits}.nar.zst` });
-    expect(info.signatures.map(({ name }) => name)).toEqual(["upstream-1"]);
+    const later = await (await fetch(narInfoUrl(cache.url, one))).text();
+    expect(later).toBe(offered);
+    expect(parseNarInfo(later).signatures.map(({ name }) => name)).toEqual(["upstream-1"]);
+  });
+
+  test("with keys of our own the narinfo is signed by them from the start, and stays as it was", async () => {
+    const one = await smallSample("contents");
+    const keys = [SecretKey.generate("ours-1"), SecretKey.generate("ours-2")];
+    const odd = "Sig: future-1:AAAA\nWeather: fine\n";
+    const upstream = await upstreamOf(one, one.nar, { system: "x86_64-linux" }, key, odd);
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)], signingKeys: keys });
+    const textOf = async () => await (await fetch(narInfoUrl(cache.url, one))).text();
+    const first = await textOf();
+    expect(parseNarInfo(first).signatures.map(({ name }) => name)).toEqual([
+      "upstream-1",
+      "ours-1",
+      "ours-2",
+    ]);
+    expect(first).toContain(odd);
+    expect(first).toContain("System: x86_64-linux\n");
+    expect(await fetchPath(cache.url, one)).toBe("its NAR");
+    expect(await cache.pathInfoService.get(pathOf(one).digest)).toBeDefined();
+    expect(await textOf()).toBe(first);
   });
 
   test("what was offered can be had after a restart", async () => {
@@ -130,6 +158,7 @@ describe("every compression of an upstream", () => {
     ["gzip", gzipSync],
     ["zstd", zstdCompressSync],
     ["br", brotliCompressSync],
+    ["lzma", (nar) => execFileSync("xz", ["-c", "--format=lzma"], { input: nar })],
   ])("%s", async (compression, compress) => {
     const one = await sample(treeEntries(5));
     const upstream = await upstreamOf(one, compress(one.nar), { compression });
@@ -167,7 +196,56 @@ describe("an upstream that fails", () => {
     expect(await cache.pathInfoService.get(pathOf(one).digest)).toBeUndefined();
   });
 
-  test("the connection breaks in the middle of a NAR", async () => {
+  test.each(["whole", "in parts"])(
+    "a NAR that breaks off twice is had nevertheless, from one that sends files %s",
+    async (kind) => {
+      const one = await sample(treeEntries(5));
+      let breaks = 2;
+      const upstream = await startUpstream((request, response) => {
+        if (request.url?.endsWith(".narinfo") === true) {
+          response.end(narInfoOf(one, { url: "nar/file" }, key));
+          return;
+        }
+        const asked = kind === "whole" ? undefined : /bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1];
+        const start = Number(asked ?? 0);
+        const length = one.nar.length - start;
+        const range = `bytes ${start}-${one.nar.length - 1}/${one.nar.length}`;
+        const headers = { "content-length": length, etag: '"a"' };
+        response.writeHead(
+          start === 0 ? 200 : 206,
+          start === 0 ? headers : { ...headers, "content-range": range },
+        );
+        if (breaks-- > 0) response.write(one.nar.subarray(start, start + 100_000), () => response.destroy());
+        else response.end(one.nar.subarray(start));
+      });
+      const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+      expect(await fetchPath(cache.url, one)).toBe("its NAR");
+      expect(upstream.asked.filter((url) => url === "/nar/file")).toHaveLength(3);
+    },
+  );
+
+  test("one that has a NAR no more: another one that has the same gives it", async () => {
+    const one = await sample(treeEntries(5));
+    const good = await upstreamOf(one, one.nar);
+    let offers = true;
+    const broken = await startUpstream((request, response) => {
+      response.statusCode = offers && request.url?.endsWith(".narinfo") === true ? 200 : 500;
+      response.end(response.statusCode === 200 ? narInfoOf(one, { url: "nar/file" }, key) : "");
+    });
+    // Nothing but the first has it yet.
+    const cache = await startCache({ upstreams: [addressOf(broken.url), addressOf(good.url)] });
+    await cache.offers.put(one.hash, {
+      upstream: `${broken.url}/`,
+      narInfo: narInfoOf(one, { url: "nar/file" }, key),
+    });
+    offers = false;
+    const nar = await fetch(`${cache.url}/nar/${one.digits}.nar`, {
+      headers: { "accept-encoding": "identity" },
+    });
+    expect(Buffer.from(await nar.arrayBuffer()).equals(one.nar)).toBe(true);
+  });
+
+  test("the connection breaks in the middle of a NAR, again and again: 503, to be tried again", async () => {
     const one = await sample(treeEntries(5));
     const upstream = await startUpstream((request, response) => {
       if (request.url?.endsWith(".narinfo") === true) {
@@ -178,7 +256,8 @@ describe("an upstream that fails", () => {
       }
     });
     const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
-    expect(await fetchPath(cache.url, one)).toBe(404);
+    expect(await fetchPath(cache.url, one)).toBe(503);
+    expect(await cache.narIndex.get(one.hash)).toBeUndefined();
   });
 
   test("a dead one: 404, at once", async () => {
@@ -192,29 +271,51 @@ describe("an upstream that fails", () => {
     expect(took).toBeLessThan(1000);
   });
 
-  test("a slow one is waited for once, and left alone for a while then", async () => {
+  test("a slow one is waited for three times, and left alone for a while then", async () => {
     const upstream = await startUpstream(() => {});
     const cache = await startCache({ upstreams: [addressOf(upstream.url, key, "&timeout-ms=300")] });
-    const samples = await Promise.all(["a", "b", "c"].map(smallSample));
+    const samples = await Promise.all(["a", "b", "c", "d", "e"].map(smallSample));
     const [answers, took] = await timed(async () => {
       const found: unknown[] = [];
       for (const one of samples) found.push(await fetchPath(cache.url, one));
       return found;
     });
-    expect(answers).toEqual([404, 404, 404]);
-    expect(upstream.asked).toHaveLength(1);
+    expect(answers).toEqual([404, 404, 404, 404, 404]);
+    expect(upstream.asked).toHaveLength(3);
     expect(took).toBeLessThan(3000);
   });
 
-  test("one whose NAR stalls is given up", async () => {
+  test.each<[string, RequestListener]>([
+    ["what is no narinfo", (_, response) => response.end("<!DOCTYPE html>")],
+    ["400", (_, response) => response.writeHead(400).end()],
+    ["401", (_, response) => response.writeHead(401).end()],
+    ["429", (_, response) => response.writeHead(429, { "retry-after": "60" }).end()],
+    ["451", (_, response) => response.writeHead(451).end()],
+    ["500", (_, response) => response.writeHead(500).end()],
+    ["nothing in time", () => {}],
+    ["no signature", (_, response) => response.end(OTHER)],
+  ])("%s for one path: that path is not there, and the next one is", async (_what, answer) => {
+    const one = await smallSample("contents");
+    const upstream = await startUpstream((request, response) => {
+      if (request.url === `/${pathOf(one).digestText()}.narinfo`) {
+        response.end(narInfoOf(one, { url: "nar/file" }, key));
+      } else if (request.url === "/nar/file") response.end(one.nar);
+      else answer(request, response);
+    });
+    const cache = await startCache({ upstreams: [addressOf(upstream.url, key, "&timeout-ms=300")] });
+    expect(await fetchPath(cache.url, await smallSample("odd"))).toBe(404);
+    expect(await fetchPath(cache.url, one)).toBe("its NAR");
+  });
+
+  test("one whose NAR stalls is given up, for now", async () => {
     const one = await sample(treeEntries(5));
     const upstream = await startUpstream((request, response) => {
       if (request.url?.endsWith(".narinfo") === true) response.end(narInfoOf(one, { url: "nar/file" }, key));
       else response.write(one.nar.subarray(0, 1000));
     });
     const cache = await startCache({ upstreams: [addressOf(upstream.url, key, "&stall-timeout-ms=200")] });
-    expect(await fetchPath(cache.url, one)).toBe(404);
-  });
+    expect(await fetchPath(cache.url, one)).toBe(503);
+  }, 30_000);
 
   test("one with an error: 404, and what is here is still served", async () => {
     const upstream = await startUpstream((_request, response) => {
@@ -248,20 +349,27 @@ describe("an upstream that fails", () => {
 });
 
 describe("where the file of an upstream lies", () => {
-  test.each(["http://127.0.0.1:1/nar/x", "//127.0.0.1:1/x", "file:///etc/passwd", "ftp://host/x", "http://"])(
-    "at %s: never asked for",
+  test.each(["file:///etc/passwd", "ftp://host/x", "http://"])("at %s: there is no narinfo", async (url) => {
+    const one = await smallSample("contents");
+    const upstream = await upstreamOf(one, one.nar, { url });
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    expect((await fetch(narInfoUrl(cache.url, one))).status).toBe(404);
+    expect(upstream.asked).toHaveLength(1);
+  });
+
+  test.each(["http://127.0.0.1:1/nar/x", "//127.0.0.1:1/x"])(
+    "at %s, where other origins are not allowed: there is no narinfo",
     async (url) => {
       const one = await smallSample("contents");
       const upstream = await upstreamOf(one, one.nar, { url });
-      const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
-      const [answer, took] = await timed(() => fetchPath(cache.url, one));
-      expect(answer).toBe(404);
-      expect(took).toBeLessThan(2000);
+      const address = addressOf(upstream.url, key, "&allow-other-origins=false");
+      const cache = await startCache({ upstreams: [address] });
+      expect((await fetch(narInfoUrl(cache.url, one))).status).toBe(404);
       expect(upstream.asked).toHaveLength(1);
     },
   );
 
-  test("behind a redirection: at the same origin it is followed, to another one only where that is allowed", async () => {
+  test("behind a redirection: it is followed, to another origin unless that is not allowed", async () => {
     const one = await smallSample("contents");
     const elsewhere = await startUpstream((_request, response) => response.end(one.nar));
     let target = "/moved";
@@ -274,11 +382,19 @@ describe("where the file of an upstream lies", () => {
       await fetchPath((await startCache({ upstreams: [addressOf(upstream.url, key, parameters)] })).url, one);
     expect(await through()).toBe("its NAR");
     target = `${elsewhere.url}/file`;
-    expect(await through()).toBe(404);
+    expect(await through("&allow-other-origins=false")).toBe(404);
     expect(elsewhere.asked).toEqual([]);
-    expect(await through("&allow-other-origins=true")).toBe("its NAR");
+    expect(await through()).toBe("its NAR");
     target = "/nar/file";
     expect(await through()).toBe(404);
+  });
+
+  test("a NAR that is longer than what is taken has no narinfo", async () => {
+    const one = await smallSample("contents");
+    const upstream = await upstreamOf(one, one.nar);
+    const limits = { maxNarBytes: one.nar.length - 1 };
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)], limits });
+    expect((await fetch(narInfoUrl(cache.url, one))).status).toBe(404);
   });
 });
 
@@ -289,7 +405,7 @@ describe("addresses of upstreams", () => {
     );
     expect(upstream.url.href).toBe("https://cache.example.org/sub/");
     expect(upstream.trustedKeys.map(String)).toEqual([String(key.publicKey), String(stranger.publicKey)]);
-    expect(upstream).toMatchObject({ narInfoTimeoutMs: 1, allowOtherOrigins: false });
+    expect(upstream).toMatchObject({ narInfoTimeoutMs: 1, allowOtherOrigins: true });
   });
 
   test.each([

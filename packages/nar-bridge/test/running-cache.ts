@@ -2,12 +2,15 @@ import type { AddressInfo } from "node:net";
 import { openStore, type Store } from "@tvix/castore/node";
 import {
   LevelOffers,
-  LevelSideFiles,
+  LevelPendingNarInfos,
+  levelRecords,
   type NarBridgeOptions,
   narBridge,
+  type PendingNarInfos,
   parseUpstream,
 } from "@tvix/nar-bridge";
-import { MeasuringNarLengths, type PathInfoService } from "@tvix/store";
+import type { SecretKey } from "@tvix/narinfo";
+import { MeasuringNarLengths, type PathInfoService, SigningPathInfoService } from "@tvix/store";
 import { LevelNarIndex, LevelNarLengths, LevelPathInfoService } from "@tvix/store/level";
 import { fastify } from "fastify";
 import { onTestFinished } from "vitest";
@@ -20,6 +23,8 @@ export interface RunningCache {
   readonly store: Store;
   readonly pathInfoService: PathInfoService;
   readonly narIndex: LevelNarIndex;
+  readonly offers: LevelOffers;
+  readonly pendingNarInfos: PendingNarInfos;
   /** Where its data is. */
   readonly data: string;
   /** Clients that are connected. */
@@ -30,16 +35,31 @@ export interface RunningCache {
 /** What a test wants to be different, and upstreams by their address. */
 export interface CacheOptions extends Partial<NarBridgeOptions> {
   readonly upstreams?: readonly string[];
+  /** Of the upstreams' offers, and of the path info service. */
+  readonly signingKeys?: readonly SecretKey[];
   readonly data?: string;
+  /** Most bytes of narinfos that wait for their NARs. */
+  readonly maxPendingBytes?: number;
+  /** zstd level of new chunks. */
+  readonly compressionLevel?: number;
 }
 
 /** Starts a cache on a free port, and ends it with the test. */
 export async function startCache(options: CacheOptions = {}): Promise<RunningCache> {
-  const { upstreams, data = await temporaryDirectory(), ...rest } = options;
-  const store = await openStore(data, { sync: false });
+  const {
+    upstreams,
+    signingKeys = [],
+    data = await temporaryDirectory(),
+    compressionLevel = 3,
+    ...rest
+  } = options;
+  const store = await openStore(data, { sync: false, compressionLevel });
   const { blobService, directoryService, storedBlobs, database } = store;
-  const pathInfoService = new LevelPathInfoService(database);
+  const pathInfoService = new SigningPathInfoService(new LevelPathInfoService(database), signingKeys);
   const narIndex = new LevelNarIndex(database);
+  const offers = new LevelOffers(database);
+  const { maxPendingBytes: maxBytes, ...bridgeOptions } = rest;
+  const pendingNarInfos = new LevelPendingNarInfos(database, maxBytes === undefined ? {} : { maxBytes });
   const app = fastify();
   await app.register(narBridge, {
     blobService,
@@ -48,11 +68,12 @@ export async function startCache(options: CacheOptions = {}): Promise<RunningCac
     pathInfoService,
     narIndex,
     narLengths: new LevelNarLengths(database, new MeasuringNarLengths({ directoryService, storedBlobs })),
-    sideFiles: new LevelSideFiles(database),
+    ...levelRecords(database),
+    pendingNarInfos,
     ...(upstreams === undefined
       ? {}
-      : { pullThrough: { upstreams: upstreams.map(parseUpstream), offers: new LevelOffers(database) } }),
-    ...rest,
+      : { pullThrough: { upstreams: upstreams.map(parseUpstream), offers, signingKeys } }),
+    ...bridgeOptions,
   });
   await app.listen({ host: "127.0.0.1", port: 0 });
   let closing: Promise<void> | undefined;
@@ -72,5 +93,15 @@ export async function startCache(options: CacheOptions = {}): Promise<RunningCac
       app.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
     });
   const url = `http://127.0.0.1:${port}`;
-  return { url, store, pathInfoService, narIndex, data, openConnections, close: closeOnce };
+  return {
+    url,
+    store,
+    pathInfoService,
+    narIndex,
+    offers,
+    pendingNarInfos,
+    data,
+    openConnections,
+    close: closeOnce,
+  };
 }

@@ -1,11 +1,10 @@
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type ClientRequest, request } from "node:http";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { encodeNixbase32 } from "@tvix/nix-compat";
 import { describe, expect, test } from "vitest";
+import { damagePacks } from "./damage.ts";
 import { startCache } from "./running-cache.ts";
 import { narInfoOf, narInfoUrl, pathOf, put, sample, smallSample, treeEntries, upload } from "./samples.ts";
 
@@ -29,7 +28,8 @@ describe("an upload that does not come to its end", () => {
       await closed;
       expect((await fetch(url, { method: "HEAD" })).status).toBe(404);
       const [status, answer] = await put(narInfoUrl(cache.url, one), narInfoOf(one));
-      expect([status, answer]).toEqual([400, expect.stringContaining("uploaded first")]);
+      expect([status, answer]).toEqual([202, expect.stringContaining("until its NAR is uploaded")]);
+      expect((await fetch(narInfoUrl(cache.url, one))).status).toBe(404);
     }
     expect(await cache.narIndex.get(one.hash)).toBeUndefined();
     await upload(cache.url, one);
@@ -181,25 +181,15 @@ describe("NARs without a narinfo", () => {
 });
 
 describe("what is damaged or missing", () => {
-  /** Changes one byte of the payload of every record of the packs. */
-  function damagePacks(data: string): void {
-    const folder = join(data, "packs");
-    for (const name of readdirSync(folder)) {
-      const bytes = readFileSync(join(folder, name));
-      for (let at = bytes.indexOf("CHNK"); at >= 0; at = bytes.indexOf("CHNK", at + 4)) {
-        bytes[at + 60] = (bytes[at + 60] as number) ^ 1;
-      }
-      writeFileSync(join(folder, name), bytes);
-    }
-  }
-
   test.each(["", ".zst"])(
     "a damaged chunk is never sent in a NAR%s: the answer is an error, or cut off",
     async (suffix) => {
-      const cache = await startCache();
+      const before = await startCache();
       const one = await sample(treeEntries(9));
-      await upload(cache.url, one);
-      damagePacks(cache.data);
+      await upload(before.url, one);
+      await before.close();
+      damagePacks(before.data);
+      const cache = await startCache({ data: before.data });
       const response = await fetch(`${cache.url}/nar/${one.digits}.nar${suffix}`, {
         headers: { "accept-encoding": "identity" },
       });

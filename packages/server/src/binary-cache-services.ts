@@ -1,20 +1,20 @@
 import type { Store } from "@tvix/castore/node";
-import { LevelSideFiles, type NarBridgeServices } from "@tvix/nar-bridge";
+import { levelRecords, type NarBridgeServices } from "@tvix/nar-bridge";
 import { MeasuringNarLengths } from "@tvix/store";
-import type { StoreServices } from "@tvix/store/grpc";
-import { LevelNarIndex, LevelNarLengths } from "@tvix/store/level";
+import { LevelNarLengths } from "@tvix/store/level";
+import type { LocalServices } from "./services.ts";
 
 /** What a binary cache in front of a store needs. */
-export function binaryCacheServicesOf(store: Store, { pathInfoService }: StoreServices): NarBridgeServices {
+export function binaryCacheServicesOf(store: Store, services: LocalServices): NarBridgeServices {
   const { blobService, directoryService, storedBlobs, database } = store;
   const measuring = new MeasuringNarLengths({ directoryService, storedBlobs });
   return {
+    ...levelRecords(database),
     blobService,
     directoryService,
     storedBlobs,
-    pathInfoService,
-    narIndex: new LevelNarIndex(database),
+    pathInfoService: services.pathInfoService,
+    narIndex: services.narIndex,
     narLengths: new LevelNarLengths(database, measuring),
-    sideFiles: new LevelSideFiles(database),
   };
 }

@@ -1,18 +1,22 @@
 import { createServer, type Server } from "node:http";
-import type { ConnectRouter } from "@connectrpc/connect";
+import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import cors from "@fastify/cors";
 import type { Health } from "@tvix/grpc-reflection";
-import { type NarBridgeOptions, narBridge } from "@tvix/nar-bridge";
+import { answerError, answerErrors, type NarBridgeOptions, narBridge } from "@tvix/nar-bridge";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
+import type { Logger } from "pino";
 import { authorityOf } from "./authority.ts";
+import { callerAddress, logFailures } from "./call-log.ts";
 import { NEVER_COMPRESS } from "./routes.ts";
+import type { StorageWatch } from "./storage-watch.ts";
 
 /** What the HTTP/1.1 side needs. */
 export interface Http1Options {
   readonly routes: (router: ConnectRouter) => void;
   readonly health: Health;
-  readonly log: FastifyBaseLogger;
+  readonly storage: StorageWatch;
+  readonly log: Logger;
   readonly maxMessageBytes: number;
   /** Origins whose pages may call the server from a browser. */
   readonly corsOrigins: readonly string[];
@@ -24,6 +28,8 @@ export interface Http1Options {
 export interface Http1Side {
   readonly server: Server;
   readonly app: FastifyInstance;
+  /** Ends connections without a request at once, and the others with the answer to theirs. */
+  endConnections(): void;
 }
 
 /** Time a client has for the header of a request, in milliseconds. */
@@ -31,16 +37,30 @@ const HEADERS_TIMEOUT_MS = 20_000;
 
 /** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
-  const { routes, health, log, maxMessageBytes, corsOrigins, binaryCache } = options;
+  const { routes, health, storage, log, maxMessageBytes, corsOrigins, binaryCache } = options;
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true });
   // The time limits of requests are watched only by a server that believes to listen.
   server.emit("listening");
   const app = fastify({
-    loggerInstance: log,
+    loggerInstance: log as FastifyBaseLogger,
+    routerOptions: { ignoreDuplicateSlashes: true },
+    // Such as an address that does not decode.
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
     // One logger for all: a child for each request costs more than answering some of them.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) => server.on("request", handler),
+  });
+  // The binary cache answers for what there is no route for in the same way.
+  if (binaryCache === undefined) answerErrors(app);
+  else app.setErrorHandler(async (error, request, reply) => answerError(error, request, reply));
+  let ending = false;
+  server.on("request", (_request, response) => {
+    if (ending) response.shouldKeepAlive = false;
+    // One that was under way when the end began may have said that the connection stays.
+    response.once("close", () => {
+      if (ending) server.closeIdleConnections();
+    });
   });
   if (corsOrigins.length > 0) {
     await app.register(cors, {
@@ -56,19 +76,27 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     });
     await calls.register(fastifyConnectPlugin, {
       routes,
+      interceptors: [logFailures(log)],
+      contextValues: (request) => createContextValues().set(callerAddress, request.ip),
       readMaxBytes: maxMessageBytes,
       compressMinBytes: NEVER_COMPRESS,
       grpc: false,
     });
   });
-  app.get("/healthz", (_request, reply) => {
+  app.get("/healthz", async (_request, reply) => {
+    const failure = ending ? undefined : await storage.look();
     const serving = health.get("") === "SERVING";
+    const text = failure?.message ?? (serving ? "ok" : "shutting down");
     return reply
       .code(serving ? 200 : 503)
       .type("text/plain; charset=utf-8")
-      .send(serving ? "ok\n" : "shutting down\n");
+      .send(`${text}\n`);
   });
   if (binaryCache !== undefined) await app.register(narBridge, binaryCache);
   await app.ready();
-  return { server, app };
+  const endConnections = () => {
+    ending = true;
+    server.closeIdleConnections();
+  };
+  return { server, app, endConnections };
 }

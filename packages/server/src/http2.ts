@@ -9,12 +9,17 @@ import {
   raiseSessionWindow,
   WINDOW_SETTINGS,
 } from "@tvix/castore/grpc-http2";
+import type { Logger } from "pino";
 import { authorityOf } from "./authority.ts";
+import { callerAddress, type FailedCall, logFailures } from "./call-log.ts";
 import { NEVER_COMPRESS } from "./routes.ts";
 
 /** What the HTTP/2 side needs. */
-export interface Http2Options extends BlobCallOptions {
+export interface Http2Options extends Omit<BlobCallOptions, "onError"> {
   readonly routes: (router: ConnectRouter) => void;
+  readonly log: Logger;
+  /** Sees every failure of a blob call that is not the client's. */
+  readonly onError: (error: unknown, call: FailedCall) => void;
   /** Answers what is no call: the plain resources of the HTTP/1.1 side. */
   readonly fallback: (request: IncomingMessage, response: ServerResponse) => void;
 }
@@ -27,13 +32,16 @@ const MAX_CONCURRENT_STREAMS = 200;
  * and puts of blobs take their own path, every other call that of Connect.
  */
 export function createHttp2(options: Http2Options): Http2Server {
-  const { routes, maxMessageBytes } = options;
+  const { routes, maxMessageBytes, log } = options;
   const connect = connectNodeAdapter({
     routes,
     readMaxBytes: maxMessageBytes,
     compressMinBytes: NEVER_COMPRESS,
+    interceptors: [logFailures(log)],
     contextValues: (request) =>
-      createContextValues().set(isRequestComplete, () => !("stream" in request && request.stream.aborted)),
+      createContextValues()
+        .set(isRequestComplete, () => !("stream" in request && request.stream.aborted))
+        .set(callerAddress, request.socket?.remoteAddress),
     fallback: (request, response) => {
       // Fastify knows both kinds of requests; its types name the older one.
       options.fallback(request as IncomingMessage, response as ServerResponse);
@@ -49,8 +57,10 @@ export function createHttp2(options: Http2Options): Http2Server {
   server.on("stream", (stream, headers, flags, rawHeaders) => {
     const blobCall = findBlobCall(headers);
     if (blobCall !== undefined) {
-      blobCall(stream, headers, options).catch((error) => {
-        options.onError(error);
+      const call = { call: String(headers[":path"]), from: stream.session?.socket.remoteAddress };
+      const onError = (error: unknown) => options.onError(error, call);
+      blobCall(stream, headers, { ...options, onError }).catch((error) => {
+        onError(error);
         stream.destroy();
       });
       return;

@@ -5,4 +5,4 @@ export {
   parseListenAddress,
 } from "./listen/listen-address.ts";
 export { type RunningServer, type ServerOptions, startServer } from "./server.ts";
-export { type Services, servicesOf } from "./services.ts";
+export { type LocalServices, type Services, servicesOf } from "./services.ts";

@@ -5,16 +5,19 @@ import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { Health } from "@tvix/grpc-reflection";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { type Logger, pino } from "pino";
+import { logFailure } from "./call-log.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
-import { listen } from "./listen/listen.ts";
+import { listenOnAll } from "./listen/listen.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { switchProtocol } from "./listen/protocol-switch.ts";
 import { addRoutes, type RoutedServices, servedServices } from "./routes.ts";
+import { StorageWatch } from "./storage-watch.ts";
 
 /** What a server serves, and how. */
 export interface ServerOptions extends RoutedServices {
-  readonly address: ListenAddress;
+  /** Where it listens: one address or several. */
+  readonly address: ListenAddress | readonly ListenAddress[];
   /** Longest message accepted from a client, in bytes. Default 4 MiB. */
   readonly maxMessageBytes?: number;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
@@ -23,6 +26,8 @@ export interface ServerOptions extends RoutedServices {
   readonly binaryCache?: NarBridgeOptions;
   /** Where failures of ours are written. Default: nowhere. */
   readonly log?: Logger;
+  /** Says what is wrong with the storage, and tries to mend it; asked every second. Default: nothing is. */
+  readonly check?: () => Promise<Error | undefined>;
 }
 
 /** A server that takes calls. */
@@ -50,12 +55,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const log = options.log ?? pino({ enabled: false });
   const health = new Health(servedServices(options).map(({ typeName }) => typeName));
   const routes = (router: ConnectRouter) => addRoutes(router, options, health);
-  const http1 = await createHttp1({ routes, health, log, maxMessageBytes, corsOrigins, binaryCache });
+  const storage = new StorageWatch(options.check ?? (async () => undefined), health, log);
+  const http1 = await createHttp1({
+    routes,
+    health,
+    storage,
+    log,
+    maxMessageBytes,
+    corsOrigins,
+    binaryCache,
+  });
   const http2 = createHttp2({
     routes,
     maxMessageBytes,
     blobService: options.blobService,
-    onError: (error) => log.error({ err: error }, "a call has failed"),
+    log,
+    onError: (error, call) => logFailure(log, error, call),
     fallback: (request, response) => http1.app.routing(request, response),
   });
 
@@ -65,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
-  const { servers, bound } = await listen(options.address, (socket) => {
+  const { servers, bound } = await listenOnAll(addressesOf(options), (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     switchProtocol(socket, http1.server, http2);
@@ -74,11 +89,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     addresses: bound,
     async close(timeoutMs = CLOSE_TIMEOUT_MS) {
+      storage.end();
       health.setAll("NOT_SERVING");
       const closed = servers.map(closeServer);
       // Each connection ends when its calls have; those without any end at once.
       for (const session of sessions) session.close();
-      http1.server.closeIdleConnections();
+      http1.endConnections();
       let cut = false;
       const timer = setTimeout(() => {
         cut = sockets.size > 0;
@@ -90,6 +106,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return !cut;
     },
   };
+}
+
+function addressesOf({ address }: ServerOptions): readonly ListenAddress[] {
+  return "type" in address ? [address] : address;
 }
 
 async function closeServer(server: Server): Promise<void> {

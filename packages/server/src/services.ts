@@ -3,15 +3,22 @@ import type { Store } from "@tvix/castore/node";
 import type { SecretKey } from "@tvix/narinfo";
 import {
   CachePathInfoService,
+  IndexingPathInfoService,
   MemoryPathInfoService,
+  type NarIndex,
   RenderingNarCalculation,
   SigningPathInfoService,
 } from "@tvix/store";
 import type { StoreServices } from "@tvix/store/grpc";
-import { LevelNarCalculation, LevelPathInfoService } from "@tvix/store/level";
+import { LevelNarCalculation, LevelNarIndex, LevelPathInfoService } from "@tvix/store/level";
+
+/** All services that a peer has. */
+export interface Services extends CastoreServices, StoreServices {}
 
 /** All services of a store. */
-export interface Services extends CastoreServices, StoreServices {}
+export interface LocalServices extends Services {
+  readonly narIndex: NarIndex;
+}
 
 /** PathInfos that are kept in memory, some KiB each. */
 const REMEMBERED_PATH_INFOS = 5000;
@@ -19,12 +26,13 @@ const REMEMBERED_PATH_INFOS = 5000;
 /**
  * The services of a store in a folder.
  *
- * @param signingKey signs every path info that is put
+ * @param signingKeys sign every path info that is put, each of them
  */
-export function servicesOf(store: Store, signingKey?: SecretKey): Services {
+export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = []): LocalServices {
   const { blobService, directoryService, database } = store;
-  const stored = new LevelPathInfoService(database);
-  const signed = signingKey === undefined ? stored : new SigningPathInfoService(stored, signingKey);
+  const narIndex = new LevelNarIndex(database);
+  const stored = new IndexingPathInfoService(new LevelPathInfoService(database), narIndex);
+  const signed = signingKeys.length === 0 ? stored : new SigningPathInfoService(stored, signingKeys);
   const rendering = new RenderingNarCalculation({ blobService, directoryService });
   return {
     blobService,
@@ -34,5 +42,6 @@ export function servicesOf(store: Store, signingKey?: SecretKey): Services {
       signed,
     ),
     narCalculationService: new LevelNarCalculation(database, rendering),
+    narIndex,
   };
 }

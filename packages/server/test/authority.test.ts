@@ -82,5 +82,5 @@ test("our own client puts the address of IPv6 into brackets", async () => {
   await using transport = createGrpcTransport({ url: `http://[::1]:${port}` });
   await expect(new GrpcBlobService(transport).put(new Uint8Array(1))).rejects.toThrow();
   await expect(new GrpcBlobService(transport).has(B3Digest.of(new Uint8Array(1)))).rejects.toThrow();
-  expect(names).toEqual([`[::1]:${port}`, `[::1]:${port}`]);
+  expect(new Set(names)).toEqual(new Set([`[::1]:${port}`]));
 });

@@ -34,7 +34,7 @@ describe.each(["a daemon", "a data directory"])("castore commands on %s", (where
     const digest = ingested.stdout.trim();
 
     const asJson = await tvixStore("castore", "ingest", root, "--json", ...options);
-    expect(JSON.parse(asJson.stdout)).toEqual({ type: "directory", digest, size: 4 });
+    expect(JSON.parse(asJson.stdout)).toEqual({ type: "directory", digest, size: 8 });
 
     const listed = await tvixStore("castore", "ls", digest, "-R", ...options);
     expect(listed.stdout.split("\n").map((line) => line.split(/ +/).slice(0, 2).join(" "))).toEqual([

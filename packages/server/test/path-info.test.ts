@@ -39,10 +39,10 @@ const TRANSPORTS: Record<string, Connect> = {
 };
 
 /** A server over a store in a folder of its own. */
-async function serverOverStore(signingKey?: SecretKey) {
+async function serverOverStore(...signingKeys: SecretKey[]) {
   const path = await mkdtemp(join(tmpdir(), "server-"));
   const store = await openStore(path, { sync: false });
-  const services = servicesOf(store, signingKey);
+  const services = servicesOf(store, signingKeys);
   const server = await runningServer({ ...services, store: services });
   return {
     ...services,

@@ -50,7 +50,7 @@ describe.each(["a daemon", "a data directory"])("commands for store paths on %s"
       deriver: null,
       signatures: [],
       ca: "fixed:r:sha256:06li2smqgskxxr291x1cgzf61rzm7c8f93bisnglq0nzm1wj5mgb",
-      node: { type: "directory", size: 4 },
+      node: { type: "directory", size: 8 },
     });
     const listed = (await run("path-info", "list", "--json")).trim().split("\n");
     expect(listed.map((line) => JSON.parse(line).path).sort()).toEqual([HELLO, COMPLICATED]);
@@ -76,7 +76,7 @@ describe.each(["a daemon", "a data directory"])("commands for store paths on %s"
     });
     expect(fromStdin.toString().trim()).toBe(digest);
     expect(JSON.parse(await run("nar", "ingest", nar, "--json"))).toEqual({
-      node: { type: "directory", digest, size: 4 },
+      node: { type: "directory", digest, size: 8 },
       narSize: 840,
       narHash: "sha256-69UieajfAkyf1XGN5BA79edg3H8s9JBE7n3qh6sWkRo=",
     });

@@ -6,6 +6,7 @@ export { type IngestedNar, type IngestNarOptions, type IngestServices, ingestNar
 export {
   type MeasureServices,
   MeasuringNarLengths,
+  type NarFiles,
   type NarLengths,
   type NarLengthsService,
 } from "./nar/lengths.ts";
@@ -15,10 +16,11 @@ export { type RenderOptions, type RenderServices, renderNar } from "./nar/render
 export { type NarRange, renderNarRange } from "./nar/render-range.ts";
 export type { ZstdNarServices } from "./nar/zstd/parts.ts";
 export { type RenderZstdOptions, renderZstdNar } from "./nar/zstd/render.ts";
+export { IndexingPathInfoService, indexNar } from "./nar-index/indexing-path-info-service.ts";
 export type { KnownNar, Lasting, NarFileRecord, NarIndex } from "./nar-index/nar-index.ts";
 export { decodePathInfo, encodePathInfo, formatPathInfo } from "./path-info/format.ts";
 export { decodeNamelessNode, encodeNamelessNode } from "./path-info/nameless-node.ts";
 export { parsePathInfo } from "./path-info/parse.ts";
 export { type PathInfo, toNarInfo } from "./path-info/path-info.ts";
 export type { PathInfoService } from "./path-info/path-info-service.ts";
-export { SigningPathInfoService } from "./signing/path-info-service.ts";
+export { SigningPathInfoService, signaturesWith } from "./signing/path-info-service.ts";

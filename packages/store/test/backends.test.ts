@@ -59,7 +59,10 @@ testPathInfoService("a cache in front of another", async () => ({
 }));
 
 testPathInfoService("one that signs", async () => ({
-  pathInfoService: new SigningPathInfoService(new MemoryPathInfoService(), SecretKey.generate("test-1")),
+  pathInfoService: new SigningPathInfoService(new MemoryPathInfoService(), [
+    SecretKey.generate("test-1"),
+    SecretKey.generate("test-2"),
+  ]),
   addsSignatures: "it signs",
 }));
 

@@ -15,6 +15,10 @@ export class ChunkedStoredBlobs implements StoredBlobs {
     this.#lists = lists;
   }
 
+  get version(): number {
+    return this.#chunks.version;
+  }
+
   async storedChunks(
     digest: B3Digest,
     { signal }: OperationOptions = {},

@@ -16,6 +16,12 @@ export interface StoredChunk extends ChunkMeta {
  */
 export interface StoredBlobs {
   /**
+   * As long as it stays the same, whatever was said of how blobs are stored goes on to be so, for
+   * all that this process knows: it changes when a chunk is found damaged, or is stored anew.
+   */
+  readonly version: number;
+
+  /**
    * How the chunks of a blob are stored, in order; undefined when the blob is not there.
    * Nothing but the index is read.
    *
@@ -34,6 +40,8 @@ export interface StoredBlobs {
 
 /** Chunks in the form in which they are stored. */
 export interface StoredChunkStore {
+  /** As {@link StoredBlobs.version}. */
+  readonly version: number;
   /** How a chunk is stored; undefined when it is not there, or known to be damaged. */
   describe(digest: B3Digest): Promise<StoredChunk | undefined>;
   /** @throws as {@link StoredBlobs.readStored} */

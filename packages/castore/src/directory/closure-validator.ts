@@ -2,6 +2,7 @@ import { escapeBytes } from "@tvix/byte-stream";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { Directory } from "./directory.ts";
+import { checkDepth } from "./tree-depth.ts";
 
 /** Most distinct directories in one upload; each takes some 200 bytes of memory until its end. */
 export const MAX_CLOSURE_DIRECTORIES = 2_000_000;
@@ -11,11 +12,13 @@ interface Seen {
   /** Entries counted once; the other convention adds `entries`. */
   readonly size: bigint;
   readonly entries: number;
+  /** Levels from it down, its own included. */
+  readonly levels: number;
   referenced: boolean;
 }
 
 /**
- * Checks that directories arrive children first and make up one tree.
+ * Checks that directories arrive children first and make up one tree, which is not too deep.
  *
  * What a child's own size fields say is taken as written; a parent may count the child's
  * entries once or twice.
@@ -29,7 +32,7 @@ export class ClosureValidator {
    * Takes the next directory.
    *
    * @returns false when it has been seen before
-   * @throws CastoreError INVALID_CLOSURE when a child is unknown or has another size,
+   * @throws CastoreError INVALID_CLOSURE when a child is unknown or has another size, TOO_DEEP,
    *   TOO_LARGE when there are more than MAX_CLOSURE_DIRECTORIES
    */
   add(directory: Directory): boolean {
@@ -39,6 +42,7 @@ export class ClosureValidator {
     if (this.#seen.size >= MAX_CLOSURE_DIRECTORIES) {
       throw new CastoreError("TOO_LARGE", `more than ${MAX_CLOSURE_DIRECTORIES} directories in one upload`);
     }
+    let levels = directory.entries.length === 0 ? 1 : 2;
     for (const { name, node } of directory.children()) {
       const child = this.#seen.get(node.digest.key);
       const where = `directory #${position}: ${escapeBytes(name.bytes)}`;
@@ -48,15 +52,18 @@ export class ClosureValidator {
       if (node.size !== child.size && node.size !== child.size + BigInt(child.entries)) {
         throw invalid(`${where} has wrong size, specified ${node.size}, recorded ${child.size}`);
       }
+      levels = Math.max(levels, 1 + child.levels);
       if (!child.referenced) {
         child.referenced = true;
         this.#roots--;
       }
     }
+    checkDepth(levels, `directory #${position}: what is below it`);
     this.#seen.set(digest.key, {
       digest,
-      size: directory.size(),
+      size: directory.size("documented"),
       entries: directory.entries.length,
+      levels,
       referenced: false,
     });
     this.#roots++;

@@ -38,7 +38,7 @@ export interface DirectoryService {
    * The whole tree is validated before any of it is stored; on return all of it is.
    *
    * @throws CastoreError INVALID_CLOSURE when a child was not sent before its parent, has
-   *   another size than declared, there is no directory at all, or more than one root
+   *   another size than declared, there is no directory at all, or more than one root; TOO_DEEP
    */
   putMany(directories: DirectorySource, options?: OperationOptions): Promise<B3Digest>;
 }

@@ -12,6 +12,12 @@ import type { PathComponent } from "./path-component.ts";
 export type SizeConvention = "documented" | "doubled";
 
 /**
+ * What is written unless told otherwise. The Rust stores refuse a nested directory whose size is
+ * counted once; counted twice, trees go either way, and have the digests that theirs have.
+ */
+export const DEFAULT_SIZE_CONVENTION: SizeConvention = "doubled";
+
+/**
  * A directory: entries in bytewise order of their names, each name once. Immutable, and
  * valid by construction.
  */
@@ -70,7 +76,7 @@ export class Directory {
   }
 
   /** Number of entries, all levels counted, by one convention or the other. */
-  size(convention: SizeConvention = "documented"): bigint {
+  size(convention: SizeConvention = DEFAULT_SIZE_CONVENTION): bigint {
     const own = BigInt(this.entries.length);
     return this.#childSizes + (convention === "doubled" ? 2n * own : own);
   }

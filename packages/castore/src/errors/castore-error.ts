@@ -14,6 +14,7 @@ export const CASTORE_ERROR_CODES = [
   "DUPLICATE_NAME",
   "SIZE_OVERFLOW",
   "INVALID_CLOSURE",
+  "TOO_DEEP",
   "TOO_LARGE",
   // What is stored, or what a peer sent, is at fault.
   "CORRUPT",
@@ -24,6 +25,7 @@ export const CASTORE_ERROR_CODES = [
   "ALREADY_EXISTS",
   "CHANGED_WHILE_READING",
   "LOCKED",
+  "NOT_A_STORE",
   "UNKNOWN_FORMAT",
   "CLOSED",
   "NO_SPACE",

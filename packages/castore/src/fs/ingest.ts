@@ -1,7 +1,7 @@
 import { readlink } from "node:fs/promises";
 import { tap } from "@tvix/byte-stream";
 import type { BlobService } from "../blob/blob-service.ts";
-import type { Directory, SizeConvention } from "../directory/directory.ts";
+import { DEFAULT_SIZE_CONVENTION, type Directory, type SizeConvention } from "../directory/directory.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
 import type { FileNode, Node, SymlinkNode } from "../directory/node.ts";
 import { SymlinkTarget } from "../directory/symlink-target.ts";
@@ -28,7 +28,7 @@ export interface TreeProgress {
 
 /** Options of {@link ingest}. */
 export interface IngestOptions extends OperationOptions {
-  /** How sizes of directories are counted. Default `documented`. */
+  /** How sizes of directories are counted. Default `doubled`, as the Rust stores count. */
   readonly sizeConvention?: SizeConvention;
   /** Called after each entry. */
   readonly onProgress?: (progress: TreeProgress) => void;
@@ -44,7 +44,7 @@ const WINDOW = 400;
  * right to execute is kept; times, owners and hard links are not.
  *
  * @param path bytes where it is not UTF-8
- * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices,
+ * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices, TOO_DEEP,
  *   CHANGED_WHILE_READING for a file that is written to meanwhile, STORAGE_FAILURE for a path
  *   that cannot be read; each names the path
  */
@@ -54,7 +54,7 @@ export async function ingest(
   options: IngestOptions = {},
 ): Promise<Node> {
   const { signal, onProgress } = options;
-  const builder = new TreeBuilder(options.sizeConvention ?? "documented");
+  const builder = new TreeBuilder(options.sizeConvention ?? DEFAULT_SIZE_CONVENTION);
   const progress = { entries: 0, bytes: 0 };
   const files = new FileReader((file) => storeFile(file, services.blobService, signal));
   const read = async (entry: WalkedEntry): Promise<TreeEntry> => {

@@ -1,5 +1,6 @@
 import type { Dirent, Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
+import { checkDepth } from "../directory/tree-depth.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
 
@@ -25,7 +26,7 @@ interface Visit {
  * An entry and everything below it, children before their directory. Symbolic links are not
  * followed, not even at the root.
  *
- * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices
+ * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices, TOO_DEEP
  */
 export async function* walk(root: HostPath): AsyncGenerator<WalkedEntry, void, undefined> {
   const stats = await onPath("read", root, () => lstat(root));
@@ -44,6 +45,7 @@ export async function* walk(root: HostPath): AsyncGenerator<WalkedEntry, void, u
     }
     const { name } = next.value;
     const entry = entryOf(next.value, joinPath(current.entry.path, name), name, visits.length);
+    checkDepth(entry.depth + 1, showPath(entry.path));
     if (entry.type === "directory") visits.push(await visit(entry));
     else yield entry;
   }

@@ -6,6 +6,7 @@ import {
 } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { unlessAborted } from "../grpc/unless-aborted.ts";
 import { raiseSessionWindow, WINDOW_SETTINGS } from "./windows.ts";
 
 /** Where a server listens: `http://host:port` or a Unix socket. */
@@ -37,9 +38,12 @@ export class Connection {
   /** What we call the server. Node would leave the brackets of `[::1]` out, which some servers refuse. */
   readonly #authority: string;
   #connected: Promise<Connected> | undefined;
+  /** The address, for messages. */
+  readonly name: string;
 
   constructor(address: ServerAddress) {
     this.#address = address;
+    this.name = "url" in address ? address.url : address.socketPath;
     this.#authority = "url" in address ? new URL(address.url).host : "localhost";
   }
 
@@ -99,7 +103,7 @@ export class Connection {
     session.setMaxListeners(0);
     await new Promise<void>((resolve, reject) => {
       session.once("connect", () => resolve());
-      session.on("error", (cause: Error) => reject(unreachable(this.#address, cause)));
+      session.on("error", (cause: Error) => reject(unreachable(this.name, cause)));
     });
     raiseSessionWindow(session);
     return { session, socket };
@@ -112,26 +116,7 @@ function openSocket(address: ServerAddress): Socket {
   return connectSocket({ host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port) });
 }
 
-/** What a promise gives, unless the signal is aborted before. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
-  signal.throwIfAborted();
-  return await new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    const settle = (outcome: () => void) => {
-      signal.removeEventListener("abort", onAbort);
-      outcome();
-    };
-    signal.addEventListener("abort", onAbort);
-    promise.then(
-      (value) => settle(() => resolve(value)),
-      (error) => settle(() => reject(error)),
-    );
-  });
-}
-
-function unreachable(address: ServerAddress, cause: Error): ConnectError {
-  const where = "url" in address ? address.url : address.socketPath;
+function unreachable(where: string, cause: Error): ConnectError {
   // Where several addresses were tried, the message is empty and the errors say it all.
   const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
   const text = causes.map((error) => (error instanceof Error ? error.message : String(error))).join(", ");

@@ -1,7 +1,7 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { concatBytes } from "@tvix/byte-stream";
 import { decodeOnlyMessage, framedBytes } from "./framing.ts";
+import { headersFault, noAnswer } from "./no-answer.ts";
 import { errorOf } from "./status-headers.ts";
 
 /** Longest answer that is looked at: a digest takes 41 bytes. */
@@ -13,12 +13,14 @@ const ANSWER_MAX_BYTES = 64 << 10;
  *
  * Giving up closes the stream. Its request may have arrived by then, and is whole.
  *
+ * @param where the address of the server, for messages
  * @param stream a call of the method `Put` that was just begun
  * @param bytes copied before the first wait
  * @returns the only message of the response
  * @throws ConnectError what the server answered, or UNAVAILABLE; the reason of the signal
  */
 export async function putWholeBlob(
+  where: string,
   stream: ClientHttp2Stream,
   bytes: Uint8Array,
   signal: AbortSignal | undefined,
@@ -51,19 +53,10 @@ export async function putWholeBlob(
   signal?.removeEventListener("abort", giveUp);
   signal?.throwIfAborted();
   const status = trailers ?? headers;
-  if (status?.["grpc-status"] === undefined) throw unavailable(headers, failure);
+  if (status?.["grpc-status"] === undefined) {
+    throw (headers && headersFault(where, headers)) ?? noAnswer(where, failure);
+  }
   const error = errorOf(status);
   if (error !== undefined) throw error;
   return decodeOnlyMessage(concatBytes(body));
-}
-
-function unavailable(headers: IncomingHttpHeaders | undefined, cause: unknown): ConnectError {
-  const status = headers?.[":status"];
-  const text =
-    cause instanceof Error
-      ? cause.message
-      : status !== undefined && Number(status) !== 200
-        ? `HTTP status ${status} in the response`
-        : "the connection was closed";
-  return new ConnectError(text, Code.Unavailable, undefined, undefined, cause);
 }

@@ -20,6 +20,7 @@ import type { WholeBlobTransport } from "../grpc/whole-blob-transport.ts";
 import { bodyOf } from "./body.ts";
 import { Connection, type ServerAddress } from "./connection.ts";
 import { blobChunkHead, frameHead, readMessages } from "./framing.ts";
+import { headersFault, noAnswer } from "./no-answer.ts";
 import { putWholeBlob } from "./put-whole-blob.ts";
 import { errorOf } from "./status-headers.ts";
 import { formatTimeout } from "./timeout.ts";
@@ -71,7 +72,12 @@ export function createGrpcTransport(
     const reset = new AbortController();
     const connection = method.methodKind === "client_streaming" ? uploads : downloads;
     const openStream = await connection.ready(signal);
-    const exchange = new ClientExchange(openStream(path, headers, reset.signal), reset, signal);
+    const exchange = new ClientExchange(
+      connection.name,
+      openStream(path, headers, reset.signal),
+      reset,
+      signal,
+    );
     exchange.send(framesOf(method.input, input));
     const responseHeaders = await exchange.headers();
     const trailer = new Headers();
@@ -104,7 +110,7 @@ export function createGrpcTransport(
     async putWholeBlob(path, bytes, signal) {
       signal?.throwIfAborted();
       const openStream = await uploads.ready(signal);
-      return await putWholeBlob(openStream(path), bytes, signal);
+      return await putWholeBlob(uploads.name, openStream(path), bytes, signal);
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -116,6 +122,8 @@ const NEVER = new AbortController().signal;
 
 /** One call on one HTTP/2 stream, as its client sees it. */
 class ClientExchange {
+  /** The address of the server, for messages. */
+  readonly #where: string;
   readonly #stream: ClientHttp2Stream;
   readonly #reset: AbortController;
   readonly #headers: Promise<IncomingHttpHeaders>;
@@ -126,7 +134,13 @@ class ClientExchange {
   /** Why the call cannot succeed, once known. */
   #failure: { readonly reason: unknown } | undefined;
 
-  constructor(stream: ClientHttp2Stream, reset: AbortController, signal: AbortSignal | undefined) {
+  constructor(
+    where: string,
+    stream: ClientHttp2Stream,
+    reset: AbortController,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#where = where;
     this.#stream = stream;
     this.#reset = reset;
     const abort = () => this.fail(signal?.reason);
@@ -149,11 +163,11 @@ class ClientExchange {
       });
       stream.on("error", (error) => {
         if (this.#complete) return;
-        this.#failure ??= { reason: unavailable(error) };
+        this.#failure ??= { reason: noAnswer(where, error) };
         reject(this.#failure.reason);
       });
       stream.once("close", () => {
-        if (!this.#answered) reject(this.#failure?.reason ?? unavailable(undefined));
+        if (!this.#answered) reject(this.#failure?.reason ?? noAnswer(where, undefined));
       });
     });
     // Looked at by `headers`, which may come later.
@@ -187,9 +201,9 @@ class ClientExchange {
   /** The header of the response; rejects when it brings an error. */
   async headers(): Promise<IncomingHttpHeaders> {
     const headers = await this.#headers;
-    const status = Number(headers[":status"]);
-    if (status !== 200) {
-      this.fail(new ConnectError(`HTTP status ${status} in the response`, Code.Unavailable));
+    const fault = headersFault(this.#where, headers);
+    if (fault !== undefined) {
+      this.fail(fault);
     } else if (headers["grpc-status"] !== undefined) {
       const error = errorOf(headers);
       if (error !== undefined) this.#failure ??= { reason: error };
@@ -257,9 +271,4 @@ function copyHeaders(incoming: IncomingHttpHeaders, headers: Headers): void {
   for (const name in incoming) {
     if (!name.startsWith(":")) headers.set(name, String(incoming[name]));
   }
-}
-
-function unavailable(cause: unknown): ConnectError {
-  const text = cause instanceof Error ? cause.message : "the connection was closed";
-  return new ConnectError(text, Code.Unavailable, undefined, undefined, cause);
 }

@@ -6,14 +6,14 @@ import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-servi
 import { clip, toByteRange } from "../blob/byte-range.ts";
 import type { PlacedChunk } from "../blob/chunk-list-store.ts";
 import { READ_AHEAD_BYTES, readChunks } from "../blob/read-chunks.ts";
-import { B3Digest } from "../digest/b3-digest.ts";
+import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { OperationOptions } from "../options.ts";
 import { SENT_PIECE_BYTES } from "./blob-handlers.ts";
 import { copied } from "./copied.ts";
 import { leavingEarly } from "./leave-early.ts";
-import { blobServiceOf, type Namespace } from "./namespace.ts";
+import { blobServiceOf, type Namespace, NamespaceChoice } from "./namespace.ts";
 import { parseChunkList } from "./parse-chunk-list.ts";
 import { fromConnectError } from "./status.ts";
 import { readUpTo, verifyByChunks, verifyWhole } from "./verified-stream.ts";
@@ -24,8 +24,11 @@ const HELD_BYTES = 1 << 20;
 
 /** How a client talks to its peer. */
 export interface GrpcClientOptions {
-  /** Names under which the peer serves. Default `tvix`; this project's server knows both. */
-  readonly namespace?: Namespace;
+  /**
+   * Names under which the peer serves; this project's server knows both. Default `auto`: found out
+   * with one call more.
+   */
+  readonly namespace?: Namespace | "auto";
 }
 
 /**
@@ -38,15 +41,18 @@ export interface GrpcClientOptions {
  */
 export class GrpcBlobService implements BlobService {
   readonly #transport: Transport;
-  readonly #client: Client<typeof BlobServiceDesc>;
-  readonly #putPath: string;
+  readonly #peer: NamespaceChoice<Client<typeof BlobServiceDesc>>;
   readonly #readAhead = new ByteBudget(READ_AHEAD_BYTES);
 
-  constructor(transport: Transport, { namespace = "tvix" }: GrpcClientOptions = {}) {
-    const service = blobServiceOf(namespace);
+  constructor(transport: Transport, { namespace = "auto" }: GrpcClientOptions = {}) {
     this.#transport = transport;
-    this.#client = createClient(service, transport);
-    this.#putPath = `/${service.typeName}/${service.method.put.name}`;
+    const clients = {
+      tvix: createClient(blobServiceOf("tvix"), transport),
+      snix: createClient(blobServiceOf("snix"), transport),
+    };
+    this.#peer = new NamespaceChoice(namespace, clients, (client) =>
+      client.stat({ digest: EMPTY_DIGEST.bytes }),
+    );
   }
 
   async has(digest: B3Digest, options: OperationOptions = {}): Promise<boolean> {
@@ -58,10 +64,8 @@ export class GrpcBlobService implements BlobService {
     { signal }: OperationOptions = {},
   ): Promise<readonly ChunkMeta[] | undefined> {
     return await calling(`stat of blob ${digest}`, signal, async () => {
-      const response = await this.#client.stat(
-        { digest: digest.bytes, sendChunks: true },
-        callOptions(signal),
-      );
+      const client = await this.#peer.client(signal);
+      const response = await client.stat({ digest: digest.bytes, sendChunks: true }, callOptions(signal));
       return parseChunkList(response.chunks);
     });
   }
@@ -99,7 +103,8 @@ export class GrpcBlobService implements BlobService {
     }
     const received = await calling("put of a blob", signal, async () => {
       try {
-        return (await this.#client.put(messages(), callOptions(signal))).digest;
+        const client = await this.#peer.client(signal);
+        return (await client.put(messages(), callOptions(signal))).digest;
       } catch (error) {
         throw sourceFailure === undefined ? error : new SourceFailure(sourceFailure.error);
       }
@@ -113,9 +118,10 @@ export class GrpcBlobService implements BlobService {
     signal: AbortSignal | undefined,
   ): Promise<B3Digest> {
     const expected = B3Digest.of(bytes);
-    const response = await calling("put of a blob", signal, () =>
-      transport.putWholeBlob(this.#putPath, bytes, signal),
-    );
+    const response = await calling("put of a blob", signal, async () => {
+      const { typeName, method } = blobServiceOf(await this.#peer.namespace(signal));
+      return await transport.putWholeBlob(`/${typeName}/${method.put.name}`, bytes, signal);
+    });
     const received = response === undefined ? undefined : fromBinary(PutBlobResponseSchema, response).digest;
     return checkedDigest(received, expected);
   }
@@ -150,10 +156,8 @@ export class GrpcBlobService implements BlobService {
   async *#stream(digest: B3Digest, signal: AbortSignal | undefined): ByteStream {
     try {
       const request = { digest: digest.bytes };
-      const messages = leavingEarly(
-        (callSignal) => this.#client.read(request, { signal: callSignal }),
-        signal,
-      );
+      const client = await this.#peer.client(signal);
+      const messages = leavingEarly((callSignal) => client.read(request, { signal: callSignal }), signal);
       for await (const { data } of messages) yield data;
     } catch (error) {
       if (error instanceof ConnectError && error.code === Code.NotFound) throw error;

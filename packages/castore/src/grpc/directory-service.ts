@@ -1,6 +1,7 @@
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import type { DirectoryService as DirectoryServiceDesc } from "@tvix/protocol/tvix/castore";
-import { B3Digest } from "../digest/b3-digest.ts";
+import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import { ClosureValidator } from "../directory/closure-validator.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { DirectoryService, DirectorySource } from "../directory/directory-service.ts";
 import { formatEntries } from "../directory/encode.ts";
@@ -10,7 +11,7 @@ import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import type { GrpcClientOptions } from "./blob-service.ts";
 import { leavingEarly } from "./leave-early.ts";
-import { directoryServiceOf } from "./namespace.ts";
+import { directoryServiceOf, NamespaceChoice } from "./namespace.ts";
 import { fromConnectError } from "./status.ts";
 
 /**
@@ -18,10 +19,17 @@ import { fromConnectError } from "./status.ts";
  * directory is compared with its digest, and a tree must be complete.
  */
 export class GrpcDirectoryService implements DirectoryService {
-  readonly #client: Client<typeof DirectoryServiceDesc>;
+  readonly #peer: NamespaceChoice<Client<typeof DirectoryServiceDesc>>;
 
-  constructor(transport: Transport, { namespace = "tvix" }: GrpcClientOptions = {}) {
-    this.#client = createClient(directoryServiceOf(namespace), transport);
+  constructor(transport: Transport, { namespace = "auto" }: GrpcClientOptions = {}) {
+    const clients = {
+      tvix: createClient(directoryServiceOf("tvix"), transport),
+      snix: createClient(directoryServiceOf("snix"), transport),
+    };
+    const byWhat = { case: "digest" as const, value: EMPTY_DIGEST.bytes };
+    this.#peer = new NamespaceChoice(namespace, clients, (client) =>
+      Array.fromAsync(client.get({ byWhat, recursive: true })),
+    );
   }
 
   async get(digest: B3Digest, { signal }: OperationOptions = {}): Promise<Directory | undefined> {
@@ -79,30 +87,64 @@ export class GrpcDirectoryService implements DirectoryService {
   async putMany(directories: DirectorySource, { signal }: OperationOptions = {}): Promise<B3Digest> {
     signal?.throwIfAborted();
     let sourceFailure: { error: unknown } | undefined;
+    const expected = new ExpectedRoot();
     async function* messages() {
       try {
-        for await (const directory of directories) yield formatEntries(directory.entries);
+        for await (const directory of directories) {
+          expected.add(directory);
+          yield formatEntries(directory.entries);
+        }
       } catch (error) {
         sourceFailure = { error };
         throw error;
       }
     }
+    let received: Uint8Array;
     try {
-      const { rootDigest } = await this.#client.put(messages(), signal === undefined ? {} : { signal });
-      return B3Digest.from(rootDigest, "root_digest in the response");
+      const client = await this.#peer.client(signal);
+      received = (await client.put(messages(), signal === undefined ? {} : { signal })).rootDigest;
     } catch (error) {
       if (sourceFailure !== undefined) throw sourceFailure.error;
       throw fromConnectError(error, "put of directories", signal);
     }
+    const root = expected.finish();
+    const found = B3Digest.from(received, "root_digest in the response");
+    if (root.equals(found)) return root;
+    throw new CastoreError("INVALID_RESPONSE", `peer stored the tree ${root} as ${found}`);
   }
 
-  #request(
+  async *#request(
     digest: B3Digest,
     recursive: boolean,
     signal: AbortSignal | undefined,
   ): AsyncIterable<DirectoryMessage> {
     const request = { byWhat: { case: "digest" as const, value: digest.bytes }, recursive };
-    return leavingEarly((callSignal) => this.#client.get(request, { signal: callSignal }), signal);
+    const client = await this.#peer.client(signal);
+    yield* leavingEarly((callSignal) => client.get(request, { signal: callSignal }), signal);
+  }
+}
+
+/**
+ * What the root of sent directories has to be. What is wrong with them is for the peer to say: a
+ * stream that ends before the fault may be a whole tree to it.
+ */
+class ExpectedRoot {
+  readonly #validator = new ClosureValidator();
+  #fault: { readonly error: unknown } | undefined;
+
+  add(directory: Directory): void {
+    if (this.#fault !== undefined) return;
+    try {
+      this.#validator.add(directory);
+    } catch (error) {
+      this.#fault = { error };
+    }
+  }
+
+  /** @throws CastoreError what is wrong with them, if the peer has not said so */
+  finish(): B3Digest {
+    if (this.#fault !== undefined) throw this.#fault.error;
+    return this.#validator.finish();
   }
 }
 

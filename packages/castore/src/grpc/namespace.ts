@@ -1,8 +1,10 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import {
   BlobService as SnixBlobService,
   DirectoryService as SnixDirectoryService,
 } from "@tvix/protocol/snix/castore";
 import { BlobService, DirectoryService } from "@tvix/protocol/tvix/castore";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** Under which names a peer serves: those of tvix, or those of snix. The messages are the same. */
 export type Namespace = "tvix" | "snix";
@@ -20,4 +22,56 @@ export function directoryServiceOf(namespace: Namespace): typeof DirectoryServic
   return namespace === "tvix"
     ? DirectoryService
     : (SnixDirectoryService as unknown as typeof DirectoryService);
+}
+
+/**
+ * The client of a service under the names that its peer has. Where they are not given, one short
+ * call finds out which, before the first that matters: a stream could not be sent again. The
+ * answer is remembered.
+ */
+export class NamespaceChoice<C> {
+  readonly #clients: Readonly<Record<Namespace, C>>;
+  readonly #probe: (client: C) => Promise<unknown>;
+  #chosen: Promise<Namespace> | undefined;
+
+  /**
+   * @param namespace what is wanted, or `auto` to find out
+   * @param probe a call that changes nothing; only whether it is UNIMPLEMENTED matters
+   */
+  constructor(
+    namespace: Namespace | "auto",
+    clients: Readonly<Record<Namespace, C>>,
+    probe: (client: C) => Promise<unknown>,
+  ) {
+    this.#clients = clients;
+    this.#probe = probe;
+    if (namespace !== "auto") this.#chosen = Promise.resolve(namespace);
+  }
+
+  /** @throws ConnectError when the peer cannot be reached; the reason of the signal */
+  async client(signal: AbortSignal | undefined): Promise<C> {
+    return this.#clients[await this.namespace(signal)];
+  }
+
+  /** @throws ConnectError when the peer cannot be reached; the reason of the signal */
+  async namespace(signal: AbortSignal | undefined): Promise<Namespace> {
+    this.#chosen ??= this.#find();
+    // Seen by whoever waits for it; all may have left.
+    this.#chosen.catch(() => {});
+    return await unlessAborted(this.#chosen, signal);
+  }
+
+  async #find(): Promise<Namespace> {
+    try {
+      await this.#probe(this.#clients.tvix);
+    } catch (error) {
+      const { code } = ConnectError.from(error);
+      if (code === Code.Unimplemented) return "snix";
+      if (code === Code.Unavailable || code === Code.DeadlineExceeded) {
+        this.#chosen = undefined;
+        throw error;
+      }
+    }
+    return "tvix";
+  }
 }

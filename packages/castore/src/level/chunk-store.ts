@@ -3,6 +3,7 @@ import type { ChunkStore } from "../blob/chunk-store.ts";
 import { decodeVerified } from "../blob/verify-chunk.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { decodeInline, encodeInline } from "./chunk-record.ts";
+import { DamagedChunks } from "./damaged-chunks.ts";
 import { type Database, keyOf, keyPrefix } from "./database.ts";
 
 /** Key prefix of chunks. */
@@ -12,16 +13,21 @@ export const CHUNK: Uint8Array = keyPrefix("c1");
 export class LevelChunkStore implements ChunkStore {
   readonly #database: Database;
   readonly #codec: ChunkCodec;
-  /** Chunks that were found damaged; they count as absent until written again. */
-  readonly #damaged: Set<string> = new Set();
+  readonly #damaged: DamagedChunks;
 
-  constructor(database: Database, codec: ChunkCodec = RAW_CODEC) {
+  private constructor(database: Database, codec: ChunkCodec, damaged: DamagedChunks) {
     this.#database = database;
     this.#codec = codec;
+    this.#damaged = damaged;
+  }
+
+  /** The chunks of a database, which has to be open. */
+  static async open(database: Database, codec: ChunkCodec = RAW_CODEC): Promise<LevelChunkStore> {
+    return new LevelChunkStore(database, codec, await DamagedChunks.open(database));
   }
 
   async has(digest: B3Digest): Promise<boolean> {
-    return !this.#damaged.has(digest.key) && (await this.#database.has(keyOf(CHUNK, digest.bytes)));
+    return !this.#damaged.has(digest) && (await this.#database.has(keyOf(CHUNK, digest.bytes)));
   }
 
   async read(digest: B3Digest): Promise<Uint8Array | undefined> {
@@ -30,7 +36,7 @@ export class LevelChunkStore implements ChunkStore {
     try {
       return await decodeVerified(this.#codec, digest, decodeInline(record, digest));
     } catch (error) {
-      this.#damaged.add(digest.key);
+      await this.#damaged.add(digest);
       throw error;
     }
   }
@@ -39,7 +45,8 @@ export class LevelChunkStore implements ChunkStore {
     const encoded = await this.#codec.encode(bytes);
     const record = encodeInline(encoded);
     encoded.release();
-    await this.#database.write([{ type: "put", key: keyOf(CHUNK, digest.bytes), value: record }]);
-    this.#damaged.delete(digest.key);
+    const put = { type: "put", key: keyOf(CHUNK, digest.bytes), value: record } as const;
+    await this.#database.write([put, ...this.#damaged.mending(digest)]);
+    this.#damaged.remove(digest);
   }
 }

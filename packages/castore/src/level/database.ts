@@ -19,6 +19,11 @@ export interface DatabaseOptions {
    * it survives the end of the process, not a power cut.
    */
   readonly sync?: boolean;
+  /**
+   * Whether the database may be closed and opened again, asked after a write has failed: opening
+   * needs room on the disk. Default: never, and later writes fail as the first one did.
+   */
+  readonly mayReopen?: () => Promise<boolean>;
 }
 
 const VIEWS = { keyEncoding: "view", valueEncoding: "view" } as const;
@@ -30,35 +35,75 @@ const BATCH_BYTES = 4 << 20;
  * Bytes by bytes over any Level database: writes that come together share one batch, and
  * results are plain Uint8Arrays.
  *
- * After a write has failed all later ones fail, until the database is opened again.
+ * After a write has failed all later ones fail, until the database was opened again, which the
+ * next write tries where that is allowed. Reading goes on meanwhile.
  *
  * Every write goes through one queue, each batch flushed when `sync` is set: LevelDB does not
  * make earlier writes durable with a later flushed one once its log has been rotated.
  */
 export class Database {
   readonly #level: AnyLevel;
+  /** `sync` is known to databases on a disk only. */
+  readonly #writeOptions: typeof VIEWS & { readonly sync: boolean };
+  readonly #mayReopen: () => Promise<boolean>;
   readonly #commits: GroupCommit<readonly LevelOperation[]>;
-  /** Why nothing can be written any more. */
+  /** Why nothing can be written. */
   #broken: CastoreError | undefined;
+  #reopening: Promise<void> | undefined;
 
-  constructor(level: AnyLevel, { sync = false }: DatabaseOptions = {}) {
+  constructor(level: AnyLevel, { sync = false, mayReopen = async () => false }: DatabaseOptions = {}) {
     this.#level = level;
-    const options = { ...VIEWS, sync };
-    this.#commits = new GroupCommit(async (groups) => {
-      if (this.#broken !== undefined) throw this.#broken;
-      try {
-        await this.#level.batch(groups.flat(), options);
-      } catch (cause) {
-        const error = failureOf(cause);
-        // LevelDB would go on behind a torn record of its log, and drop all that after a restart.
-        if (error.code !== "CLOSED") this.#broken = error;
-        throw error;
-      }
-    }, BATCH_BYTES);
+    this.#writeOptions = { ...VIEWS, sync };
+    this.#mayReopen = mayReopen;
+    this.#commits = new GroupCommit((groups) => this.#apply(groups.flat()), BATCH_BYTES);
+  }
+
+  /** Why writes fail at present; undefined while they do not. */
+  get failure(): CastoreError | undefined {
+    return this.#broken;
+  }
+
+  /** Tries to make writing possible again; returns why it is not. */
+  async recover(): Promise<CastoreError | undefined> {
+    if (this.#broken !== undefined) await this.write([]).catch(() => {});
+    return this.#broken;
+  }
+
+  async #apply(operations: LevelOperation[]): Promise<void> {
+    if (this.#broken !== undefined) await this.#reopen(this.#broken);
+    if (operations.length === 0) return;
+    try {
+      await this.#level.batch(operations, this.#writeOptions);
+    } catch (cause) {
+      const error = failureOf(cause);
+      // LevelDB would go on behind a torn record of its log, and drop all that after a restart.
+      if (error.code !== "CLOSED") this.#broken = error;
+      throw error;
+    }
+  }
+
+  /** Opened anew, LevelDB leaves out the torn record and goes on in another log. */
+  async #reopen(broken: CastoreError): Promise<void> {
+    if (!(await this.#mayReopen())) throw broken;
+    const reopen = async () => {
+      await this.#level.close();
+      await this.#level.open();
+    };
+    this.#reopening = reopen();
+    try {
+      await this.#reopening;
+      this.#broken = undefined;
+    } catch (cause) {
+      throw failureOf(cause);
+    } finally {
+      this.#reopening = undefined;
+    }
   }
 
   /** The value of a key, undefined when there is none. */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    // Whether that succeeds is for the look-up to find out.
+    if (this.#reopening !== undefined) await this.#reopening.catch(() => {});
     try {
       const value = await this.#find(key);
       return value === undefined ? undefined : view(value);
@@ -69,11 +114,7 @@ export class Database {
 
   /** Whether a key has a value. */
   async has(key: Uint8Array): Promise<boolean> {
-    try {
-      return (await this.#find(key)) !== undefined;
-    } catch (cause) {
-      throw failureOf(cause);
-    }
+    return (await this.get(key)) !== undefined;
   }
 
   #find(key: Uint8Array): Promise<Uint8Array | undefined> | Uint8Array | undefined {
@@ -92,8 +133,13 @@ export class Database {
   /** Entries whose key begins with a prefix, in order. */
   async *entries(prefix: Uint8Array): AsyncGenerator<[key: Uint8Array, value: Uint8Array], void, undefined> {
     const range = { gte: prefix, lt: successor(prefix) };
-    for await (const [key, value] of this.#level.iterator({ ...range, ...VIEWS })) {
-      yield [view(key), view(value)];
+    if (this.#reopening !== undefined) await this.#reopening.catch(() => {});
+    try {
+      for await (const [key, value] of this.#level.iterator({ ...range, ...VIEWS })) {
+        yield [view(key), view(value)];
+      }
+    } catch (cause) {
+      throw failureOf(cause);
     }
   }
 
@@ -106,6 +152,15 @@ export class Database {
 /** What keys of one kind begin with: letters for the kind, a digit for its format version. */
 export function keyPrefix(text: string): Uint8Array {
   return new TextEncoder().encode(text);
+}
+
+/**
+ * The same for a kind that is derived from others, or only remembered: a tilde comes first, so
+ * that all of it lies in one range of keys, which may be removed at any time. What is read from
+ * it is never believed further than what it rests on.
+ */
+export function derivedKeyPrefix(text: string): Uint8Array {
+  return keyPrefix(`~${text}`);
 }
 
 /** A key: a prefix and what it is about. */
@@ -139,8 +194,10 @@ function view(value: Uint8Array): Uint8Array {
 
 /** What the failure of a database is to a caller. */
 function failureOf(cause: unknown): CastoreError {
+  if (CastoreError.is(cause)) return cause;
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  if (code === "LEVEL_DATABASE_NOT_OPEN") return new CastoreError("CLOSED", "the store is closed", { cause });
+  if (code === "LEVEL_DATABASE_NOT_OPEN" || code === "LEVEL_ITERATOR_NOT_OPEN")
+    return new CastoreError("CLOSED", "the store is closed", { cause });
   if (isDiskFull(cause)) return new CastoreError("NO_SPACE", "no space is left for the index", { cause });
   return new CastoreError("STORAGE_FAILURE", "the database failed", { cause });
 }

@@ -38,7 +38,7 @@ export async function openLevelStore(level: AnyLevel, options: LevelStoreOptions
   await removeAllStaged(database);
   return {
     blobService: new ChunkedBlobService({
-      chunks: new LevelChunkStore(database),
+      chunks: await LevelChunkStore.open(database),
       lists,
       ...(chunkSizes === undefined ? {} : { chunkSizes }),
     }),

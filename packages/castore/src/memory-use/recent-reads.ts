@@ -24,15 +24,21 @@ export class RecentReads<T extends object> {
     return this.#recent.get(key) ?? (await (this.#underWay.get(key) ?? this.#read(key, read)));
   }
 
+  /** Forgets what was read under a digest. */
+  forget({ key }: B3Digest): void {
+    this.#recent.delete(key);
+    this.#underWay.delete(key);
+  }
+
   async #read(key: string, read: () => Promise<T>): Promise<T> {
     const reading = read();
     this.#underWay.set(key, reading);
     try {
       const value = await reading;
-      this.#recent.set(key, value);
+      if (this.#underWay.get(key) === reading) this.#recent.set(key, value);
       return value;
     } finally {
-      this.#underWay.delete(key);
+      if (this.#underWay.get(key) === reading) this.#underWay.delete(key);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { equalBytes } from "@tvix/byte-stream";
 import type { ChunkCodec, EncodedChunk, FreshlyEncoded } from "../blob/chunk-codec.ts";
 import type { ChunkStore } from "../blob/chunk-store.ts";
 import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
@@ -6,6 +7,7 @@ import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { decodeChunkRecord, encodeInline, encodeLocation, type PackLocation } from "../level/chunk-record.ts";
 import { CHUNK } from "../level/chunk-store.ts";
+import { DamagedChunks } from "../level/damaged-chunks.ts";
 import { type Database, keyOf } from "../level/database.ts";
 import { RecentReads } from "../memory-use/recent-reads.ts";
 import type { PackAppender } from "./pack-appender.ts";
@@ -26,6 +28,14 @@ interface PlacedStoredChunk extends StoredChunk {
   readonly place: EncodedChunk | PackLocation;
 }
 
+/** What a {@link PackChunkStore} is made of. */
+export interface PackChunkStoreParts {
+  readonly database: Database;
+  readonly appender: PackAppender;
+  readonly reader: PackReader;
+  readonly codec: ChunkCodec;
+}
+
 /** Chunks in pack files; the database holds where each lies, and the small ones themselves. */
 export class PackChunkStore implements ChunkStore, StoredChunkStore {
   readonly #database: Database;
@@ -34,29 +44,65 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   readonly #codec: ChunkCodec;
   readonly #chunks = new RecentReads<Uint8Array>(RECENT_CHUNK_BYTES, ({ length }) => length);
   readonly #stored = new RecentReads<EncodedChunk>(RECENT_STORED_BYTES, ({ payload }) => payload.length);
-  /** Chunks that were found damaged; they count as absent until written again. */
-  readonly #damaged: Set<string> = new Set();
+  readonly #damaged: DamagedChunks;
+  /** Packs in which something was found damaged: where one chunk is, others often are as well. */
+  readonly #suspectPacks: Set<number>;
 
-  constructor(database: Database, appender: PackAppender, reader: PackReader, codec: ChunkCodec) {
-    this.#database = database;
-    this.#appender = appender;
-    this.#reader = reader;
-    this.#codec = codec;
+  private constructor(parts: PackChunkStoreParts, damaged: DamagedChunks, suspectPacks: Set<number>) {
+    this.#database = parts.database;
+    this.#appender = parts.appender;
+    this.#reader = parts.reader;
+    this.#codec = parts.codec;
+    this.#damaged = damaged;
+    this.#suspectPacks = suspectPacks;
   }
 
-  has(digest: B3Digest): Promise<boolean> {
-    if (this.#damaged.has(digest.key)) return Promise.resolve(false);
-    return this.#database.has(keyOf(CHUNK, digest.bytes));
+  /** Takes over the parts, and what is known of damage. */
+  static async open(parts: PackChunkStoreParts): Promise<PackChunkStore> {
+    const suspectPacks = new Set<number>();
+    const damaged = await DamagedChunks.open(parts.database, async (digest) => {
+      const record = await parts.database.get(keyOf(CHUNK, digest.bytes));
+      const pack = record === undefined ? undefined : packOf(record, digest);
+      if (pack !== undefined) suspectPacks.add(pack);
+    });
+    return new PackChunkStore(parts, damaged, suspectPacks);
+  }
+
+  get version(): number {
+    return this.#damaged.version;
+  }
+
+  /**
+   * Besides the record of the chunk its pack is looked at: a system call of some microseconds. In
+   * a pack in which damage was found, the whole chunk is read.
+   */
+  async has(digest: B3Digest): Promise<boolean> {
+    if (this.#damaged.has(digest)) return false;
+    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    if (record === undefined) return false;
+    try {
+      const place = decodeChunkRecord(record, digest);
+      if ("payload" in place) return true;
+      this.#reader.checkPlace(digest, place);
+      if (this.#suspectPacks.has(place.pack)) await this.#reader.readRecord(digest, place);
+      return true;
+    } catch (error) {
+      if (!CastoreError.is(error)) throw storageFailure("read", error);
+      await this.#noteDamage(digest, record);
+      return false;
+    }
   }
 
   async read(digest: B3Digest): Promise<Uint8Array | undefined> {
     const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
     if (record === undefined) return undefined;
-    return await this.#watched(digest, () => this.#chunks.get(digest, () => this.#decode(digest, record)));
+    return await this.#watched(digest, record, () =>
+      this.#chunks.get(digest, () => this.#decode(digest, record)),
+    );
   }
 
   async describe(digest: B3Digest): Promise<PlacedStoredChunk | undefined> {
-    if (this.#damaged.has(digest.key)) return undefined;
+    if (this.#damaged.has(digest)) return undefined;
     const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
     if (record === undefined) return undefined;
     const place = decodeChunkRecord(record, digest);
@@ -78,7 +124,8 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
       }
     }
     const { place } = await this.#find(digest);
-    return await this.#watched(digest, () => read(place));
+    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    return await this.#watched(digest, record, () => read(place));
   }
 
   async #find(digest: B3Digest): Promise<PlacedStoredChunk> {
@@ -91,8 +138,11 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
     const encoded = await this.#codec.encode(bytes, release);
     const value = await this.#place(digest, encoded);
-    await this.#database.write([{ type: "put", key: keyOf(CHUNK, digest.bytes), value }]);
-    this.#damaged.delete(digest.key);
+    const put = { type: "put", key: keyOf(CHUNK, digest.bytes), value } as const;
+    await this.#database.write([put, ...this.#damaged.mending(digest)]);
+    // What was stored may have had another form.
+    this.#stored.forget(digest);
+    this.#damaged.remove(digest);
   }
 
   async #decode(digest: B3Digest, record: Uint8Array): Promise<Uint8Array> {
@@ -108,15 +158,24 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
     return place;
   }
 
-  /** Notes which chunks are damaged. */
-  async #watched<T>(digest: B3Digest, read: () => Promise<T>): Promise<T> {
+  /** Notes a chunk as damaged when it cannot be read where its record says. */
+  async #watched<T>(digest: B3Digest, record: Uint8Array | undefined, read: () => Promise<T>): Promise<T> {
     try {
       return await read();
     } catch (cause) {
       if (!CastoreError.is(cause)) throw storageFailure("read", cause);
-      this.#damaged.add(digest.key);
+      await this.#noteDamage(digest, record);
       throw cause;
     }
+  }
+
+  /** @param found the record that led to the damage: the chunk may have been written anew since */
+  async #noteDamage(digest: B3Digest, found: Uint8Array | undefined): Promise<void> {
+    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    if (record === undefined || found === undefined || !equalBytes(record, found)) return;
+    const pack = packOf(record, digest);
+    if (pack !== undefined) this.#suspectPacks.add(pack);
+    await this.#damaged.add(digest);
   }
 
   /** Puts a chunk where it belongs; returns its record, which says where. */
@@ -132,6 +191,16 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
       if (CastoreError.is(cause)) throw cause;
       throw storageFailure("written", cause);
     }
+  }
+}
+
+/** The pack in which a chunk lies by its record; undefined for one in the database, or a damaged record. */
+function packOf(record: Uint8Array, digest: B3Digest): number | undefined {
+  try {
+    const place = decodeChunkRecord(record, digest);
+    return "pack" in place ? place.pack : undefined;
+  } catch {
+    return undefined;
   }
 }
 

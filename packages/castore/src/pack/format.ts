@@ -7,16 +7,14 @@ const FORMAT_VERSION = "1";
 const FORMAT_KEY = keyPrefix("m1format");
 
 /**
- * Reads the version of a store, and writes it into a new one.
+ * Reads the version of a store.
  *
+ * @returns `new` where none is written: nothing has been stored, or the index is incomplete
  * @throws CastoreError UNKNOWN_FORMAT when it is not ours
  */
 export async function checkFormat(database: Database): Promise<"new" | "known"> {
   const stored = await database.get(FORMAT_KEY);
-  if (stored === undefined) {
-    await database.write([{ type: "put", key: FORMAT_KEY, value: new TextEncoder().encode(FORMAT_VERSION) }]);
-    return "new";
-  }
+  if (stored === undefined) return "new";
   const version = new TextDecoder().decode(stored);
   if (version !== FORMAT_VERSION) {
     throw new CastoreError(
@@ -25,4 +23,9 @@ export async function checkFormat(database: Database): Promise<"new" | "known"> 
     );
   }
   return "known";
+}
+
+/** Writes the version: called last, when the index is complete. */
+export async function writeFormat(database: Database): Promise<void> {
+  await database.write([{ type: "put", key: FORMAT_KEY, value: new TextEncoder().encode(FORMAT_VERSION) }]);
 }

@@ -111,6 +111,8 @@ export class PackAppender {
       // Whether this helps or not, the next pack is a new one.
       await handle.truncate(start).catch(() => {});
       await handle.close().catch(() => {});
+      // On a full disk every attempt would leave an empty one behind.
+      if (start === 0) await this.#directory.removePack(this.#number).catch(() => {});
       throw error;
     }
   }

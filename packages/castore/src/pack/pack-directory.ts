@@ -1,5 +1,7 @@
-import { type FileHandle, mkdir, open, readdir } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { type FileHandle, open, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../fs/make-directory.ts";
 
 const PACK_NAME = /^(\d{10})\.pack$/;
 
@@ -13,9 +15,18 @@ export class PackDirectory {
 
   /** Makes the folder where it is not there, and returns the numbers of its packs, in order. */
   async open(): Promise<number[]> {
-    await mkdir(this.path, { recursive: true });
-    const numbers = (await readdir(this.path)).map((name) => Number(PACK_NAME.exec(name)?.[1] ?? 0));
-    return numbers.filter((number) => number > 0).sort((a, b) => a - b);
+    await makeDirectory(this.path);
+    return packNumbersOf(await readdir(this.path));
+  }
+
+  /** Length of a pack in bytes, undefined when it is not there. On the spot: it takes some microseconds. */
+  lengthOf(number: number): number | undefined {
+    return statSync(this.#file(number), { throwIfNoEntry: false })?.size;
+  }
+
+  /** Removes a pack in which nothing is. */
+  async removePack(number: number): Promise<void> {
+    await unlink(this.#file(number));
   }
 
   /** Opens a pack that is there: `r` to read, `r+` to append as well. */
@@ -40,4 +51,10 @@ export class PackDirectory {
   #file(number: number): string {
     return join(this.path, `${String(number).padStart(10, "0")}.pack`);
   }
+}
+
+/** The numbers of the packs among names of files, in order. */
+export function packNumbersOf(names: readonly string[]): number[] {
+  const numbers = names.map((name) => Number(PACK_NAME.exec(name)?.[1] ?? 0));
+  return numbers.filter((number) => number > 0).sort((a, b) => a - b);
 }

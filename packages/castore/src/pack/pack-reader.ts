@@ -25,6 +25,19 @@ export class PackReader {
   }
 
   /**
+   * Looks whether the pack of a chunk is there, and long enough.
+   *
+   * @throws CastoreError CORRUPT when it is not
+   */
+  checkPlace(digest: B3Digest, { pack, offset, storedLength }: PackLocation): void {
+    const length = this.#directory.lengthOf(pack);
+    if (length === undefined) throw unreadable(digest, "pack is missing");
+    if (offset + RECORD_HEAD_BYTES + storedLength > length) {
+      throw unreadable(digest, "pack ends before the record does");
+    }
+  }
+
+  /**
    * The stored form of a chunk.
    *
    * @throws CastoreError CORRUPT when the pack is missing or ends before the record does

@@ -10,12 +10,16 @@ const BATCH_CHUNKS = 4096;
 /**
  * Indexes every chunk found in the packs: for a store whose database was lost. Chunk lists
  * and directories are not in packs, so blobs of several chunks come back with the next put.
+ * It may be interrupted, and then begins anew.
+ *
+ * @returns how many chunks were found
  */
 export async function rebuildIndex(
   packs: PackDirectory,
   packNumbers: readonly number[],
   database: Database,
-): Promise<void> {
+): Promise<number> {
+  let chunks = 0;
   for (const pack of packNumbers) {
     const handle = await packs.openPack(pack, "r");
     try {
@@ -23,6 +27,7 @@ export async function rebuildIndex(
       for await (const { head, offset } of scanPack(handle, 0)) {
         const { digest, encoding, size, storedLength } = head;
         const value = encodeLocation({ pack, offset, encoding, size, storedLength });
+        chunks++;
         batch.push({ type: "put", key: keyOf(CHUNK, digest.bytes), value });
         if (batch.length < BATCH_CHUNKS) continue;
         await database.write(batch);
@@ -33,4 +38,5 @@ export async function rebuildIndex(
       await handle.close();
     }
   }
+  return chunks;
 }

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import type { BlobService } from "../blob/blob-service.ts";
@@ -8,13 +8,15 @@ import type { StoredBlobs } from "../blob/stored-blobs.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
 import { CastoreError } from "../errors/castore-error.ts";
+import { makeDirectory } from "../fs/make-directory.ts";
 import { LevelChunkListStore } from "../level/chunk-list-store.ts";
 import { Database } from "../level/database.ts";
 import { LevelDirectoryService } from "../level/directory-service.ts";
 import { removeAllStaged } from "../level/directory-staging.ts";
+import { checkIndex } from "./check-index.ts";
 import { PackChunkStore } from "./chunk-store.ts";
 import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
-import { checkFormat } from "./format.ts";
+import { checkFormat, writeFormat } from "./format.ts";
 import { PackAppender } from "./pack-appender.ts";
 import { PackDirectory } from "./pack-directory.ts";
 import { PackReader } from "./pack-reader.ts";
@@ -24,6 +26,10 @@ import { ZstdPool } from "./zstd-pool.ts";
 
 /** How a {@link Store} works. */
 export interface StoreOptions {
+  /** Whether a store is made where there is none. Default true. */
+  readonly create?: boolean;
+  /** Called with a line for a person when opening finds something to tell. Default: nobody is told. */
+  readonly onNotice?: (text: string) => void;
   /**
    * Whether what is acknowledged survives a power cut. Default true. Without, it survives
    * the end of the process, `kill -9` included.
@@ -45,6 +51,11 @@ export interface Store extends AsyncDisposable {
   readonly storedBlobs: StoredBlobs;
   /** The index, for services that keep theirs beside. */
   readonly database: Database;
+  /**
+   * Why nothing can be stored at present, such as a full disk; undefined while all is well. Tries
+   * to make it possible again.
+   */
+  check(): Promise<CastoreError | undefined>;
   /** Finishes what is being written and closes the database; calls after it fail with CLOSED. */
   close(): Promise<void>;
 }
@@ -52,24 +63,35 @@ export interface Store extends AsyncDisposable {
 /** LevelDB keeps up to two write buffers in memory; larger ones write each byte less often. */
 const WRITE_BUFFER_BYTES = 8 << 20;
 
+/** Room on the disk that opening the index may take: it writes out what is in memory, and a new log. */
+const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
+
 /**
  * Opens the store in a folder, and makes it where there is none: LevelDB in `index`, chunks
  * in pack files in `packs`. `docs/storage-format.md` describes both.
  *
- * After a crash nothing needs to be done: what was acknowledged is there.
+ * After a crash nothing needs to be done: what was acknowledged is there. Where all of `index` is
+ * missing beside packs, their chunks are indexed anew, and that goes on with the next process when
+ * this one ends before.
  *
  * @param path folder of the store
  * @throws CastoreError LOCKED when another process has it open, UNKNOWN_FORMAT when a newer
- *   version wrote it, STORAGE_FAILURE when it cannot be read or written
+ *   version wrote it, NOT_A_STORE when there is none and none may be made, CORRUPT when the index
+ *   has lost a part, STORAGE_FAILURE when it cannot be read or written
  */
 export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
-  const { sync = true, compressionLevel = 3, packBytes = 256 << 20, chunkSizes } = options;
-  const level = await openLevel(path);
+  const { sync = true, compressionLevel = 3, packBytes = 256 << 20, chunkSizes, create = true } = options;
+  const level = await openLevel(path, create);
   try {
-    const database = new Database(level, { sync });
+    const mayReopen = async () => await hasRoom(path, REOPEN_BYTES);
+    const database = new Database(level, { sync, mayReopen });
     const packs = new PackDirectory(join(path, "packs"));
     const packNumbers = await packs.open();
-    if ((await checkFormat(database)) === "new") await rebuildIndex(packs, packNumbers, database);
+    if ((await checkFormat(database)) === "new") {
+      const chunks = await rebuildIndex(packs, packNumbers, database);
+      if (chunks > 0) options.onNotice?.(rebuilt(path, chunks));
+      await writeFormat(database);
+    }
     const lists = new LevelChunkListStore(database);
     await lists.removeUnfinished();
     await removeAllStaged(database);
@@ -78,7 +100,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     await resumeNewestPack(appender, packs, packNumbers, database, packBytes);
     const reader = new PackReader(packs);
     const pool = new ZstdPool(compressionLevel);
-    const chunks = new PackChunkStore(database, appender, reader, zstdCodec(pool));
+    const chunks = await PackChunkStore.open({ database, appender, reader, codec: zstdCodec(pool) });
     const blobService = new ChunkedBlobService({
       chunks,
       lists,
@@ -94,6 +116,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
       directoryService: new LevelDirectoryService(database),
       storedBlobs: new ChunkedStoredBlobs(chunks, lists),
       database,
+      check: async () => await database.recover(),
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -105,9 +128,13 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
-async function openLevel(path: string): Promise<Level> {
+async function openLevel(path: string, create: boolean): Promise<Level> {
   try {
-    await mkdir(path, { recursive: true });
+    const found = await checkIndex(path);
+    if (!found.store && !create) {
+      throw new CastoreError("NOT_A_STORE", `there is no store in ${path}`, { subject: path });
+    }
+    await makeDirectory(path);
     const level: Level = new ClassicLevel(join(path, "index"), {
       keyEncoding: "view",
       valueEncoding: "view",
@@ -116,6 +143,7 @@ async function openLevel(path: string): Promise<Level> {
     await level.open();
     return level;
   } catch (cause) {
+    if (CastoreError.is(cause)) throw cause;
     if (rootCode(cause) === "LEVEL_LOCKED") {
       throw new CastoreError("LOCKED", `${path} is in use by another process`, { cause, subject: path });
     }
@@ -124,6 +152,18 @@ async function openLevel(path: string): Promise<Level> {
       subject: path,
     });
   }
+}
+
+async function hasRoom(path: string, bytes: number): Promise<boolean> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize >= bytes;
+}
+
+function rebuilt(path: string, chunks: number): string {
+  return (
+    `the index of ${path} was missing: ${chunks} chunks were found in its packs and indexed again; ` +
+    "directories, path infos and the lists of long files are lost, and come back when they are stored again"
+  );
 }
 
 /** Appends to the newest pack only when the last process left it complete. */

@@ -59,15 +59,24 @@ interface PoolSlot extends Slot {
  */
 export class ZstdPool {
   readonly #level: number;
-  #slots: readonly PoolSlot[] | undefined;
+  readonly #script: URL;
+  readonly #workerCount = Math.min(MAX_WORKERS, availableParallelism());
+  /** Of the threads that are there; started when they are first needed, and again when one has died. */
+  #slots: readonly PoolSlot[] = [];
+  #workers: ReadonlySet<Worker> = new Set();
   #waiting: Job[] = [];
   #waitingBytes = 0;
   #isScheduled = false;
   #closed = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(level: number) {
+  /**
+   * @param level zstd level, from 1 to 19
+   * @param script what the threads run
+   */
+  constructor(level: number, script: URL = new URL("./zstd-worker.js", import.meta.url)) {
     this.#level = level;
+    this.#script = script;
   }
 
   /**
@@ -105,18 +114,17 @@ export class ZstdPool {
         this.#onIdle = resolve;
       });
     }
-    const workers = new Set(this.#slots?.map(({ worker }) => worker));
-    await Promise.all([...workers].map((worker) => worker.terminate()));
+    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
   }
 
   #isBusy(): boolean {
-    return this.#waiting.length > 0 || this.#slots?.some((slot) => slot.jobs.length > 0) === true;
+    return this.#waiting.length > 0 || this.#slots.some((slot) => slot.jobs.length > 0);
   }
 
   #dispatch(): void {
     if (!this.#isBusy()) this.#onIdle?.();
     if (this.#waiting.length === 0) return;
-    this.#slots ??= this.#start();
+    while (this.#workers.size < this.#workerCount) this.#startWorker();
     for (let slot = this.#freeSlot(); slot !== undefined; slot = this.#freeSlot()) {
       if (this.#isAtWork(slot.worker) && !this.#isWorthwhile()) return;
       const lengths = this.#fill(slot);
@@ -127,7 +135,7 @@ export class ZstdPool {
   }
 
   #isAtWork(worker: Worker): boolean {
-    return this.#slots?.some((slot) => slot.worker === worker && slot.jobs.length > 0) === true;
+    return this.#slots.some((slot) => slot.worker === worker && slot.jobs.length > 0);
   }
 
   #isWorthwhile(): boolean {
@@ -136,7 +144,7 @@ export class ZstdPool {
 
   /** A free slot: of a thread that has nothing to do, or else of the one with the most of them. */
   #freeSlot(): PoolSlot | undefined {
-    const free = this.#slots?.filter(({ jobs, inUse }) => jobs.length === 0 && inUse === 0) ?? [];
+    const free = this.#slots.filter(({ jobs, inUse }) => jobs.length === 0 && inUse === 0);
     const freeOf = (worker: Worker) => free.filter((slot) => slot.worker === worker).length;
     const rankOf = ({ worker }: PoolSlot) => (this.#isAtWork(worker) ? 0 : free.length) + freeOf(worker);
     return free.reduce<PoolSlot | undefined>(
@@ -194,40 +202,41 @@ export class ZstdPool {
     if (!this.#isAtWork(worker)) worker.unref();
   }
 
-  #start(): PoolSlot[] {
-    const count = Math.min(MAX_WORKERS, availableParallelism());
-    const slots = Math.max(SLOTS_PER_WORKER, Math.ceil(LEAST_SLOTS / count));
-    return Array.from({ length: count }, () => this.#startWorker(slots)).flat();
-  }
-
-  #startWorker(count: number): PoolSlot[] {
-    const worker = new Worker(new URL("./zstd-worker.js", import.meta.url), {
+  #startWorker(): void {
+    const count = Math.max(SLOTS_PER_WORKER, Math.ceil(LEAST_SLOTS / this.#workerCount));
+    const worker = new Worker(this.#script, {
       resourceLimits: RESOURCE_LIMITS,
+      // Options of this process, such as `--input-type`, are none for a thread.
+      execArgv: [],
     });
     const slots = Array.from({ length: count }, (_, index): PoolSlot => {
       const [input, output] = [sharedBytes(), sharedBytes()];
       return { worker, index, input, output, jobs: [], inUse: 0 };
     });
     worker.on("message", ({ slot, lengths }: FromWorker) => this.#finish(slots[slot] as PoolSlot, lengths));
-    worker.on("error", (cause) => this.#fail(slots, cause));
+    worker.on("error", (cause) => this.#fail(worker, cause));
+    worker.on("exit", () => this.#fail(worker, new Error("the thread has ended")));
     send(worker, {
       type: "start",
       level: this.#level,
       slots: slots.map(({ input, output }) => ({ input, output })),
     });
     worker.unref();
-    return slots;
+    this.#workers = new Set([...this.#workers, worker]);
+    this.#slots = [...this.#slots, ...slots];
   }
 
-  /** A thread has died: its chunks fail, and the next one starts all threads anew. */
-  #fail(slots: readonly PoolSlot[], cause: unknown): void {
+  /** A thread has died: its chunks fail, and for the next ones another thread is started. */
+  #fail(worker: Worker, cause: unknown): void {
+    if (!this.#workers.has(worker)) return;
+    this.#workers = new Set([...this.#workers].filter((other) => other !== worker));
     const error = new CastoreError("STORAGE_FAILURE", "compression has failed", { cause });
-    for (const slot of slots) {
+    const lost = this.#slots.filter((slot) => slot.worker === worker);
+    this.#slots = this.#slots.filter((slot) => slot.worker !== worker);
+    for (const slot of lost) {
       for (const { reject } of slot.jobs) reject(error);
       slot.jobs = [];
     }
-    this.#slots = this.#slots?.filter((slot) => !slots.includes(slot));
-    if (this.#slots?.length === 0) this.#slots = undefined;
     this.#dispatch();
   }
 }

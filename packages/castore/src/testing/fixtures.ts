@@ -30,7 +30,7 @@ export function directoryOf(entries: Record<string, Node>): Directory {
 }
 
 /** A node for a directory, counted by the documented convention unless told otherwise. */
-export function directoryNode(directory: Directory, size: bigint = directory.size()): Node {
+export function directoryNode(directory: Directory, size: bigint = directory.size("documented")): Node {
   return { type: "directory", digest: directory.digest(), size };
 }
 

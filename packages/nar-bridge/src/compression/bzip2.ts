@@ -13,6 +13,8 @@ export async function* decompressBzip2(source: ByteStream): ByteStream {
   const workerData: Bzip2WorkerData = { port: workerPort, signals };
   const worker = new Worker(new URL("./bzip2-worker.js", import.meta.url), {
     workerData,
+    // Options of this process, such as `--input-type`, are none for a thread.
+    execArgv: [],
     transferList: [workerPort],
   });
   const input = source[Symbol.asyncIterator]();

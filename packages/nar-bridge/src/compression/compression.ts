@@ -1,5 +1,5 @@
-/** How a NAR is compressed, as narinfos call it. */
-export const COMPRESSIONS = ["none", "zstd", "xz", "bzip2", "gzip", "br"] as const;
+/** How a NAR may be compressed, as narinfos call it. Of what Nix knows, lz4 and lzip are not among them. */
+export const COMPRESSIONS = ["none", "zstd", "xz", "bzip2", "gzip", "br", "lzma"] as const;
 
 /** One of {@link COMPRESSIONS}. */
 export type Compression = (typeof COMPRESSIONS)[number];
@@ -13,6 +13,7 @@ const SUFFIXES: Readonly<Record<string, Compression>> = {
   ".gz": "gzip",
   ".gzip": "gzip",
   ".br": "br",
+  ".lzma": "lzma",
 };
 
 /** The compression that the end of a file name tells of, behind `.nar`; undefined for others. */
@@ -30,5 +31,6 @@ export function compressionOfEncoding(encoding: string | undefined): Compression
   const name = (encoding ?? "identity").trim().toLowerCase();
   if (name === "identity" || name === "") return "none";
   if (name === "x-gzip") return "gzip";
+  if (name === "x-bzip2") return "bzip2";
   return compressionOfName(name);
 }

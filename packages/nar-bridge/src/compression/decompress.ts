@@ -5,7 +5,7 @@ import type { ByteStream } from "@tvix/byte-stream";
 import { NarBridgeError } from "../errors.ts";
 import { decompressBzip2 } from "./bzip2.ts";
 import type { Compression } from "./compression.ts";
-import { decompressXz } from "./xz.ts";
+import { decompressLzma, decompressXz } from "./lzma.ts";
 import { cutAtFrames } from "./zstd-frames.ts";
 
 /** The codec's own pieces: several times faster than its default of 16 KiB. */
@@ -18,6 +18,7 @@ const DECOMPRESS: Readonly<Record<Compression, (source: ByteStream) => ByteStrea
   br: (source) => through(source, createBrotliDecompress(PIECES)),
   xz: decompressXz,
   bzip2: decompressBzip2,
+  lzma: decompressLzma,
 };
 
 /**

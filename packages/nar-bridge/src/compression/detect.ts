@@ -7,6 +7,8 @@ const BEGINNINGS: readonly (readonly [Compression, string])[] = [
   ["zstd", "28b52ffd"],
   ["xz", "fd377a585a00"],
   ["bzip2", "425a68"],
+  // Parameters and the lower half of a window of whole pages, as every encoder writes them.
+  ["lzma", "5d0000"],
 ];
 
 const BEGINNING_BYTES = 6;

@@ -1,18 +1,37 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { noSuchFile, shown } from "./paths.ts";
+import { ClientLeftError, describeRequest } from "./send-body.ts";
 import { answerOf } from "./status.ts";
 
 /** Time that the rest of a refused body has to arrive, in milliseconds. */
 const REST_OF_BODY_MS = 5000;
 
-/** Answers every failure with one line of text. */
+/** When a client is told to come again, in seconds. */
+const RETRY_AFTER_S = 5;
+
+/** Answers every failure with one line of text, also for what there is no route for. */
 export function answerErrors(app: FastifyInstance): void {
-  app.setErrorHandler(async (error, request, reply) => {
-    const { status, text, ours } = answerOf(error);
-    if (ours) request.log.error({ err: error }, "a request has failed");
-    dropRestOfBody(request);
-    if (status === 503) reply.header("retry-after", 5);
-    return refuse(reply, status, text);
-  });
+  app.setErrorHandler(async (error, request, reply) => answerError(error, request, reply));
+  app.setNotFoundHandler(async (request, reply) =>
+    answerError(noSuchFile(shown(request.url)), request, reply),
+  );
+}
+
+/** The answer to a failed request. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  // What failed behind the head of a response has been dealt with where it was sent.
+  if (reply.sent) return reply;
+  if (error instanceof ClientLeftError) {
+    reply.hijack();
+    reply.raw.destroy();
+    return reply;
+  }
+  const isReading = request.method === "GET" || request.method === "HEAD";
+  const { status, text, ours } = answerOf(error, isReading);
+  if (ours) request.log.error({ err: error, ...describeRequest(reply) }, "a request has failed");
+  dropRestOfBody(request);
+  if (status === 503) reply.header("retry-after", RETRY_AFTER_S);
+  return refuse(reply, status, text);
 }
 
 /** A line of text that is not to be kept by anybody in between. */

@@ -16,20 +16,37 @@ export interface Body {
 /** Time without a byte going out after which a client is taken for gone, in milliseconds. */
 export type StallTimeout = number;
 
+/** Told to whatever works for a client, as the reason of an aborted signal. */
+export class ClientLeftError extends Error {
+  constructor() {
+    super("the client has left");
+  }
+}
+
+/** Aborted as soon as the client of a request has left, or its answer is complete. */
+export function leavingOf({ raw: response }: FastifyReply): AbortController {
+  const leaving = new AbortController();
+  const leave = () => leaving.abort(new ClientLeftError());
+  // One that left before this is told of never again.
+  if (response.destroyed || response.closed) leave();
+  else response.once("close", leave);
+  return leaving;
+}
+
 /**
  * Sends a body. The head goes out with the first bytes, so that what fails before them is
  * still an error; after that the connection is reset: a short body never looks whole.
  *
- * @throws whatever the body fails with before its first byte
+ * @throws whatever the body fails with before its first byte, or the reason of a client's leaving
  */
 export async function sendBody(reply: FastifyReply, body: Body, stallMs: StallTimeout): Promise<void> {
-  const leaving = new AbortController();
+  const leaving = leavingOf(reply);
   const response = reply.raw;
-  const leave = () => leaving.abort(new Error("the client has left"));
-  response.once("close", leave);
+  leaving.signal.throwIfAborted();
   const pieces = gatherPieces(body.open(leaving.signal))[Symbol.asyncIterator]();
   try {
     let next = await pieces.next();
+    leaving.signal.throwIfAborted();
     reply.hijack();
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...body.headers })) {
       if (value !== undefined) response.setHeader(name, value);
@@ -41,6 +58,7 @@ export async function sendBody(reply: FastifyReply, body: Body, stallMs: StallTi
     for (; next.done !== true; next = await pieces.next()) {
       sent += next.value.length;
       if (body.length !== undefined && sent > body.length) throw new Error("the body is longer than stated");
+      leaving.signal.throwIfAborted();
       if (!response.write(next.value)) await once(response, "drain", { signal: leaving.signal });
     }
     if (body.length !== undefined && sent < body.length) throw new Error("the body is shorter than stated");
@@ -48,10 +66,15 @@ export async function sendBody(reply: FastifyReply, body: Body, stallMs: StallTi
   } catch (error) {
     if (!reply.sent) throw error;
     response.destroy();
-    if (!leaving.signal.aborted) reply.log.error({ err: error }, "a response was cut off");
+    if (leaving.signal.aborted) return;
+    reply.log.error({ err: error, ...describeRequest(reply) }, "a response was cut off");
   } finally {
-    response.off("close", leave);
     leaving.abort();
     await pieces.return?.();
   }
+}
+
+/** What was asked, and by whom, for the log. */
+export function describeRequest({ request }: FastifyReply): { request: string; from: string } {
+  return { request: `${request.method} ${request.url.slice(0, 500)}`, from: request.ip };
 }

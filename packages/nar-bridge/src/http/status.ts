@@ -7,7 +7,8 @@ import { NarBridgeError, type NarBridgeErrorCode } from "../errors.ts";
 
 /**
  * HTTP status of our own errors. Never 401: Nix takes that as fatal. What is not there, or
- * cannot be given because it is damaged, is 404, with which Nix goes on to the next cache.
+ * cannot be given because it is damaged, is 404, with which Nix goes on to the next cache; what
+ * may be had in a moment is 503, which it tries again.
  */
 export const STATUS_OF_BRIDGE_ERROR: Readonly<Record<NarBridgeErrorCode, number>> = {
   INVALID_REQUEST: 400,
@@ -24,22 +25,49 @@ export const STATUS_OF_BRIDGE_ERROR: Readonly<Record<NarBridgeErrorCode, number>
   TIMED_OUT: 408,
   TOO_BUSY: 503,
   UPSTREAM_FAILED: 404,
+  UPSTREAM_UNAVAILABLE: 503,
 };
 
-const STATUS_OF_CASTORE_ERROR: Partial<Readonly<Record<CastoreErrorCode, number>>> = {
+/** The same for errors of blobs and directories. */
+export const HTTP_STATUS_OF_CASTORE_ERROR: Readonly<Record<CastoreErrorCode, number>> = {
+  INVALID_DIGEST: 400,
+  INVALID_NAME: 400,
+  INVALID_SYMLINK_TARGET: 400,
+  INVALID_PATH: 400,
+  INVALID_NODE: 400,
+  INVALID_ORDER: 400,
+  DUPLICATE_NAME: 400,
+  SIZE_OVERFLOW: 400,
+  INVALID_CLOSURE: 400,
+  TOO_DEEP: 400,
+  TOO_LARGE: 413,
   CORRUPT: 404,
   INCOMPLETE: 404,
-  NO_SPACE: 507,
+  INVALID_RESPONSE: 502,
+  UNSUPPORTED_FILE_TYPE: 400,
+  ALREADY_EXISTS: 409,
+  CHANGED_WHILE_READING: 409,
+  LOCKED: 503,
+  NOT_A_STORE: 503,
+  UNKNOWN_FORMAT: 503,
   CLOSED: 503,
+  NO_SPACE: 507,
+  STORAGE_FAILURE: 503,
+  UNAVAILABLE: 503,
+  REMOTE_FAILURE: 502,
 };
 
-const STATUS_OF_STORE_ERROR: Partial<Readonly<Record<StoreErrorCode, number>>> = {
+/** The same for errors of path infos. */
+export const HTTP_STATUS_OF_STORE_ERROR: Readonly<Record<StoreErrorCode, number>> = {
+  INVALID_PATH_INFO: 400,
   NAR_HASH_MISMATCH: 400,
   NAR_SIZE_MISMATCH: 400,
   CONTENT_ADDRESS_MISMATCH: 400,
-  INVALID_PATH_INFO: 400,
+  INVALID_NAME: 400,
+  INVALID_NODE: 400,
   SIZE_MISMATCH: 404,
   CORRUPT: 404,
+  INVALID_RESPONSE: 502,
 };
 
 /** What a client is told of an error. */
@@ -51,20 +79,45 @@ export interface ErrorAnswer {
   readonly ours: boolean;
 }
 
-/** What to answer; errors that nobody foresaw tell a client nothing. */
-export function answerOf(error: unknown): ErrorAnswer {
-  const status = statusOf(error);
+/**
+ * What to answer; errors that nobody foresaw tell a client nothing.
+ *
+ * @param isReading whether the client sent nothing that could be at fault
+ */
+export function answerOf(error: unknown, isReading: boolean): ErrorAnswer {
+  const status = statusOf(error, isReading);
   if (status === undefined) return { status: 500, text: "internal error", ours: true };
-  const ours = status >= 500 || (CastoreError.is(error) && status === 404);
-  return { status, text: (error as Error).message, ours };
+  const ours = status >= 500 || (status === 404 && !NarBridgeError.is(error));
+  return { status, text: textOf(error, status), ours };
 }
 
-function statusOf(error: unknown): number | undefined {
+function statusOf(error: unknown, isReading: boolean): number | undefined {
   if (NarBridgeError.is(error)) return STATUS_OF_BRIDGE_ERROR[error.code];
-  if (CastoreError.is(error)) return STATUS_OF_CASTORE_ERROR[error.code];
-  if (StoreError.is(error)) return STATUS_OF_STORE_ERROR[error.code];
-  // What a client sent is no NAR, narinfo or name; what is stored was one.
+  if (CastoreError.is(error)) return HTTP_STATUS_OF_CASTORE_ERROR[error.code];
+  if (StoreError.is(error)) return HTTP_STATUS_OF_STORE_ERROR[error.code];
+  // What a client sent is no NAR, narinfo or name; or what is stored cannot be one.
   if (error instanceof NarError || error instanceof NarInfoError || error instanceof NixCompatError)
-    return 400;
-  return undefined;
+    return isReading ? 404 : 400;
+  return statusOfFastify(error);
 }
+
+/** Failures of fastify itself, such as of a header it cannot read, have a status of a client's mistake. */
+function statusOfFastify(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("statusCode" in error)) return undefined;
+  const status = Number(error.statusCode);
+  return status >= 400 && status < 500 && status !== 401 ? status : undefined;
+}
+
+/** Messages of storage may name places on our disk. */
+function textOf(error: unknown, status: number): string {
+  if (CastoreError.is(error) && status >= 500)
+    return STORAGE_TEXTS[error.code] ?? "the store is not available";
+  return error instanceof Error ? error.message.replaceAll(/[\r\n]+/g, " ") : "";
+}
+
+const STORAGE_TEXTS: Partial<Readonly<Record<CastoreErrorCode, string>>> = {
+  NO_SPACE: "no space is left on the disk",
+  STORAGE_FAILURE: "the storage has failed",
+  CLOSED: "the server is shutting down",
+  UNAVAILABLE: "a store behind this one cannot be reached",
+};

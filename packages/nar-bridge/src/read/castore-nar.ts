@@ -5,6 +5,7 @@ import { NarBridgeError } from "../errors.ts";
 import { noSuchFile } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
 import { plainForm, zstdForm } from "./nar-forms.ts";
+import { noticingDamage } from "./notice-damage.ts";
 import { sendPlainNar } from "./send-nar.ts";
 
 /** Most bytes of a node: a link has a target of up to 4095. */
@@ -20,16 +21,15 @@ export async function sendCastoreNar(
 ): Promise<FastifyReply> {
   const node = parseNode(encoded);
   const stated = parseNarSize(narSize);
-  const lengths = await bridge.narLengths.lengths(node);
-  if (lengths.narSize !== stated) {
-    throw new NarBridgeError(
-      "INVALID_REQUEST",
-      `narsize is ${stated}, and the NAR has ${lengths.narSize} bytes`,
-    );
-  }
-  const plain = plainForm(bridge, node, encoded, lengths.narSize);
-  const zstd = zstdForm(bridge, node, encoded, lengths.zstdSize);
-  return await sendPlainNar(request, reply, plain, zstd, bridge.limits.stallMs);
+  return await noticingDamage(bridge, node, async () => {
+    const { narSize: length, zstdSize } = await bridge.narLengths.lengths(node);
+    if (length !== stated) {
+      throw new NarBridgeError("INVALID_REQUEST", `narsize is ${stated}, and the NAR has ${length} bytes`);
+    }
+    const plain = plainForm(bridge, node, encoded, length);
+    const zstd = zstdForm(bridge, node, encoded, zstdSize);
+    return await sendPlainNar(request, reply, plain, zstd, bridge.limits.stallMs);
+  });
 }
 
 /** Strict: base64url without padding, of which there is one spelling. */

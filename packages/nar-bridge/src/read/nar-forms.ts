@@ -1,15 +1,17 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import type { Node } from "@tvix/castore";
 import { type NarRange, renderNar, renderNarRange, renderZstdNar } from "@tvix/store";
-import { compressLive, type LiveCompression } from "../compression/compress.ts";
 import type { Bridge } from "../options.ts";
+import { watchedForDamage } from "./notice-damage.ts";
 
 /** A NAR in a form in which it can be sent. */
 export interface NarForm {
-  /** Tells this form from every other: the same tag, the same bytes. Undefined where that cannot be said. */
-  readonly etag: string | undefined;
-  /** In bytes; undefined where only sending it tells. */
+  /** Tells this form from every other: the same tag, the same bytes. */
+  readonly etag: string;
+  /** In bytes; undefined where it is not known yet. */
   readonly length: number | undefined;
+  /** Finds out the length, at the cost of making all of it. */
+  measure?(signal: AbortSignal): Promise<number>;
   open(signal: AbortSignal, range?: NarRange): ByteStream;
 }
 
@@ -20,9 +22,13 @@ export function plainForm(bridge: Bridge, node: Node, name: string, length: numb
     etag: `"${name}"`,
     length,
     open: (signal, range) =>
-      range === undefined
-        ? renderNar(node, bridge, { signal, readAhead })
-        : renderNarRange(node, range, bridge, { signal }),
+      watchedForDamage(
+        bridge,
+        node,
+        range === undefined
+          ? renderNar(node, bridge, { signal, readAhead })
+          : renderNarRange(node, range, bridge, { signal }),
+      ),
   };
 }
 
@@ -39,16 +45,10 @@ export function zstdForm(
     etag: `"${name}-zstd-${length}"`,
     length,
     open: (signal, range) =>
-      renderZstdNar(node, { storedBlobs, directoryService }, { signal, readAhead, range }),
-  };
-}
-
-/** The NAR compressed while it is sent, for a client that has uploaded it like that. */
-export function liveForm(bridge: Bridge, node: Node, compression: LiveCompression): NarForm {
-  const { readAhead } = bridge;
-  return {
-    etag: undefined,
-    length: undefined,
-    open: (signal) => compressLive(renderNar(node, bridge, { signal, readAhead }), compression),
+      watchedForDamage(
+        bridge,
+        node,
+        renderZstdNar(node, { storedBlobs, directoryService }, { signal, readAhead, range }),
+      ),
   };
 }

@@ -1,11 +1,13 @@
 import { formatCacheInfo } from "@tvix/narinfo";
 import { STORE_DIR } from "@tvix/nix-compat";
 import type { FastifyInstance } from "fastify";
+import { SHORT_LIVED } from "../http/caching.ts";
 import { noSuchFile, parseNarFileName, parsePathDigest, shown } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
 import { sendCastoreNar } from "./castore-nar.ts";
 import { sendListing } from "./listing.ts";
+import { LiveForms } from "./live-forms.ts";
 import { sendNarFile } from "./nar-file.ts";
 import { NarInfoTexts } from "./narinfo.ts";
 
@@ -22,6 +24,7 @@ export function addReadRoutes(
 ): void {
   const cacheInfo = formatCacheInfo({ storeDir: STORE_DIR, wantMassQuery: true, priority: bridge.priority });
   const texts = new NarInfoTexts(bridge);
+  const narFiles = { bridge, pullThrough, liveForms: new LiveForms(bridge) };
 
   app.route({
     method: READ,
@@ -33,7 +36,8 @@ export function addReadRoutes(
   app.route({
     method: READ,
     url: "/nix-cache-info",
-    handler: (_request, reply) => reply.type("text/x-nix-cache-info").send(cacheInfo),
+    handler: (_request, reply) =>
+      reply.type("text/x-nix-cache-info").header("cache-control", SHORT_LIVED).send(cacheInfo),
   });
 
   app.route<{ Params: { file: string } }>({
@@ -42,7 +46,7 @@ export function addReadRoutes(
     async handler(request, reply) {
       const { file } = request.params;
       const listed = LISTING.exec(file)?.[1];
-      if (listed !== undefined) return await sendListing(bridge, listed, request, reply);
+      if (listed !== undefined) return await sendListing(bridge, pullThrough, listed, request, reply);
       const digest = parsePathDigest(NARINFO.exec(file)?.[1] ?? "");
       if (digest === undefined) throw noSuchFile(shown(file));
       const info = await bridge.pathInfoService.get(digest);
@@ -51,7 +55,7 @@ export function addReadRoutes(
           ? await pullThrough?.narInfoText(digest)
           : (texts.known(info) ?? (await texts.of(info)));
       if (text === undefined) throw noSuchFile(file);
-      return reply.type("text/x-nix-narinfo").send(text);
+      return reply.type("text/x-nix-narinfo").header("cache-control", SHORT_LIVED).send(text);
     },
   });
 
@@ -63,7 +67,7 @@ export function addReadRoutes(
       const file = request.params["*"];
       const name = parseNarFileName(file);
       if (name === undefined) throw noSuchFile(shown(file));
-      return await sendNarFile(bridge, pullThrough, name, request, reply);
+      return await sendNarFile(narFiles, name, request, reply);
     },
   });
 

@@ -1,11 +1,9 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { parseRange } from "../http/byte-range.ts";
+import { IMMUTABLE } from "../http/caching.ts";
 import { accepts, isKnownToClient, rangeOf } from "../http/conditions.ts";
-import { sendBody } from "../http/send-body.ts";
+import { leavingOf, sendBody } from "../http/send-body.ts";
 import type { NarForm } from "./nar-forms.ts";
-
-/** A NAR never changes: whoever has it may keep it for a year. */
-const IMMUTABLE = "public, max-age=31536000, immutable";
 
 const NAR_TYPE = "application/x-nix-nar";
 
@@ -17,14 +15,14 @@ export async function sendNar(
   stallMs: number,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<FastifyReply> {
-  const { etag, length } = form;
+  const { etag } = form;
   reply.headers({ "cache-control": IMMUTABLE, "content-type": NAR_TYPE, ...headers });
-  if (etag !== undefined) reply.headers({ etag, "accept-ranges": "bytes" });
-  if (etag !== undefined && isKnownToClient(request.headers, etag)) return reply.code(304).send();
-  const range =
-    etag === undefined || length === undefined
-      ? undefined
-      : parseRange(rangeOf(request.headers, etag), length);
+  reply.headers({ etag, "accept-ranges": "bytes" });
+  if (isKnownToClient(request.headers, etag)) return reply.code(304).send();
+  const asked = rangeOf(request.headers, etag);
+  const length =
+    form.length ?? (asked === undefined ? undefined : await form.measure?.(leavingOf(reply).signal));
+  const range = length === undefined ? undefined : parseRange(asked, length);
   if (range === "unsatisfiable") {
     reply.headers({ "content-range": `bytes */${length}`, "cache-control": "no-store" });
     return reply.code(416).type("text/plain; charset=utf-8").send("the range lies outside of the NAR\n");

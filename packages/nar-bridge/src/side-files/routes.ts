@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { noSuchFile, shown } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
+import type { PullThrough } from "../upstream/pull-through.ts";
 import type { UploadGate } from "../write/upload-gate.ts";
 import { sendSideFile } from "./send.ts";
 import { storeSideFile } from "./store.ts";
@@ -22,7 +23,12 @@ interface Path {
 }
 
 /** Logs, realisations and debug information: kept and given back as they are. */
-export function addSideFileRoutes(app: FastifyInstance, bridge: Bridge, gate: UploadGate): void {
+export function addSideFileRoutes(
+  app: FastifyInstance,
+  bridge: Bridge,
+  gate: UploadGate,
+  pullThrough: PullThrough | undefined,
+): void {
   for (const [folder, names] of Object.entries(KINDS)) {
     const pathOf = ({ params }: FastifyRequest<Path>) => {
       const name = params["*"];
@@ -32,7 +38,7 @@ export function addSideFileRoutes(app: FastifyInstance, bridge: Bridge, gate: Up
     app.route<Path>({
       method: ["GET", "HEAD"],
       url: `/${folder}/*`,
-      handler: (request, reply) => sendSideFile(bridge, pathOf(request), request, reply),
+      handler: (request, reply) => sendSideFile(bridge, pullThrough, pathOf(request), request, reply),
     });
     app.route<Path>({
       method: "PUT",

@@ -1,23 +1,27 @@
 import { CastoreError } from "@tvix/castore";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { SHORT_LIVED } from "../http/caching.ts";
 import { noSuchFile } from "../http/paths.ts";
 import { sendBody } from "../http/send-body.ts";
 import type { Bridge } from "../options.ts";
+import type { PullThrough } from "../upstream/pull-through.ts";
 
 /** What browsers are told, so that an uploaded file is never taken for a page of ours. */
 const HARMLESS = {
   "x-content-type-options": "nosniff",
   "content-security-policy": "default-src 'none'; sandbox",
+  "cache-control": SHORT_LIVED,
 };
 
-/** Answers GET and HEAD of a file beside the NARs. */
+/** Answers GET and HEAD of a file beside the NARs; what is not here is asked of upstreams. */
 export async function sendSideFile(
   bridge: Bridge,
+  pullThrough: PullThrough | undefined,
   path: string,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const file = await bridge.sideFiles.get(path);
+  const file = (await bridge.sideFiles.get(path)) ?? (await pullThrough?.sideFile(path));
   if (file === undefined) throw noSuchFile(path);
   const stream = await bridge.blobService.read(file.digest);
   if (stream === undefined) {

@@ -1,6 +1,8 @@
+import type { ByteStream } from "@tvix/byte-stream";
 import type { FastifyRequest } from "fastify";
 import { requestBody } from "../http/request-body.ts";
 import type { Bridge } from "../options.ts";
+import type { SideFile } from "./side-files.ts";
 
 /** Longest content type that is kept. */
 const CONTENT_TYPE = /^[\x20-\x7e]{1,200}$/;
@@ -11,17 +13,28 @@ const CONTENT_TYPE = /^[\x20-\x7e]{1,200}$/;
  * @throws NarBridgeError as {@link requestBody}
  */
 export async function storeSideFile(bridge: Bridge, path: string, request: FastifyRequest): Promise<void> {
-  const { blobService, sideFiles, limits } = bridge;
-  const { stallMs, uploadTimeoutMs: timeoutMs, maxSideFileBytes: maxBytes } = limits;
+  const { stallMs, uploadTimeoutMs: timeoutMs, maxSideFileBytes: maxBytes } = bridge.limits;
+  const body = requestBody(request, { maxBytes, stallMs, timeoutMs });
+  await keepSideFile(bridge, path, body, request.headers["content-type"]);
+}
+
+/** Stores bytes as a side file, in place of what was there. */
+export async function keepSideFile(
+  { blobService, sideFiles }: Pick<Bridge, "blobService" | "sideFiles">,
+  path: string,
+  contents: ByteStream,
+  contentType: string | undefined,
+): Promise<SideFile> {
   let size = 0;
   async function* counted() {
-    for await (const piece of requestBody(request, { maxBytes, stallMs, timeoutMs })) {
+    for await (const piece of contents) {
       size += piece.length;
       yield piece;
     }
   }
   const digest = await blobService.put(counted());
-  const type = request.headers["content-type"];
-  const contentType = type !== undefined && CONTENT_TYPE.test(type) ? type : undefined;
-  await sideFiles.put(path, { digest, size, contentType });
+  const isType = contentType !== undefined && CONTENT_TYPE.test(contentType);
+  const file = { digest, size, contentType: isType ? contentType : undefined };
+  await sideFiles.put(path, file);
+  return file;
 }

@@ -37,6 +37,22 @@ export async function checkContentAddress(bridge: Bridge, info: NarInfo, node: N
   return true;
 }
 
+/**
+ * Whether the name of a path follows from its content address, so that contents that have the
+ * address prove the path, and nobody needs to sign it. One that refers to itself does not count:
+ * its contents are not compared.
+ */
+export function certifiesItself(info: NarInfo): boolean {
+  const { storePath, contentAddress, references } = info;
+  if (contentAddress === undefined || references.some((path) => path.equals(storePath))) return false;
+  try {
+    return nameOf(info, { references, self: false }).equals(storePath);
+  } catch (error) {
+    if (NarBridgeError.is(error)) return false;
+    throw error;
+  }
+}
+
 function nameOf({ storePath, contentAddress }: NarInfo, references: StorePathReferences): StorePath {
   try {
     return buildContentAddressedPath(storePath.name, contentAddress as ContentAddress, references);

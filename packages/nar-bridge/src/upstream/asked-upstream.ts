@@ -1,16 +1,23 @@
 import type { NarInfo } from "@tvix/narinfo";
 import type { FastifyBaseLogger } from "fastify";
 import { NarBridgeError } from "../errors.ts";
-import { fetchNarInfo } from "./narinfo.ts";
 import type { Upstream } from "./upstream.ts";
+import { UpstreamError } from "./upstream-error.ts";
 
-/** Time for which an upstream that has failed is not asked, in milliseconds. */
+/** Failures in a row after which an upstream is not asked for a while. */
+const FAILURES = 3;
+
+/** How long, in milliseconds, unless it has said when to come again. */
 const REST_MS = 30_000;
 
-/** An upstream that is left alone for a while after it has failed, so that nobody waits for it. */
+/**
+ * An upstream that is left alone for a while after several failures in a row, so that nobody waits
+ * for it. What is wrong with one path is no such failure.
+ */
 export class AskedUpstream {
   readonly upstream: Upstream;
   readonly #log: FastifyBaseLogger;
+  #failures = 0;
   #restsUntil = 0;
 
   constructor(upstream: Upstream, log: FastifyBaseLogger) {
@@ -18,21 +25,60 @@ export class AskedUpstream {
     this.#log = log;
   }
 
-  /** The narinfo of a path; undefined when it has none, none that can be trusted, or has failed. */
-  async narInfo(digest: Uint8Array, closing: AbortSignal): Promise<NarInfo | undefined> {
-    if (Date.now() < this.#restsUntil) return undefined;
+  get isResting(): boolean {
+    return Date.now() < this.#restsUntil;
+  }
+
+  /**
+   * What it answers; undefined when it has nothing, nothing that can be used, or has failed.
+   *
+   * @param what was asked for, for the log
+   */
+  async ask<T>(
+    what: string,
+    closing: AbortSignal,
+    request: () => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    if (this.isResting) return undefined;
     try {
-      return await fetchNarInfo(this.upstream, digest, closing);
+      const answer = await request();
+      this.succeeded();
+      return answer;
     } catch (error) {
       if (closing.aborted) return undefined;
-      if (!NarBridgeError.is(error) || error.code !== "UNTRUSTED") this.failed();
-      this.#log.warn({ err: error, upstream: this.upstream.url.host }, "an upstream has no usable narinfo");
+      if (!NarBridgeError.is(error)) throw error;
+      this.#log.warn(
+        { err: error, upstream: this.upstream.url.host, what },
+        "an upstream has no usable answer",
+      );
+      this.failed(error);
       return undefined;
     }
   }
 
-  /** Notes a failure. */
-  failed(): void {
-    this.#restsUntil = Date.now() + REST_MS;
+  /** Notes that it has answered. */
+  succeeded(): void {
+    this.#failures = 0;
   }
+
+  /** Notes a failure; only those that have to do with the upstream as a whole count. */
+  failed(error: unknown): void {
+    if (!(error instanceof UpstreamError) || !error.passing) return;
+    this.#failures++;
+    if (this.#failures < FAILURES) return;
+    const restMs = error.retryAfterMs ?? REST_MS;
+    this.#restsUntil = Date.now() + restMs;
+    this.#failures = 0;
+    const upstream = this.upstream.url.host;
+    this.#log.warn(
+      { upstream, seconds: restMs / 1000 },
+      `an upstream has failed ${FAILURES} times and is not asked for a while`,
+    );
+  }
+}
+
+/** A narinfo, and who has it. */
+export interface OfferedNarInfo {
+  readonly info: NarInfo;
+  readonly from: AskedUpstream;
 }

@@ -1,61 +1,180 @@
+import { Readable } from "node:stream";
+import { createInflate } from "node:zlib";
 import type { ByteStream } from "@tvix/byte-stream";
-import { NarBridgeError } from "../errors.ts";
+import type { Dispatcher } from "undici";
+import { compressionOfEncoding } from "../compression/compression.ts";
+import { decompress } from "../compression/decompress.ts";
+import { isPrivateHost } from "./private-addresses.ts";
 import type { Upstream } from "./upstream.ts";
+import { UpstreamError } from "./upstream-error.ts";
+import { PrivateAddressError, type WebClient } from "./web-client.ts";
 
 /** Redirections that are followed. */
 const MAX_REDIRECTIONS = 5;
 
 /** How a cache says that it has not got something; object stores without a listing right say 403. */
-const MISSING = new Set([403, 404, 410]);
+const MISSING = new Set([403, 404, 410, 451]);
+
+/** Longest time that an upstream may ask to be left alone, in milliseconds. */
+const RETRY_AFTER_MAX_MS = 600_000;
+
+/** A file that an upstream sends, or the rest of it. */
+export interface UpstreamFile {
+  /** What is sent, still with its Content-Encoding. */
+  readonly body: ByteStream;
+  /** Place in the file of the first byte. */
+  readonly start: number;
+  /** What tells this version of the file from others, to ask for the rest of it. */
+  readonly validator: string | undefined;
+  readonly contentType: string | undefined;
+  /** @throws UpstreamError when it cannot be decoded here */
+  decode(body: ByteStream): ByteStream;
+}
+
+/** Which part of a file to ask for. */
+export interface FilePart {
+  /** First byte, from 0. The whole may be sent nevertheless. */
+  readonly start: number;
+  /** {@link UpstreamFile.validator} of the part at hand. */
+  readonly validator: string | undefined;
+}
 
 /**
  * Asks an upstream for a file.
  *
  * @param location relative to the upstream, or absolute
- * @returns its body; undefined when the upstream has not got it
- * @throws NarBridgeError UPSTREAM_FAILED, also when the file lies at another origin and that is
- *   not allowed
+ * @returns undefined when the upstream has not got it
+ * @throws UpstreamError, also when the file lies where it may not be fetched from
  */
 export async function fetchFile(
+  client: WebClient,
   upstream: Upstream,
   location: string,
   signal: AbortSignal,
-): Promise<ByteStream | undefined> {
-  let url = resolveWithin(upstream, location, upstream.url);
+  part: FilePart = { start: 0, validator: undefined },
+): Promise<UpstreamFile | undefined> {
+  let url = resolve(upstream, location, upstream.url);
   for (let hop = 0; hop <= MAX_REDIRECTIONS; hop++) {
-    const response = await request(upstream, url, signal);
-    if (response.status >= 300 && response.status < 400 && response.headers.has("location")) {
-      await response.body?.cancel();
-      url = resolveWithin(upstream, response.headers.get("location") as string, url);
+    const response = await ask(client, upstream, url, signal, part);
+    const { statusCode, headers, body } = response;
+    const to = headers["location"];
+    if (statusCode >= 300 && statusCode < 400 && typeof to === "string") {
+      await drop(body);
+      url = resolve(upstream, to, url);
       continue;
     }
-    if (response.ok && response.body !== null) return response.body as unknown as ByteStream;
-    await response.body?.cancel();
-    if (MISSING.has(response.status)) return undefined;
-    throw failure(upstream, `answered ${response.status}`);
+    if (statusCode === 200 || statusCode === 206) return fileOf(upstream, response, part);
+    await drop(body);
+    if (MISSING.has(statusCode)) return undefined;
+    const passing = statusCode >= 500 || statusCode === 429 || statusCode === 408;
+    const retryAfterMs = retryAfter(headers["retry-after"]);
+    throw new UpstreamError(upstream, `answered ${statusCode}`, { passing, retryAfterMs });
   }
-  throw failure(upstream, `redirected more than ${MAX_REDIRECTIONS} times`);
+  throw new UpstreamError(upstream, `redirected more than ${MAX_REDIRECTIONS} times`);
 }
 
-async function request(upstream: Upstream, url: URL, signal: AbortSignal): Promise<Response> {
+/** Whether a narinfo leads to a place from which its file may be fetched. */
+export async function isReachable(upstream: Upstream, location: string): Promise<boolean> {
   try {
-    return await fetch(url.href, { signal, redirect: "manual", headers: { "accept-encoding": "identity" } });
-  } catch (cause) {
-    throw failure(upstream, signal.aborted ? "did not answer in time" : "cannot be reached", cause);
+    const url = resolve(upstream, location, upstream.url);
+    return url.origin === upstream.url.origin || !(await isForbidden(upstream, url));
+  } catch (error) {
+    if (error instanceof UpstreamError) return false;
+    throw error;
   }
 }
 
-function resolveWithin(upstream: Upstream, location: string, base: URL): URL {
-  if (!URL.canParse(location, base.href)) throw failure(upstream, "names a file by what is no address");
+async function ask(
+  client: WebClient,
+  upstream: Upstream,
+  url: URL,
+  signal: AbortSignal,
+  { start, validator }: FilePart,
+): Promise<Dispatcher.ResponseData> {
+  const isOwn = url.origin === upstream.url.origin;
+  if (!isOwn && (await isForbidden(upstream, url))) {
+    throw new UpstreamError(upstream, "names a file in a private network, which is not allowed");
+  }
+  const publicOnly = !isOwn && !(await isPrivateHost(upstream.url.hostname));
+  try {
+    // Nobody but the upstream itself is told who asks.
+    const authorization = isOwn ? await upstream.credentials?.() : undefined;
+    const headers = {
+      "accept-encoding": "identity",
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(start === 0 ? {} : { range: `bytes=${start}-` }),
+      ...(start === 0 || validator === undefined ? {} : { "if-range": validator }),
+    };
+    return await client.get(url, { headers, signal, publicOnly });
+  } catch (cause) {
+    if (cause instanceof PrivateAddressError || (cause as Error).cause instanceof PrivateAddressError) {
+      throw new UpstreamError(upstream, "names a file in a private network, which is not allowed", { cause });
+    }
+    const why = signal.aborted ? "did not answer in time" : "cannot be reached";
+    throw new UpstreamError(upstream, why, { cause, passing: true });
+  }
+}
+
+function fileOf(
+  upstream: Upstream,
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  part: FilePart,
+): UpstreamFile {
+  const from = /^bytes (\d+)-/.exec(String(headers["content-range"] ?? ""))?.[1];
+  const start = statusCode === 206 ? Number(from ?? Number.NaN) : 0;
+  if (start !== 0 && start !== part.start) {
+    throw new UpstreamError(upstream, "sent another part of a file than it was asked for");
+  }
+  const encoding = headers["content-encoding"];
+  const etag = headers["etag"];
+  return {
+    body,
+    start,
+    validator: typeof etag === "string" && !etag.startsWith("W/") ? etag : lastModified(headers),
+    contentType: typeof headers["content-type"] === "string" ? headers["content-type"] : undefined,
+    decode: (bytes) => decoded(upstream, bytes, encoding === undefined ? undefined : String(encoding)),
+  };
+}
+
+function lastModified(headers: Dispatcher.ResponseData["headers"]): string | undefined {
+  const value = headers["last-modified"];
+  return typeof value === "string" ? value : undefined;
+}
+
+function decoded(upstream: Upstream, body: ByteStream, encoding: string | undefined): ByteStream {
+  if (encoding?.trim().toLowerCase() === "deflate") {
+    return Readable.from(body).compose(createInflate()) as unknown as ByteStream;
+  }
+  const compression = compressionOfEncoding(encoding);
+  if (compression === undefined)
+    throw new UpstreamError(upstream, "sent a Content-Encoding that is not known");
+  return decompress(body, compression);
+}
+
+function resolve(upstream: Upstream, location: string, base: URL): URL {
+  if (!URL.canParse(location, base.href)) {
+    throw new UpstreamError(upstream, "names a file by what is no address");
+  }
   const url = new URL(location, base.href);
   const isWeb = url.protocol === "http:" || url.protocol === "https:";
   if (!isWeb || (url.origin !== upstream.url.origin && !upstream.allowOtherOrigins)) {
-    throw failure(upstream, "names a file at another origin, which is not allowed");
+    throw new UpstreamError(upstream, "names a file at another origin, which is not allowed");
   }
   return url;
 }
 
-/** What clients are told names the upstream, and nothing of what it said. */
-export function failure({ url }: Upstream, why: string, cause?: unknown): NarBridgeError {
-  return new NarBridgeError("UPSTREAM_FAILED", `the upstream ${url.host} ${why}`, { cause });
+/** Hash and signature prove what comes from anywhere; but what is private may be asked by a private upstream only. */
+async function isForbidden(upstream: Upstream, url: URL): Promise<boolean> {
+  return (await isPrivateHost(url.hostname)) && !(await isPrivateHost(upstream.url.hostname));
+}
+
+/** Seconds, or a date. */
+function retryAfter(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== "string") return undefined;
+  const milliseconds = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return milliseconds > 0 ? Math.min(milliseconds, RETRY_AFTER_MAX_MS) : undefined;
+}
+
+async function drop(body: Dispatcher.ResponseData["body"]): Promise<void> {
+  await body.dump({ limit: 64 << 10 }).catch(() => {});
 }

@@ -1,10 +1,10 @@
 import { CastoreError, type OperationOptions } from "@tvix/castore";
-import { type Database, keyOf, keyPrefix, seal, unseal } from "@tvix/castore/level";
+import { type Database, derivedKeyPrefix, keyOf, seal, unseal } from "@tvix/castore/level";
 import type { NixHash } from "@tvix/nix-compat";
 import type { Offer, Offers } from "./offers.ts";
 
 /** Key prefix; SHA-256 of the NAR follows. */
-const OFFER = keyPrefix("o1");
+const OFFER = derivedKeyPrefix("o1");
 
 /** {@link Offers} in a Level database: address, line feed, narinfo. */
 export class LevelOffers implements Offers {

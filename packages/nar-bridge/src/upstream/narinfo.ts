@@ -1,33 +1,55 @@
 import { collect, equalBytes } from "@tvix/byte-stream";
-import { type NarInfo, NarInfoError, parseNarInfo } from "@tvix/narinfo";
+import { compressionOf, type NarInfo, NarInfoError, parseNarInfo } from "@tvix/narinfo";
 import { encodeNixbase32 } from "@tvix/nix-compat";
+import { compressionOfName } from "../compression/compression.ts";
+import { certifiesItself } from "../trust/content-address.ts";
 import { checkSignatures } from "../trust/signatures.ts";
 import { NARINFO_MAX_BYTES } from "../write/narinfo.ts";
-import { failure, fetchFile } from "./fetch.ts";
+import { fetchFile, isReachable } from "./fetch.ts";
 import type { Upstream } from "./upstream.ts";
+import { UpstreamError } from "./upstream-error.ts";
+import type { WebClient } from "./web-client.ts";
 
 /**
- * The narinfo of a path at an upstream, checked against its keys; undefined when the upstream
- * has none.
+ * The narinfo of a path at an upstream whose NAR can be had from it, and can be trusted: it is
+ * signed by one of its keys, or the name of the path follows from the contents, which are compared
+ * when they come. Undefined when the upstream has none.
  *
- * @throws NarBridgeError UPSTREAM_FAILED, UNTRUSTED
+ * @param maxNarBytes a longer NAR is none that can be had
+ * @throws UpstreamError; NarBridgeError UNTRUSTED
  */
 export async function fetchNarInfo(
+  client: WebClient,
   upstream: Upstream,
   digest: Uint8Array,
   closing: AbortSignal,
+  maxNarBytes: number,
 ): Promise<NarInfo | undefined> {
   const signal = AbortSignal.any([closing, AbortSignal.timeout(upstream.narInfoTimeoutMs)]);
-  const body = await fetchFile(upstream, `${encodeNixbase32(digest)}.narinfo`, signal);
-  if (body === undefined) return undefined;
+  const file = await fetchFile(client, upstream, `${encodeNixbase32(digest)}.narinfo`, signal);
+  if (file === undefined) return undefined;
   let info: NarInfo;
   try {
-    info = parseNarInfo(new TextDecoder().decode(await collect(body, NARINFO_MAX_BYTES)));
+    info = parseNarInfo(new TextDecoder().decode(await collect(file.decode(file.body), NARINFO_MAX_BYTES)));
   } catch (cause) {
+    if (cause instanceof UpstreamError) throw cause;
+    if (signal.aborted) throw new UpstreamError(upstream, "did not answer in time", { cause, passing: true });
     const why = cause instanceof NarInfoError ? `sent what is no narinfo: ${cause.message}` : "broke off";
-    throw failure(upstream, why, cause);
+    throw new UpstreamError(upstream, why, { cause });
   }
-  if (!equalBytes(info.storePath.digest, digest)) throw failure(upstream, "sent the narinfo of another path");
-  checkSignatures(info, { unsigned: "require", trustedKeys: upstream.trustedKeys });
+  if (!equalBytes(info.storePath.digest, digest)) {
+    throw new UpstreamError(upstream, "sent the narinfo of another path");
+  }
+  if (!certifiesItself(info)) {
+    checkSignatures(info, { unsigned: "require", trustedKeys: upstream.trustedKeys });
+  }
+  const compression = compressionOf(info);
+  if (compressionOfName(compression) === undefined) {
+    throw new UpstreamError(upstream, `compresses a NAR with ${compression}, which cannot be read here`);
+  }
+  if (info.narSize > maxNarBytes) throw new UpstreamError(upstream, `has a NAR of ${info.narSize} bytes`);
+  if (!(await isReachable(upstream, info.url))) {
+    throw new UpstreamError(upstream, "has a NAR where it may not be fetched from");
+  }
   return info;
 }

@@ -1,83 +1,76 @@
-import type { ByteStream } from "@tvix/byte-stream";
-import { compressionOf, type NarInfo } from "@tvix/narinfo";
-import { ingestNar, type KnownNar, type PathInfo } from "@tvix/store";
+import { compressionOf, extraFieldsOf, type NarInfo } from "@tvix/narinfo";
+import { ingestNar, type KnownNar } from "@tvix/store";
 import { compressionOfName } from "../compression/compression.ts";
 import { decompress } from "../compression/decompress.ts";
-import { NarBridgeError } from "../errors.ts";
 import { within } from "../http/request-body.ts";
 import type { Bridge } from "../options.ts";
-import { failure, fetchFile } from "./fetch.ts";
+import { certifiesItself } from "../trust/content-address.ts";
+import { pathInfoOf } from "../write/narinfo.ts";
+import { download } from "./download.ts";
 import type { Upstream } from "./upstream.ts";
+import { UpstreamError } from "./upstream-error.ts";
+import type { WebClient } from "./web-client.ts";
 
 /**
  * Fetches the NAR of a verified narinfo and stores it with its path info.
  *
- * @throws NarBridgeError UPSTREAM_FAILED when it cannot be had, or is not what the narinfo says
+ * @throws UpstreamError when it cannot be had, or is not what the narinfo says; CastoreError when
+ *   it cannot be stored
  */
 export async function pullNar(
   bridge: Bridge,
+  client: WebClient,
   upstream: Upstream,
   info: NarInfo,
   closing: AbortSignal,
 ): Promise<KnownNar> {
-  const { narHash, narSize, storePath, references, signatures, deriver, contentAddress } = info;
+  const { narHash, narSize, storePath } = info;
   const compression = compressionOfName(compressionOf(info));
-  if (compression === undefined) throw failure(upstream, `compresses a NAR with ${compressionOf(info)}`);
-  if (narSize > bridge.limits.maxNarBytes) throw failure(upstream, `has a NAR of ${narSize} bytes`);
-  const stall = new StallWatch(upstream.stallMs);
-  const signal = AbortSignal.any([closing, stall.signal, AbortSignal.timeout(bridge.limits.uploadTimeoutMs)]);
+  if (compression === undefined) {
+    throw new UpstreamError(upstream, `compresses a NAR with ${compressionOf(info)}`);
+  }
+  const signal = AbortSignal.any([closing, AbortSignal.timeout(bridge.limits.uploadTimeoutMs)]);
+  const failing = new WatchedDownload();
   try {
-    const file = await fetchFile(upstream, info.url, signal);
-    if (file === undefined) throw failure(upstream, "has a narinfo without its NAR");
-    const nar = within(decompress(stall.watch(file), compression), narSize);
-    const { node } = await ingestNar(nar, bridge, {
-      expected: { narHash, narSize },
+    const file = failing.watch(download(client, upstream, info.url, signal));
+    const { node } = await ingestNar(within(decompress(file, compression), narSize), bridge, {
+      // The signature is over hash and size; without one, the name of the path is over its CA.
+      expected: {
+        narHash,
+        narSize,
+        contentAddress: certifiesItself(info) ? info.contentAddress : undefined,
+      },
       underWay: bridge.underWay,
       signal,
     });
     await bridge.narIndex.put({ narHash, narSize, node, lasting: true });
-    const pathInfo: PathInfo = {
-      storePath,
-      node,
-      references,
-      narSize,
-      narHash,
-      signatures,
-      deriver,
-      contentAddress,
-    };
-    await bridge.pathInfoService.put(pathInfo);
+    await bridge.narInfoExtras.put(storePath.digest, narHash, { fields: extraFieldsOf(info), plain: true });
+    await bridge.pathInfoService.put(pathInfoOf(info, node));
     return { narHash, narSize, node };
   } catch (cause) {
-    if (NarBridgeError.is(cause) && cause.code === "UPSTREAM_FAILED") throw cause;
-    if (signal.aborted) throw failure(upstream, "did not send a NAR in time", cause);
-    throw failure(upstream, `sent what is not the NAR of ${storePath}`, cause);
-  } finally {
-    stall.end();
+    if (failing.failure instanceof UpstreamError) throw failing.failure;
+    if (signal.aborted)
+      throw new UpstreamError(upstream, "did not send a NAR in time", { cause, passing: true });
+    if (isOurs(cause)) throw cause;
+    throw new UpstreamError(upstream, `sent what is not the NAR of ${storePath}`, { cause });
   }
 }
 
-/** Aborts when nothing has come for a while. */
-class StallWatch {
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+/** Tells failures of a download from those of whoever reads it. */
+class WatchedDownload {
+  failure: unknown;
 
-  constructor(stallMs: number) {
-    this.#timer = setTimeout(() => this.#controller.abort(new Error("stalled")), stallMs);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  async *watch(stream: ByteStream): ByteStream {
-    for await (const piece of stream) {
-      this.#timer.refresh();
-      yield piece;
+  async *watch(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* stream;
+    } catch (error) {
+      this.failure = error;
+      throw error;
     }
   }
+}
 
-  end(): void {
-    clearTimeout(this.#timer);
-  }
+/** Failures of our own storage are none of the upstream. */
+function isOurs(error: unknown): boolean {
+  return error instanceof Error && error.name === "CastoreError";
 }

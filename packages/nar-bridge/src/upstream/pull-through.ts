@@ -1,15 +1,19 @@
-import { formatNarInfo, type NarInfo, parseNarInfo } from "@tvix/narinfo";
+import { extraFieldsOf, formatNarInfo, type NarInfo, parseNarInfo } from "@tvix/narinfo";
 import { encodeHex, encodeNixbase32, type NixHash } from "@tvix/nix-compat";
-import type { KnownNar } from "@tvix/store";
+import { type KnownNar, signaturesWith } from "@tvix/store";
 import type { FastifyBaseLogger } from "fastify";
 import { LRUCache } from "lru-cache";
-import { NarBridgeError } from "../errors.ts";
-import type { Bridge } from "../options.ts";
+import type { Bridge, UpstreamOptions } from "../options.ts";
+import { formatPlainNarInfo } from "../read/narinfo.ts";
+import type { SideFile } from "../side-files/side-files.ts";
 import { UploadGate } from "../write/upload-gate.ts";
-import { AskedUpstream } from "./asked-upstream.ts";
-import type { Offers } from "./offers.ts";
+import { AskedUpstream, type OfferedNarInfo } from "./asked-upstream.ts";
+import { fetchNarInfo } from "./narinfo.ts";
+import type { Offer } from "./offers.ts";
 import { pullNar } from "./pull-nar.ts";
-import type { Upstream } from "./upstream.ts";
+import { pullSideFile } from "./pull-side-file.ts";
+import { UpstreamError } from "./upstream-error.ts";
+import { WebClient } from "./web-client.ts";
 
 /** Answers of upstreams that are remembered. */
 const REMEMBERED = 20_000;
@@ -25,22 +29,29 @@ const MISSING_MS = 15_000;
  */
 export class PullThrough {
   readonly #bridge: Bridge;
-  readonly #offers: Offers;
+  readonly #options: UpstreamOptions;
   readonly #upstreams: readonly AskedUpstream[];
   readonly #log: FastifyBaseLogger;
   readonly #gate: UploadGate;
+  readonly #client = new WebClient();
   readonly #closing = new AbortController();
   readonly #texts: LRUCache<string, { readonly text: string | undefined }>;
+  readonly #missingFiles: LRUCache<string, true>;
+  /** What was offered, also where it cannot be written down. */
+  readonly #offered: LRUCache<string, Offer>;
   readonly #asking: Map<string, Promise<string | undefined>> = new Map();
   readonly #pulling: Map<string, Promise<KnownNar>> = new Map();
+  readonly #pullingFiles: Map<string, Promise<SideFile | undefined>> = new Map();
 
-  constructor(bridge: Bridge, offers: Offers, upstreams: readonly Upstream[], log: FastifyBaseLogger) {
+  constructor(bridge: Bridge, options: UpstreamOptions, log: FastifyBaseLogger) {
     this.#bridge = bridge;
-    this.#offers = offers;
-    this.#upstreams = upstreams.map((upstream) => new AskedUpstream(upstream, log));
+    this.#options = options;
+    this.#upstreams = options.upstreams.map((upstream) => new AskedUpstream(upstream, log));
     this.#log = log;
     this.#gate = new UploadGate({ writable: true, ...bridge.limits });
     this.#texts = new LRUCache({ max: REMEMBERED });
+    this.#offered = new LRUCache({ max: REMEMBERED });
+    this.#missingFiles = new LRUCache({ max: REMEMBERED, ttl: MISSING_MS });
   }
 
   /** The narinfo of a path that an upstream has, with the NAR to be had from here. */
@@ -51,68 +62,101 @@ export class PullThrough {
   }
 
   /**
-   * The NAR of this SHA-256, fetched from the upstream that offered it; undefined when none has.
+   * The NAR of this SHA-256, fetched from the upstream that offered it or from another one that has
+   * the same; undefined when none has offered it.
    *
-   * @throws NarBridgeError UPSTREAM_FAILED, TOO_BUSY
+   * @throws UpstreamError: UPSTREAM_UNAVAILABLE while any of them may have it in a moment; TOO_BUSY
    */
   async nar(narHash: NixHash): Promise<KnownNar | undefined> {
-    const offer = await this.#offers.get(narHash);
-    const asked = this.#upstreams.find(({ upstream }) => upstream.url.href === offer?.upstream);
-    if (offer === undefined || asked === undefined) return undefined;
+    const offer = this.#offered.get(encodeHex(narHash.digest)) ?? (await this.#options.offers.get(narHash));
+    if (offer === undefined) return undefined;
     const info = parseNarInfo(offer.narInfo);
-    return await once(this.#pulling, encodeHex(narHash.digest), () => this.#pull(asked, info));
+    return await once(this.#pulling, encodeHex(narHash.digest), () => this.#pull(offer, info));
+  }
+
+  /** A log or the like that an upstream has: fetched and kept as if it had been uploaded. */
+  async sideFile(path: string): Promise<SideFile | undefined> {
+    if (this.#missingFiles.has(path)) return undefined;
+    return await once(this.#pullingFiles, path, async () => {
+      const { signal } = this.#closing;
+      const pull = { bridge: this.#bridge, client: this.#client, upstreams: this.#upstreams };
+      const file = await pullSideFile(pull, path, signal);
+      if (file === undefined) this.#missingFiles.set(path, true);
+      return file;
+    });
   }
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    this.#closing.abort(new NarBridgeError("UPSTREAM_FAILED", "the server is shutting down"));
-    await Promise.allSettled([...this.#asking.values(), ...this.#pulling.values()]);
+    this.#closing.abort(new Error("the server is shutting down"));
+    await Promise.allSettled([
+      ...this.#asking.values(),
+      ...this.#pulling.values(),
+      ...this.#pullingFiles.values(),
+    ]);
+    await this.#client.close();
   }
 
   async #ask(key: string, digest: Uint8Array): Promise<string | undefined> {
-    const { signal } = this.#closing;
-    const answer = await firstFound(
-      this.#upstreams.map(async (asked) => {
-        const info = await asked.narInfo(digest, signal);
-        return info && { info, upstream: asked.upstream.url.href };
-      }),
-    );
-    const text = answer && toText(answer.info);
-    if (answer !== undefined) {
-      const { info, upstream } = answer;
-      await this.#offers.put(info.narHash, { upstream, narInfo: formatNarInfo(info) });
-    }
+    const found = await firstFound(this.#upstreams.map((asked) => this.#offerOf(asked, digest)));
+    const text = found && this.#toText(found.info);
+    if (found !== undefined) await this.#remember(found);
     this.#texts.set(key, { text }, { ttl: text === undefined ? MISSING_MS : FOUND_MS });
     return text;
   }
 
-  async #pull(asked: AskedUpstream, info: NarInfo): Promise<KnownNar> {
-    try {
-      const nar = await this.#gate.pass(() =>
-        pullNar(this.#bridge, asked.upstream, info, this.#closing.signal),
-      );
-      await this.#offers.remove(info.narHash);
-      return nar;
-    } catch (error) {
-      // It may be offered anew, by another one.
-      this.#texts.delete(encodeHex(info.storePath.digest));
-      if (NarBridgeError.is(error) && error.code !== "UPSTREAM_FAILED") throw error;
-      this.#log.warn({ err: error, upstream: asked.upstream.url.host }, "a NAR could not be fetched");
-      throw error;
-    }
+  async #offerOf(asked: AskedUpstream, digest: Uint8Array): Promise<OfferedNarInfo | undefined> {
+    const { signal } = this.#closing;
+    const { maxNarBytes } = this.#bridge.limits;
+    const name = `${encodeNixbase32(digest)}.narinfo`;
+    const info = await asked.ask(name, signal, () =>
+      fetchNarInfo(this.#client, asked.upstream, digest, signal, maxNarBytes),
+    );
+    return info && { info, from: asked };
   }
-}
 
-/** The narinfo as we answer it: the file is the NAR itself, and lies here. */
-function toText(info: NarInfo): string {
-  const { fileHash: _, ...rest } = info;
-  return formatNarInfo({
-    ...rest,
-    url: `nar/${encodeNixbase32(info.narHash.digest)}.nar`,
-    compression: "none",
-    fileHash: undefined,
-    fileSize: info.narSize,
-  });
+  async #remember({ info, from }: OfferedNarInfo): Promise<void> {
+    const offer = { upstream: from.upstream.url.href, narInfo: formatNarInfo(info) };
+    this.#offered.set(encodeHex(info.narHash.digest), offer);
+    // While nothing can be written, this process remembers it.
+    await this.#options.offers.put(info.narHash, offer).catch(() => {});
+  }
+
+  /** As the narinfo will be when its NAR is here: signed by us, the NAR to be had as it is. */
+  #toText(info: NarInfo): string {
+    const signatures = signaturesWith(this.#options.signingKeys ?? [], info);
+    return formatPlainNarInfo({ ...info, signatures }, extraFieldsOf(info));
+  }
+
+  async #pull(offer: Offer, info: NarInfo): Promise<KnownNar> {
+    const { narHash, storePath } = info;
+    const offering = this.#upstreams.filter(({ upstream }) => upstream.url.href === offer.upstream);
+    const others = this.#upstreams.filter((asked) => !offering.includes(asked));
+    let failure: UpstreamError | undefined;
+    for (const asked of [...offering, ...others]) {
+      const theirs = offering.includes(asked) ? info : (await this.#offerOf(asked, storePath.digest))?.info;
+      if (theirs === undefined || !theirs.narHash.equals(narHash)) continue;
+      try {
+        const nar = await this.#gate.pass(() =>
+          pullNar(this.#bridge, this.#client, asked.upstream, theirs, this.#closing.signal),
+        );
+        asked.succeeded();
+        this.#offered.delete(encodeHex(narHash.digest));
+        await this.#options.offers.remove(narHash).catch(() => {});
+        return nar;
+      } catch (error) {
+        if (!(error instanceof UpstreamError)) throw error;
+        asked.failed(error);
+        const upstream = asked.upstream.url.host;
+        this.#log.warn({ err: error, upstream, path: storePath.toString() }, "a NAR could not be fetched");
+        // What may be over in a moment says more than what is wrong for good.
+        if (failure === undefined || error.passing) failure = error;
+      }
+    }
+    // It may be offered anew, by another one.
+    this.#texts.delete(encodeHex(storePath.digest));
+    throw failure ?? new UpstreamError({ url: new URL(offer.upstream) }, "is not asked any more");
+  }
 }
 
 /** The first that is found, without waiting for the others; undefined when all have found nothing. */

@@ -1,10 +1,11 @@
 import { PublicKey } from "@tvix/narinfo";
+import { type Credentials, credentialsOf } from "./credentials.ts";
 
 /** A binary cache that is asked for what is not here. */
 export interface Upstream {
-  /** Where its `nix-cache-info` lies; ends in a slash. */
+  /** Where its `nix-cache-info` lies; ends in a slash, and holds no secret. */
   readonly url: URL;
-  /** Paths without a signature by one of these are not taken. */
+  /** Paths need a signature by one of these, unless their names follow from their contents. */
   readonly trustedKeys: readonly PublicKey[];
   /** Whether narinfos and redirections may lead to other hosts. */
   readonly allowOtherOrigins: boolean;
@@ -12,24 +13,36 @@ export interface Upstream {
   readonly narInfoTimeoutMs: number;
   /** Time without a byte of a NAR coming in, in milliseconds. */
   readonly stallMs: number;
+  /** What it is told of who asks; undefined where nothing is. */
+  readonly credentials: Credentials | undefined;
 }
 
 const NARINFO_TIMEOUT_MS = 3000;
 const STALL_MS = 30_000;
 
-const PARAMETERS = ["trusted-public-keys", "allow-other-origins", "timeout-ms", "stall-timeout-ms"];
+const PARAMETERS = [
+  "trusted-public-keys",
+  "allow-other-origins",
+  "timeout-ms",
+  "stall-timeout-ms",
+  "netrc-file",
+  "bearer-token-file",
+];
 
 /**
- * Reads the address of an upstream: `nix+http(s)://host/path?trusted-public-keys=…`, keys
- * separated by spaces. Further parameters: `allow-other-origins=true`, `timeout-ms` for
- * narinfos (default 3000), `stall-timeout-ms` for NARs (default 30000).
+ * Reads the address of an upstream: `nix+http(s)://[user:password@]host/path?trusted-public-keys=…`,
+ * keys separated by spaces. Further parameters: `allow-other-origins=false` (default true),
+ * `timeout-ms` for narinfos (default 3000), `stall-timeout-ms` for NARs (default 30000),
+ * `netrc-file` and `bearer-token-file` for private ones: files that are read when it is asked.
  *
- * @throws TypeError that says what is wrong; NarInfoError INVALID_KEY
+ * @throws TypeError that says what is wrong, without a password; NarInfoError INVALID_KEY
  */
 export function parseUpstream(text: string): Upstream {
   const [, scheme, rest] = /^nix\+(https?):(\/\/.+)$/.exec(text) ?? [];
   if (scheme === undefined || !URL.canParse(`${scheme}:${rest}`)) {
-    throw new TypeError(`${JSON.stringify(text)} is no upstream: expected nix+http://… or nix+https://…`);
+    throw new TypeError(
+      `${JSON.stringify(withoutPassword(text))} is no upstream: expected nix+http://… or nix+https://…`,
+    );
   }
   const url = new URL(`${scheme}:${rest}`);
   // Keys are base64: a plus sign is one, as for Nix, and not a space.
@@ -47,17 +60,22 @@ export function parseUpstream(text: string): Upstream {
       `upstream ${url.host}: trusted-public-keys is missing, so nothing of it could be trusted`,
     );
   }
-  const allowOtherOrigins = parameters.get("allow-other-origins") === "true";
-  const narInfoTimeoutMs = milliseconds(parameters, "timeout-ms", NARINFO_TIMEOUT_MS);
-  const stallMs = milliseconds(parameters, "stall-timeout-ms", STALL_MS);
+  const credentials = credentialsOf(url, {
+    netrcFile: parameters.get("netrc-file") ?? undefined,
+    bearerTokenFile: parameters.get("bearer-token-file") ?? undefined,
+  });
   url.search = "";
+  url.hash = "";
+  url.username = "";
+  url.password = "";
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return {
     url,
     trustedKeys: keys.map((key) => PublicKey.parse(key)),
-    allowOtherOrigins,
-    narInfoTimeoutMs,
-    stallMs,
+    allowOtherOrigins: parameters.get("allow-other-origins") !== "false",
+    narInfoTimeoutMs: milliseconds(parameters, "timeout-ms", NARINFO_TIMEOUT_MS),
+    stallMs: milliseconds(parameters, "stall-timeout-ms", STALL_MS),
+    credentials,
   };
 }
 
@@ -67,4 +85,9 @@ function milliseconds(parameters: URLSearchParams, name: string, otherwise: numb
   const value = Number(text);
   if (Number.isInteger(value) && value > 0 && value < 2 ** 31) return value;
   throw new TypeError(`${name}=${text} is no number of milliseconds`);
+}
+
+/** What stands in front of the last @ of the host may be a secret. */
+function withoutPassword(text: string): string {
+  return text.replace(/\/\/[^/?#]*@/, "//…@");
 }

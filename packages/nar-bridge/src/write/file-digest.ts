@@ -1,23 +1,23 @@
 import { createHash } from "node:crypto";
 import type { ByteStream } from "@tvix/byte-stream";
-import type { NixHash } from "@tvix/nix-compat";
-import { NarBridgeError } from "../errors.ts";
+import { NixHash } from "@tvix/nix-compat";
 
-/**
- * The same bytes, which have to have a SHA-256: their end is passed on only when they do.
- *
- * @throws NarBridgeError FILE_HASH_MISMATCH in place of the end
- */
-export async function* checkingFileHash(stream: ByteStream, expected: NixHash): ByteStream {
-  const hash = createHash("sha256");
-  for await (const piece of stream) {
-    hash.update(piece);
-    yield piece;
+/** Computes the SHA-256 of a file while it is read. */
+export class FileDigest {
+  readonly #hash = createHash("sha256");
+  #digest: NixHash | undefined;
+
+  /** The same bytes, as they go by. */
+  async *watch(stream: ByteStream): ByteStream {
+    for await (const piece of stream) {
+      this.#hash.update(piece);
+      yield piece;
+    }
+    this.#digest = NixHash.from("sha256", new Uint8Array(this.#hash.digest()));
   }
-  if (!hash.digest().equals(expected.digest)) {
-    throw new NarBridgeError(
-      "FILE_HASH_MISMATCH",
-      `the body has not the hash ${expected} that its path states`,
-    );
+
+  /** Undefined as long as the file has not been read to its end. */
+  get digest(): NixHash | undefined {
+    return this.#digest;
   }
 }

@@ -3,14 +3,17 @@ import { ingestNar } from "@tvix/store";
 import type { FastifyRequest } from "fastify";
 import { decompress } from "../compression/decompress.ts";
 import { detectCompression } from "../compression/detect.ts";
+import { NarBridgeError } from "../errors.ts";
 import type { NarFileName } from "../http/paths.ts";
 import { requestBody, within } from "../http/request-body.ts";
 import type { Bridge } from "../options.ts";
-import { checkingFileHash } from "./file-digest.ts";
+import { FileDigest } from "./file-digest.ts";
+import { storePending } from "./narinfo.ts";
 
 /**
- * Takes in the NAR in the body of a request, while it arrives. It is known by its hash from
- * then on, and by that of the file, until its narinfo comes or a while has passed.
+ * Takes in the NAR in the body of a request, while it arrives. It is named by its hash, or by
+ * that of the file; both are known from then on, until its narinfo comes or a while has passed.
+ * Narinfos that have waited for it are stored with it.
  *
  * @throws NarBridgeError as {@link requestBody}, FILE_HASH_MISMATCH; as {@link ingestNar}
  */
@@ -23,19 +26,32 @@ export async function storeNar(bridge: Bridge, name: NarFileName, request: Fasti
     timeoutMs: uploadTimeoutMs,
   };
   const body = requestBody(request, limits);
-  // Nix gives a file no suffix that it has compressed with gzip.
+  // Nix gives a file no suffix that it has compressed with what it has none for.
   const { compression, stream } =
     name.compression === "none" ? await detectCompression(body) : { ...name, stream: body };
+  const file = new FileDigest();
   const isPlain = compression === "none";
-  const nar = isPlain
-    ? within(stream, maxNarBytes)
-    : within(decompressWhole(checkingFileHash(stream, name.hash), compression), maxNarBytes);
-  const { node, narHash, narSize } = await ingestNar(nar, bridge, {
-    expected: isPlain ? { narHash: name.hash } : {},
+  const nar = isPlain ? stream : decompressWhole(file.watch(stream), compression);
+  const { node, narHash, narSize } = await ingestNar(within(nar, maxNarBytes), bridge, {
+    expected: isPlain ? { narHash: name.hash } : { check: (found) => checkName(name, found, file) },
     underWay: bridge.underWay,
   });
   await bridge.narIndex.put({ narHash, narSize, node, lasting: false });
-  if (!isPlain) await bridge.narIndex.putFile(name.hash, { narHash, compression });
+  if (file.digest !== undefined) await bridge.narIndex.putFile(file.digest, { narHash, compression });
+  await storePending(bridge, narHash, request.log);
+}
+
+/** A compressed file is named by its own hash, as Nix does, or by that of the NAR in it, as we do. */
+function checkName(
+  { hash }: NarFileName,
+  { narHash }: { narHash: NarFileName["hash"] },
+  file: FileDigest,
+): void {
+  if (file.digest?.equals(hash) === true || narHash.equals(hash)) return;
+  throw new NarBridgeError(
+    "FILE_HASH_MISMATCH",
+    `neither the body (${file.digest}) nor the NAR in it (${narHash}) has the hash ${hash} that the path states`,
+  );
 }
 
 /** What was compressed; the source is read to its end, which a decoder may not care for. */

@@ -1,3 +1,5 @@
+import { parseCacheInfo } from "@tvix/narinfo";
+import { STORE_DIR } from "@tvix/nix-compat";
 import type { FastifyInstance } from "fastify";
 import { NarBridgeError } from "../errors.ts";
 import { noSuchFile, parseNarFileName, parsePathDigest, shown } from "../http/paths.ts";
@@ -9,6 +11,9 @@ import { NARINFO_MAX_BYTES, storeNarInfo } from "./narinfo.ts";
 import type { UploadGate } from "./upload-gate.ts";
 
 const FILE = /^([0-9a-z]{32})\.(narinfo|ls)$/;
+
+/** Longest `nix-cache-info`, in bytes. */
+const CACHE_INFO_MAX_BYTES = 64 << 10;
 
 /** What Nix uploads to a binary cache, but for side files. */
 export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: UploadGate): void {
@@ -25,11 +30,27 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
       gate.checkWritable();
       if (kind === "ls") {
         await storeSideFile(bridge, file, request);
-      } else {
-        const limits = { maxBytes: NARINFO_MAX_BYTES, stallMs, timeoutMs };
-        await storeNarInfo(bridge, digest, await requestText(request, limits));
+        return reply.send();
       }
-      return reply.send();
+      const limits = { maxBytes: NARINFO_MAX_BYTES, stallMs, timeoutMs };
+      const outcome = await storeNarInfo(bridge, digest, await requestText(request, limits));
+      if (outcome === "stored") return reply.send();
+      const text = "kept until its NAR is uploaded, which has to be within a few days\n";
+      return reply.code(202).type("text/plain; charset=utf-8").send(text);
+    },
+  });
+
+  // Whoever uploads a whole cache uploads this too: nothing is kept of it.
+  app.route({
+    method: "PUT",
+    url: "/nix-cache-info",
+    async handler(request, reply) {
+      gate.checkWritable();
+      const limits = { maxBytes: CACHE_INFO_MAX_BYTES, stallMs, timeoutMs };
+      const { storeDir } = parseCacheInfo(await requestText(request, limits));
+      if (storeDir === STORE_DIR) return reply.send();
+      const why = `StoreDir is ${shown(storeDir)}, and paths here lie in ${STORE_DIR}`;
+      throw new NarBridgeError("INVALID_REQUEST", why);
     },
   });
 
@@ -42,7 +63,7 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
       if (name === undefined) {
         throw new NarBridgeError(
           "INVALID_REQUEST",
-          `${shown(file)} does not name a NAR: expected its SHA-256, .nar, and one of the suffixes .xz .zst .bz2 .gz .br or none`,
+          `${shown(file)} does not name a NAR: expected its SHA-256 or that of the file, .nar, and one of the suffixes .xz .zst .bz2 .gz .br .lzma or none`,
         );
       }
       await gate.pass(() => storeNar(bridge, name, request));

@@ -1,7 +1,8 @@
 import { DEFAULT_LIMITS, parseUpstream, type Upstream } from "@tvix/nar-bridge/options";
 import { PublicKey } from "@tvix/narinfo";
 import { type Command, Option } from "commander";
-import { integer, parsed } from "./parse.ts";
+import { integer } from "./parse.ts";
+import { repeatable } from "./repeatable.ts";
 
 /** What the command line says of the binary cache. */
 export interface BinaryCacheOptions {
@@ -41,17 +42,18 @@ export function addBinaryCacheOptions(command: Command): void {
         .choices(["accept", "require"])
         .default("accept"),
     )
-    .option(
-      "--trusted-public-key <key>",
-      "name:base64, for --unsigned-uploads require (repeatable)",
-      listOf((text) => PublicKey.parse(text)),
+    .addOption(
+      repeatable("--trusted-public-key <key>", "name:base64, for --unsigned-uploads require", (text) =>
+        PublicKey.parse(text),
+      ),
     )
     .option("--check-references", "refuse uploaded paths that refer to what is not here")
     .addOption(
-      new Option(
+      repeatable(
         "--upstream <address>",
-        "fetch what is not here from this cache: nix+https://host?trusted-public-keys=… (repeatable)",
-      ).argParser(listOf(parseUpstream)),
+        "fetch what is not here from this cache: nix+https://host?trusted-public-keys=…",
+        parseUpstream,
+      ),
     )
     .option("--max-upload-bytes <bytes>", "longest uploaded file", bytes, DEFAULT_LIMITS.maxUploadBytes)
     .option("--max-nar-bytes <bytes>", "longest NAR, uncompressed", bytes, DEFAULT_LIMITS.maxNarBytes)
@@ -73,9 +75,4 @@ export function addBinaryCacheOptions(command: Command): void {
       seconds,
       DEFAULT_LIMITS.stallMs / 1000,
     );
-}
-
-/** Parses each value of a repeatable option. */
-function listOf<T>(parse: (text: string) => T): (text: string, previous?: readonly T[]) => readonly T[] {
-  return (text, previous = []) => [...previous, parsed(text, parse)];
 }

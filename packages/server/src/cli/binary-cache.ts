@@ -1,5 +1,6 @@
 import type { Store } from "@tvix/castore/node";
 import { LevelOffers, type NarBridgeOptions, type NarBridgeServices } from "@tvix/nar-bridge";
+import type { SecretKey } from "@tvix/narinfo";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
 
 /** The binary cache that the command line asks for. */
@@ -7,6 +8,7 @@ export function binaryCacheOf(
   options: BinaryCacheOptions,
   services: NarBridgeServices,
   { database }: Store,
+  signingKeys: readonly SecretKey[],
 ): NarBridgeOptions {
   const { maxUploadBytes, maxNarBytes, maxUploads, uploadTimeout, stallTimeout, upstream } = options;
   return {
@@ -27,6 +29,8 @@ export function binaryCacheOf(
       stallMs: stallTimeout * 1000,
     },
     pullThrough:
-      upstream === undefined ? undefined : { upstreams: upstream, offers: new LevelOffers(database) },
+      upstream === undefined
+        ? undefined
+        : { upstreams: upstream, offers: new LevelOffers(database), signingKeys },
   };
 }

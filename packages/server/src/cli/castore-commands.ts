@@ -1,4 +1,4 @@
-import { B3Digest, CastorePath } from "@tvix/castore";
+import { B3Digest, CastorePath, DEFAULT_SIZE_CONVENTION } from "@tvix/castore";
 import { ingest, restore } from "@tvix/castore/node";
 import { type Command, Option } from "commander";
 import { findNode, findRoot } from "./find-node.ts";
@@ -6,7 +6,7 @@ import { listTree } from "./list-tree.ts";
 import { nodeToJson, print } from "./output.ts";
 import { parsed } from "./parse.ts";
 import { withProgress } from "./progress.ts";
-import { addServiceOptions, type ServiceOptions, withServices } from "./services.ts";
+import { addServiceOptions, type ServiceOptions, withServices, withWritableServices } from "./services.ts";
 
 interface JsonOption extends ServiceOptions {
   readonly json?: boolean;
@@ -33,14 +33,14 @@ function addIngest(castore: Command): void {
     .addOption(
       new Option(
         "--directory-size <convention>",
-        "how directory sizes count: as documented, or doubled as Rust stores do",
+        "how directory sizes count: doubled, as tvix and snix do, or as documented, which they refuse",
       )
         .choices(["documented", "doubled"])
-        .default("documented"),
+        .default(DEFAULT_SIZE_CONVENTION),
     );
   addServiceOptions(command).action(
     async (path: string, options: JsonOption & { directorySize: "documented" | "doubled" }) => {
-      const node = await withServices(options, (services) =>
+      const node = await withWritableServices(options, (services) =>
         withProgress("ingested", (onProgress) =>
           ingest(path, services, {
             sizeConvention: options.directorySize,

@@ -1,22 +1,21 @@
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { type Command, Option } from "commander";
-import type { ListenAddress } from "../listen/listen-address.ts";
+import { parseListenAddress } from "../listen/listen-address.ts";
 import { addBinaryCacheOptions } from "./binary-cache-options.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
-import { collected, directory, integer, listenAddress } from "./parse.ts";
+import { directory, integer } from "./parse.ts";
+import { repeatable } from "./repeatable.ts";
 import type { DaemonOptions } from "./run-daemon.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 
 /** `tvix-store daemon`: serves a data directory until it is told to end. */
 export function addDaemonCommand(program: Command): void {
-  const address = new Option(
+  const address = repeatable(
     "-l, --listen-address <address>",
-    "host:port, [IPv6]:port or the path of a Unix socket",
-  )
-    .env("TVIX_STORE_LISTEN_ADDRESS")
-    .argParser(listenAddress)
-    .default({ type: "tcp", host: "localhost", port: 8000 } satisfies ListenAddress, "localhost:8000");
+    "host:port, [IPv6]:port or the path of a Unix socket; default localhost:8000",
+    parseListenAddress,
+  ).env("TVIX_STORE_LISTEN_ADDRESS");
   const daemon = program
     .command("daemon")
     .description("serve a store by gRPC, gRPC-Web and Connect, and as a Nix binary cache, on one port")
@@ -40,11 +39,14 @@ export function addDaemonCommand(program: Command): void {
       integer(64 << 10, 1 << 30),
       DEFAULT_MAX_MESSAGE_BYTES,
     )
-    .option("--cors-origin <origin>", "let pages of this origin call from a browser (repeatable)", collected)
     .addOption(
-      new Option(
+      repeatable("--cors-origin <origin>", "let pages of this origin call from a browser", (text) => text),
+    )
+    .addOption(
+      repeatable(
         "--signing-key-file <file>",
         "sign every path info that is put with the key in this file",
+        (text) => text,
       ).env("TVIX_STORE_SIGNING_KEY_FILE"),
     )
     .option("--shutdown-timeout <seconds>", "time for calls under way on SIGTERM", integer(0, 3600), 10)

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { print } from "./output.ts";
 import { pathInfoToJson } from "./path-info-text.ts";
 import { withProgress } from "./progress.ts";
-import { addServiceOptions, type ServiceOptions, withServices } from "./services.ts";
+import { addServiceOptions, type ServiceOptions, withWritableServices } from "./services.ts";
 
 /** `tvix-store import`: paths of the file system become objects of the store. */
 export function addImportCommand(program: Command): void {
@@ -16,7 +16,7 @@ export function addImportCommand(program: Command): void {
     async (paths: readonly string[], options: ServiceOptions & { json?: boolean }) => {
       // All names are checked before anything is stored.
       const named = paths.map((path) => ({ path, name: importName(path) }));
-      await withServices(options, async (services) => {
+      await withWritableServices(options, async (services) => {
         const infos = [];
         for (const { path, name } of named) {
           const info = await withProgress(`importing ${name}`, (onProgress) =>

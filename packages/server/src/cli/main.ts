@@ -8,6 +8,7 @@ import { addKeysCommands } from "./keys-commands.ts";
 import { addNarCommands } from "./nar-commands.ts";
 import { endWithReader } from "./output.ts";
 import { addPathInfoCommands } from "./path-info-commands.ts";
+import { refuseRepetition } from "./repeatable.ts";
 
 /** Exit statuses of the command line. */
 const FAILURE = 1;
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addNarCommands(program);
   addPathInfoCommands(program);
   addKeysCommands(program);
+  refuseRepetition(program);
   endWithReader();
   try {
     await program.parseAsync([...argv]);

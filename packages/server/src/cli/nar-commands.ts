@@ -6,7 +6,7 @@ import { listTree } from "./list-tree.ts";
 import { findObject, OBJECT, type ObjectName, parseObject } from "./object.ts";
 import { nodeToJson, print } from "./output.ts";
 import { readFileInPieces } from "./read-file.ts";
-import { addServiceOptions, type ServiceOptions, withServices } from "./services.ts";
+import { addServiceOptions, type ServiceOptions, withServices, withWritableServices } from "./services.ts";
 
 interface JsonOption extends ServiceOptions {
   readonly json?: boolean;
@@ -40,7 +40,9 @@ function addIngest(nar: Command): void {
     .option("--json", "print the root node, and length and hash of the NAR");
   addServiceOptions(command).action(async (file: string, options: JsonOption) => {
     const source = file === "-" ? process.stdin : readFileInPieces(file);
-    const { node, narSize, narHash } = await withServices(options, (services) => ingestNar(source, services));
+    const { node, narSize, narHash } = await withWritableServices(options, (services) =>
+      ingestNar(source, services),
+    );
     if (options.json === true) {
       const summary = { node: nodeToJson(node), narSize, narHash: narHash.toSri() };
       await print(`${JSON.stringify(summary, undefined, 2)}\n`);

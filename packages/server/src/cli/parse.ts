@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from "commander";
-import { type ListenAddress, parseListenAddress } from "../listen/listen-address.ts";
 
 /** An option that is a whole number within bounds. */
 export function integer(least: number, most: number): (text: string) => number {
@@ -10,11 +9,6 @@ export function integer(least: number, most: number): (text: string) => number {
   };
 }
 
-/** An option that is an address to listen on. */
-export function listenAddress(text: string): ListenAddress {
-  return parsed(text, parseListenAddress);
-}
-
 /** An option or argument read by a function that throws; what it says reaches the user. */
 export function parsed<T>(text: string, parse: (text: string) => T): T {
   try {
@@ -22,11 +16,6 @@ export function parsed<T>(text: string, parse: (text: string) => T): T {
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }
-}
-
-/** An option that may be given several times. */
-export function collected(text: string, previous: readonly string[] | undefined): readonly string[] {
-  return [...(previous ?? []), text];
 }
 
 /** An option that is a folder. */

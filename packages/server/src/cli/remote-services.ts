@@ -1,4 +1,4 @@
-import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
+import { GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
 import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { GrpcPathInfoService } from "@tvix/store/grpc";
 import type { Services } from "../services.ts";
@@ -10,15 +10,18 @@ export interface RemoteServices extends AsyncDisposable {
 }
 
 /** The services at these addresses. Connects when they are first used. */
-export function openRemoteServices(addresses: ServiceAddresses): RemoteServices {
+export function openRemoteServices(
+  addresses: ServiceAddresses,
+  namespace: Namespace | "auto",
+): RemoteServices {
   const blobs = createGrpcTransport(addresses.blobServiceAddr);
   const directories = createGrpcTransport(addresses.directoryServiceAddr);
   const pathInfos = createGrpcTransport(addresses.pathInfoServiceAddr);
-  const pathInfoService = new GrpcPathInfoService(pathInfos);
+  const pathInfoService = new GrpcPathInfoService(pathInfos, { namespace });
   return {
     services: {
-      blobService: new GrpcBlobService(blobs),
-      directoryService: new GrpcDirectoryService(directories),
+      blobService: new GrpcBlobService(blobs, { namespace }),
+      directoryService: new GrpcDirectoryService(directories, { namespace }),
       pathInfoService,
       narCalculationService: pathInfoService,
     },

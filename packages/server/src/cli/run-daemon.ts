@@ -1,51 +1,46 @@
 import { resolve } from "node:path";
-import { openStore } from "@tvix/castore/node";
-import { pino } from "pino";
+import { openStore, type Store } from "@tvix/castore/node";
+import type { Logger } from "pino";
 import { binaryCacheServicesOf } from "../binary-cache-services.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
-import { startServer } from "../server.ts";
+import { type RunningServer, startServer } from "../server.ts";
 import { servicesOf } from "../services.ts";
 import { binaryCacheOf } from "./binary-cache.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
+import { openLog, welcome } from "./daemon-log.ts";
 import { limitHeapGrowth } from "./heap-growth.ts";
-import { readSigningKey } from "./signing-key.ts";
+import { waitForSignal } from "./signals.ts";
+import { readSigningKeys } from "./signing-key.ts";
 
 /** What the command line says of the daemon. */
 export interface DaemonOptions extends BinaryCacheOptions {
-  readonly listenAddress: ListenAddress;
+  readonly listenAddress?: readonly ListenAddress[];
   readonly data: string;
   readonly sync: boolean;
   readonly compressionLevel: number;
   readonly maxMessageBytes: number;
   readonly corsOrigin?: readonly string[];
   readonly shutdownTimeout: number;
-  readonly signingKeyFile?: string;
+  readonly signingKeyFile?: readonly string[];
   readonly logLevel: string;
 }
+
+/** Where it listens unless told otherwise. */
+const DEFAULT_ADDRESS: ListenAddress = { type: "tcp", host: "localhost", port: 8000 };
 
 /** Serves a data directory until a signal asks the process to end. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   limitHeapGrowth();
-  const log = pino(
-    { name: "tvix-store", level: options.logLevel },
-    pino.destination({ dest: 2, sync: true }),
-  );
-  const data = resolve(options.data);
-  const { sync, compressionLevel, maxMessageBytes } = options;
   const stopped = waitForSignal();
-  await using store = await openStore(data, { sync, compressionLevel });
-  const services = servicesOf(store, await readSigningKey(options.signingKeyFile));
-  const server = await startServer({
-    blobService: services.blobService,
-    directoryService: services.directoryService,
-    store: services,
-    binaryCache: binaryCacheOf(options, binaryCacheServicesOf(store, services), store),
-    address: options.listenAddress,
-    maxMessageBytes,
-    corsOrigins: options.corsOrigin ?? [],
-    log,
-  });
-  log.info({ addresses: server.addresses.map(formatListenAddress), data, sync }, "serving");
+  const log = await openLog(options.logLevel);
+  const starting = start(options, log);
+  // Whoever asks for the end while it starts does not wait for that: what is stored is safe.
+  const early = await Promise.race([stopped, starting.then(() => undefined)]);
+  if (early !== undefined) {
+    log.info({ signal: early }, "ended before it had started");
+    process.exit(0);
+  }
+  const { store, server } = await starting;
 
   const signal = await stopped;
   log.info({ signal }, "finishing what is under way");
@@ -55,9 +50,31 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   log.info("stopped");
 }
 
-/** Resolves with the first signal that asks the process to end; the second ends it at once. */
-async function waitForSignal(): Promise<NodeJS.Signals> {
-  return await new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
-  });
+async function start(options: DaemonOptions, log: Logger): Promise<{ store: Store; server: RunningServer }> {
+  const data = resolve(options.data);
+  const { sync, compressionLevel, maxMessageBytes } = options;
+  const onNotice = (text: string) => log.warn(text);
+  const store = await openStore(data, { sync, compressionLevel, onNotice });
+  try {
+    const signingKeys = await readSigningKeys(options.signingKeyFile ?? []);
+    const services = servicesOf(store, signingKeys);
+    const server = await startServer({
+      blobService: services.blobService,
+      directoryService: services.directoryService,
+      store: services,
+      binaryCache: binaryCacheOf(options, binaryCacheServicesOf(store, services), store, signingKeys),
+      address: options.listenAddress ?? DEFAULT_ADDRESS,
+      maxMessageBytes,
+      corsOrigins: options.corsOrigin ?? [],
+      check: store.check,
+      log,
+    });
+    const addresses = server.addresses.map(formatListenAddress);
+    if (process.stderr.isTTY) process.stderr.write(welcome(addresses, data));
+    else log.info({ addresses, data, sync }, "serving");
+    return { store, server };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }

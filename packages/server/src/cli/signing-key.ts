@@ -1,9 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { SecretKey } from "@tvix/narinfo";
 
-/** The key in a file; undefined without a file. The text of the key appears in no message. */
-export async function readSigningKey(file: string | undefined): Promise<SecretKey | undefined> {
-  if (file === undefined) return undefined;
+/** The keys in some files, one in each. The text of a key appears in no message. */
+export async function readSigningKeys(files: readonly string[]): Promise<readonly SecretKey[]> {
+  return await Promise.all(files.map(readSigningKey));
+}
+
+async function readSigningKey(file: string): Promise<SecretKey> {
   const text = await readFile(file, "utf8");
   try {
     return SecretKey.parse(text);

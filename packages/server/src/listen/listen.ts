@@ -1,7 +1,37 @@
 import { lookup } from "node:dns/promises";
-import { unlink } from "node:fs/promises";
+import { lstat, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { ListenAddress } from "./listen-address.ts";
+
+/**
+ * Listens on several addresses, on all or on none.
+ *
+ * @throws as {@link listen}
+ */
+export async function listenOnAll(
+  addresses: readonly ListenAddress[],
+  onConnection: (socket: Socket) => void,
+): Promise<Listening> {
+  const servers: Server[] = [];
+  const bound: ListenAddress[] = [];
+  try {
+    for (const address of addresses) {
+      const listening = await listen(address, onConnection);
+      servers.push(...listening.servers);
+      bound.push(...listening.bound);
+    }
+    return { servers, bound };
+  } catch (error) {
+    for (const server of servers) server.close();
+    throw error;
+  }
+}
+
+/** Servers, and the addresses they are bound to. */
+export interface Listening {
+  readonly servers: readonly Server[];
+  readonly bound: readonly ListenAddress[];
+}
 
 /**
  * Listens on an address and hands over each connection. A host name may stand for several
@@ -13,7 +43,7 @@ import type { ListenAddress } from "./listen-address.ts";
 export async function listen(
   address: ListenAddress,
   onConnection: (socket: Socket) => void,
-): Promise<{ servers: readonly Server[]; bound: readonly ListenAddress[] }> {
+): Promise<Listening> {
   if (address.type === "unix") {
     return { servers: [await bindSocket(address.path, onConnection)], bound: [address] };
   }
@@ -45,12 +75,19 @@ async function addressesOf(host: string): Promise<ReadonlySet<string>> {
   return new Set((await lookup(host, { all: true })).map((entry) => entry.address));
 }
 
-/** A socket that a killed process left behind is removed; one that is answered is in use. */
+/**
+ * A socket that a killed process left behind is removed; one that is answered is in use, and
+ * anything else that stands there is not ours to remove.
+ */
 async function bindSocket(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
   try {
     return await bind({ path }, onConnection);
   } catch (error) {
-    if (codeOf(error) !== "EADDRINUSE" || (await isAnswered(path))) throw error;
+    if (codeOf(error) !== "EADDRINUSE") throw error;
+    if (!(await lstat(path)).isSocket()) {
+      throw new Error(`cannot listen on ${path}: a file that is no socket stands there`, { cause: error });
+    }
+    if (await isAnswered(path)) throw error;
     await unlink(path);
     return await bind({ path }, onConnection);
   }

@@ -2,8 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { equalBytes } from "@tvix/byte-stream";
 import type { Node, OperationOptions } from "@tvix/castore";
-import { fromConnectError, type GrpcClientOptions, leavingEarly } from "@tvix/castore/grpc";
-import { encodeNixbase32, NixHash } from "@tvix/nix-compat";
+import { fromConnectError, type GrpcClientOptions, leavingEarly, NamespaceChoice } from "@tvix/castore/grpc";
+import { encodeNixbase32, NixHash, STORE_PATH_DIGEST_LENGTH } from "@tvix/nix-compat";
 import { EntrySchema } from "@tvix/protocol/snix/castore";
 import * as snix from "@tvix/protocol/snix/store";
 import { NodeSchema } from "@tvix/protocol/tvix/castore";
@@ -21,13 +21,16 @@ import { translate } from "./snix-messages.ts";
  * answers is parsed like any input, and has to be about the path that was asked for.
  */
 export class GrpcPathInfoService implements PathInfoService, NarCalculationService {
-  readonly #calls: Calls;
+  readonly #peer: NamespaceChoice<Calls>;
 
-  constructor(transport: Transport, { namespace = "tvix" }: GrpcClientOptions = {}) {
-    this.#calls =
-      namespace === "tvix"
-        ? tvixCalls(createClient(tvix.PathInfoService, transport))
-        : snixCalls(createClient(snix.PathInfoService, transport));
+  constructor(transport: Transport, { namespace = "auto" }: GrpcClientOptions = {}) {
+    const calls = {
+      tvix: tvixCalls(createClient(tvix.PathInfoService, transport)),
+      snix: snixCalls(createClient(snix.PathInfoService, transport)),
+    };
+    this.#peer = new NamespaceChoice(namespace, calls, (client) =>
+      client.get(new Uint8Array(STORE_PATH_DIGEST_LENGTH), {}),
+    );
   }
 
   async get(digest: Uint8Array, { signal }: OperationOptions = {}): Promise<PathInfo | undefined> {
@@ -36,7 +39,7 @@ export class GrpcPathInfoService implements PathInfoService, NarCalculationServi
     const what = `get of store path ${encodeNixbase32(digest)}`;
     let message: tvix.PathInfo;
     try {
-      message = await this.#calls.get(digest, callOptions(signal));
+      message = await (await this.#peer.client(signal)).get(digest, callOptions(signal));
     } catch (error) {
       if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
       throw failureOf(error, what, signal);
@@ -51,7 +54,7 @@ export class GrpcPathInfoService implements PathInfoService, NarCalculationServi
     const what = `put of ${info.storePath}`;
     let message: tvix.PathInfo;
     try {
-      message = await this.#calls.put(formatPathInfo(info), callOptions(signal));
+      message = await (await this.#peer.client(signal)).put(formatPathInfo(info), callOptions(signal));
     } catch (error) {
       throw failureOf(error, what, signal);
     }
@@ -62,8 +65,9 @@ export class GrpcPathInfoService implements PathInfoService, NarCalculationServi
 
   async *list({ signal }: OperationOptions = {}): AsyncIterable<PathInfo> {
     signal?.throwIfAborted();
-    const messages = leavingEarly((callSignal) => this.#calls.list({ signal: callSignal }), signal);
     try {
+      const client = await this.#peer.client(signal);
+      const messages = leavingEarly((callSignal) => client.list({ signal: callSignal }), signal);
       for await (const message of messages) yield parseResponse(message);
     } catch (error) {
       throw failureOf(error, "list of path infos", signal);
@@ -74,7 +78,8 @@ export class GrpcPathInfoService implements PathInfoService, NarCalculationServi
     signal?.throwIfAborted();
     const node = create(NodeSchema, formatNode(root, new Uint8Array(0)));
     try {
-      const { narSize, narSha256 } = await this.#calls.calculate(node, callOptions(signal));
+      const client = await this.#peer.client(signal);
+      const { narSize, narSha256 } = await client.calculate(node, callOptions(signal));
       return { narSize: Number(narSize), narHash: NixHash.from("sha256", narSha256) };
     } catch (error) {
       throw failureOf(error, "calculation of a NAR", signal);

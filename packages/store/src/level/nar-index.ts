@@ -8,7 +8,9 @@ import { decodeNamelessNode, encodeNamelessNode } from "../path-info/nameless-no
 
 /** Key prefixes; SHA-256 of the NAR, or of the file, follows. */
 const NAR = keyPrefix("h1");
-const FILE = keyPrefix("f1");
+const FILE = keyPrefix("f2");
+/** The same as older versions wrote it, without a checksum. */
+const OLD_FILE = keyPrefix("f1");
 
 /** Moment of the put in milliseconds, 0 for what lasts (u64); length of the NAR (u64); the node. */
 const NODE_AT = 16;
@@ -44,12 +46,11 @@ export class LevelNarIndex implements NarIndex {
 
   async getFile(fileHash: NixHash, { signal }: OperationOptions = {}): Promise<NarFileRecord | undefined> {
     signal?.throwIfAborted();
-    const value = await this.#database.get(keyOf(FILE, fileHash.digest));
-    if (value === undefined) return undefined;
-    return {
-      narHash: NixHash.from("sha256", value.slice(0, COMPRESSION_AT)),
-      compression: new TextDecoder().decode(value.subarray(COMPRESSION_AT)),
-    };
+    const key = keyOf(FILE, fileHash.digest);
+    const sealed = await this.#database.get(key);
+    if (sealed !== undefined) return decodeFile(key, sealed);
+    const old = await this.#database.get(keyOf(OLD_FILE, fileHash.digest));
+    return old === undefined ? undefined : fileOf(old);
   }
 
   async putFile(
@@ -60,7 +61,7 @@ export class LevelNarIndex implements NarIndex {
     signal?.throwIfAborted();
     const key = keyOf(FILE, fileHash.digest);
     this.#renewed?.add(nameOf(key));
-    const value = concatBytes([narHash.digest, new TextEncoder().encode(compression)]);
+    const value = seal(key, concatBytes([narHash.digest, new TextEncoder().encode(compression)]));
     await this.#database.write([{ type: "put", key, value }]);
   }
 
@@ -73,8 +74,8 @@ export class LevelNarIndex implements NarIndex {
         await this.#database.write([{ type: "del", key }]);
         expired++;
       }
-      for await (const [key, value] of this.#database.entries(FILE)) {
-        if (await this.#database.has(keyOf(NAR, value.subarray(0, COMPRESSION_AT)))) continue;
+      for await (const [key, sealed] of this.#database.entries(FILE)) {
+        if (await this.#database.has(keyOf(NAR, sealed.subarray(0, COMPRESSION_AT)))) continue;
         if (!this.#renewed.has(nameOf(key))) await this.#database.write([{ type: "del", key }]);
       }
       return expired;
@@ -121,6 +122,23 @@ function decode(key: Uint8Array, sealed: Uint8Array, narHash: NixHash): KnownNar
     }
     throw cause;
   }
+}
+
+/** What a file holds; undefined when the record is damaged: the file can be uploaded again. */
+function decodeFile(key: Uint8Array, sealed: Uint8Array): NarFileRecord | undefined {
+  try {
+    return fileOf(unseal(key, sealed, "a file"));
+  } catch (error) {
+    if (CastoreError.is(error)) return undefined;
+    throw error;
+  }
+}
+
+function fileOf(value: Uint8Array): NarFileRecord {
+  return {
+    narHash: NixHash.from("sha256", value.slice(0, COMPRESSION_AT)),
+    compression: new TextDecoder().decode(value.subarray(COMPRESSION_AT)),
+  };
 }
 
 function isOlder(sealed: Uint8Array, before: number): boolean {

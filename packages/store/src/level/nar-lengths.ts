@@ -1,36 +1,68 @@
 import { CastoreError, type Node, type OperationOptions } from "@tvix/castore";
-import { type Database, keyOf, keyPrefix, seal, unseal } from "@tvix/castore/level";
-import type { NarLengths, NarLengthsService } from "../nar/lengths.ts";
+import { type Database, derivedKeyPrefix, keyOf, seal, unseal } from "@tvix/castore/level";
+import { NixHash } from "@tvix/nix-compat";
+import type { NarFiles, NarLengths, NarLengthsService } from "../nar/lengths.ts";
 import { keyPartsOf } from "./node-key.ts";
 
 /** Key prefix of lengths of NARs; what is left of the node follows. */
-const LENGTHS = keyPrefix("z1");
+const LENGTHS = derivedKeyPrefix("z2");
 
-/** Length of the NAR and of its zstd form (u64, big-endian). */
-const VALUE_BYTES = 16;
+/**
+ * Version of what was measured, when it was: length of the NAR and of its zstd form (all u64,
+ * big-endian), SHA-256 of the latter where it is known.
+ */
+const HASH_AT = 24;
+const VALUE_BYTES = HASH_AT + 32;
 
-/** Keeps the lengths of NARs in a Level database; links are too short to be kept. */
+/** What is known of a node: its hash may not be. */
+type Known = NarLengths & Partial<NarFiles>;
+
+/**
+ * Keeps the lengths of NARs in a Level database, each as long as it says what is so; links are too
+ * short to be kept.
+ */
 export class LevelNarLengths implements NarLengthsService {
   readonly #database: Database;
   readonly #inner: NarLengthsService;
-  /** What is being measured, by key: many may ask at once. */
-  readonly #underWay: Map<string, Promise<NarLengths>> = new Map();
+  /** What is being measured, by kind and key: many may ask at once. */
+  readonly #underWay: Map<string, Promise<Known>> = new Map();
+  #forgotten = 0;
 
   constructor(database: Database, inner: NarLengthsService) {
     this.#database = database;
     this.#inner = inner;
   }
 
+  get version(): number {
+    // Both only grow, so that the sum changes when either does.
+    return this.#inner.version + this.#forgotten;
+  }
+
   async lengths(root: Node, options: OperationOptions = {}): Promise<NarLengths> {
+    return await this.#known("lengths", root, options);
+  }
+
+  async files(root: Node, options: OperationOptions = {}): Promise<NarFiles> {
+    const { narSize, zstdSize, zstdHash } = await this.#known("files", root, options);
+    return { narSize, zstdSize, zstdHash };
+  }
+
+  async forget(root: Node): Promise<void> {
+    this.#forgotten++;
+    if (root.type === "symlink") return;
+    await this.#database.write([{ type: "del", key: keyOf(LENGTHS, ...keyPartsOf(root)) }]);
+  }
+
+  async #known(what: "lengths" | "files", root: Node, options: OperationOptions): Promise<Known> {
     options.signal?.throwIfAborted();
-    if (root.type === "symlink") return await this.#inner.lengths(root, options);
+    if (root.type === "symlink") return await this.#inner[what](root, options);
     const key = keyOf(LENGTHS, ...keyPartsOf(root));
     const sealed = await this.#database.get(key);
-    const known = sealed === undefined ? undefined : decode(key, sealed);
-    if (known !== undefined) return known;
-    const name = String.fromCharCode(...key);
+    const known = sealed === undefined ? undefined : decode(key, sealed, this.#inner.version);
+    if (known !== undefined && (what === "lengths" || known.zstdHash !== undefined)) return known;
+    const name = what + String.fromCharCode(...key);
     // Whoever leaves does not take the result from the others.
-    const measuring = this.#underWay.get(name) ?? this.#measure(root, key);
+    const measuring = this.#underWay.get(name) ?? this.#measure(what, root, key);
     this.#underWay.set(name, measuring);
     try {
       return await measuring;
@@ -39,31 +71,31 @@ export class LevelNarLengths implements NarLengthsService {
     }
   }
 
-  /** Forgets what is known of a node: a chunk of it is stored in another form now. */
-  async forget(root: Node): Promise<void> {
-    if (root.type === "symlink") return;
-    await this.#database.write([{ type: "del", key: keyOf(LENGTHS, ...keyPartsOf(root)) }]);
-  }
-
-  async #measure(root: Node, key: Uint8Array): Promise<NarLengths> {
-    const lengths = await this.#inner.lengths(root);
-    const value = encode(lengths);
-    if (value !== undefined) await this.#database.write([{ type: "put", key, value: seal(key, value) }]);
-    return lengths;
+  async #measure(what: "lengths" | "files", root: Node, key: Uint8Array): Promise<Known> {
+    const { version } = this.#inner;
+    const found: Known = await this.#inner[what](root);
+    const value = encode(found, version);
+    if (value !== undefined) {
+      // It can be measured again: what is asked for does not fail because nothing can be written.
+      await this.#database.write([{ type: "put", key, value: seal(key, value) }]).catch(() => {});
+    }
+    return found;
   }
 }
 
-function encode({ narSize, zstdSize }: NarLengths): Uint8Array | undefined {
+function encode({ narSize, zstdSize, zstdHash }: Known, version: number): Uint8Array | undefined {
   if (zstdSize === undefined) return undefined;
-  const value = new Uint8Array(VALUE_BYTES);
+  const value = new Uint8Array(zstdHash === undefined ? HASH_AT : VALUE_BYTES);
   const words = new DataView(value.buffer);
-  words.setBigUint64(0, BigInt(narSize));
-  words.setBigUint64(8, BigInt(zstdSize));
+  words.setBigUint64(0, BigInt(version));
+  words.setBigUint64(8, BigInt(narSize));
+  words.setBigUint64(16, BigInt(zstdSize));
+  if (zstdHash !== undefined) value.set(zstdHash.digest, HASH_AT);
   return value;
 }
 
-/** What was kept; undefined when it is damaged, and so has to be measured anew. */
-function decode(key: Uint8Array, sealed: Uint8Array): NarLengths | undefined {
+/** What was kept; undefined when it is damaged or of another version, and has to be measured anew. */
+function decode(key: Uint8Array, sealed: Uint8Array, version: number): Known | undefined {
   let value: Uint8Array;
   try {
     value = unseal(key, sealed, "the lengths of a NAR");
@@ -71,7 +103,10 @@ function decode(key: Uint8Array, sealed: Uint8Array): NarLengths | undefined {
     if (CastoreError.is(error)) return undefined;
     throw error;
   }
-  if (value.length !== VALUE_BYTES) return undefined;
+  if (value.length !== HASH_AT && value.length !== VALUE_BYTES) return undefined;
   const words = new DataView(value.buffer, value.byteOffset, value.byteLength);
-  return { narSize: Number(words.getBigUint64(0)), zstdSize: Number(words.getBigUint64(8)) };
+  if (words.getBigUint64(0) !== BigInt(version)) return undefined;
+  const lengths = { narSize: Number(words.getBigUint64(8)), zstdSize: Number(words.getBigUint64(16)) };
+  if (value.length === HASH_AT) return lengths;
+  return { ...lengths, zstdHash: NixHash.from("sha256", value.slice(HASH_AT)) };
 }

@@ -2,6 +2,7 @@ import type { ByteSource } from "@tvix/byte-stream";
 import {
   type BlobService,
   ByteBudget,
+  DEFAULT_SIZE_CONVENTION,
   type Directory,
   type DirectoryService,
   type Node,
@@ -26,7 +27,7 @@ export interface IngestServices {
 export interface IngestNarOptions extends OperationOptions {
   /** What the NAR has to be. */
   readonly expected?: ExpectedNar;
-  /** How sizes of directories are counted. Default `documented`. */
+  /** How sizes of directories are counted. Default `doubled`, as the Rust stores count. */
   readonly sizeConvention?: SizeConvention;
   /**
    * What files may hold, in bytes, that were read and are not yet stored. Ingestions may share
@@ -64,7 +65,7 @@ export async function ingestNar(
 ): Promise<IngestedNar> {
   const { signal, underWay = new ByteBudget(UNDER_WAY_BYTES) } = options;
   const files = { blobs: services.blobService, underWay, signal };
-  const builder = new TreeBuilder(options.sizeConvention ?? "documented");
+  const builder = new TreeBuilder(options.sizeConvention ?? DEFAULT_SIZE_CONVENTION);
   const digests = new NarDigests(options.expected);
   let summary: NarSummary | undefined;
 

@@ -1,7 +1,10 @@
 import type { DirectoryService, Node, OperationOptions, StoredBlobs } from "@tvix/castore";
 import { narSize } from "@tvix/nar";
+import { NixHash } from "@tvix/nix-compat";
+import { createHasher } from "#hasher";
 import { outlineOf } from "./outline.ts";
 import { zstdParts } from "./zstd/parts.ts";
+import { renderZstdNar } from "./zstd/render.ts";
 
 /** How long a NAR is in the forms in which it can be sent. */
 export interface NarLengths {
@@ -11,13 +14,32 @@ export interface NarLengths {
   readonly zstdSize: number | undefined;
 }
 
-/** Tells how long NARs are. */
+/** The same, with the hash of the zstd form: that of the NAR itself is known to who asks. */
+export interface NarFiles extends NarLengths {
+  /** SHA-256; undefined where there is no such form. */
+  readonly zstdHash: NixHash | undefined;
+}
+
+/** Tells how long NARs are, and what their zstd form hashes to. */
 export interface NarLengthsService {
+  /** As long as it stays the same, what was told goes on to be so, for all that this process knows. */
+  readonly version: number;
+
   /**
    * @throws as {@link zstdParts}: all of the tree that the index tells of is looked at, so a
    *   NAR whose lengths are told is there, unless it is damaged below the index
    */
   lengths(root: Node, options?: OperationOptions): Promise<NarLengths>;
+
+  /**
+   * The same with a hash, for which all that is stored is read, and so is known to be intact.
+   *
+   * @throws as rendering the zstd form does
+   */
+  files(root: Node, options?: OperationOptions): Promise<NarFiles>;
+
+  /** Forgets what is known of a node: it has proved wrong, as when something of it is damaged. */
+  forget(root: Node): Promise<void>;
 }
 
 /** What {@link MeasuringNarLengths} looks at. */
@@ -26,12 +48,18 @@ export interface MeasureServices {
   readonly storedBlobs?: StoredBlobs | undefined;
 }
 
-/** Goes through the whole tree to tell the lengths, without reading contents. */
+/** Goes through the whole tree each time; remembers nothing. */
 export class MeasuringNarLengths implements NarLengthsService {
   readonly #services: MeasureServices;
+  #forgotten = 0;
 
   constructor(services: MeasureServices) {
     this.#services = services;
+  }
+
+  get version(): number {
+    // Both only grow, so that the sum changes when either does.
+    return (this.#services.storedBlobs?.version ?? 0) + this.#forgotten;
   }
 
   async lengths(root: Node, options: OperationOptions = {}): Promise<NarLengths> {
@@ -43,5 +71,22 @@ export class MeasuringNarLengths implements NarLengthsService {
       zstdSize += length;
     }
     return { narSize: size, zstdSize };
+  }
+
+  async files(root: Node, options: OperationOptions = {}): Promise<NarFiles> {
+    const { directoryService, storedBlobs } = this.#services;
+    if (storedBlobs === undefined) return { ...(await this.lengths(root, options)), zstdHash: undefined };
+    const size = await narSize(outlineOf(root, directoryService, options));
+    const hasher = createHasher("sha256");
+    let zstdSize = 0;
+    for await (const piece of renderZstdNar(root, { directoryService, storedBlobs }, options)) {
+      hasher.update(piece);
+      zstdSize += piece.length;
+    }
+    return { narSize: size, zstdSize, zstdHash: NixHash.from("sha256", hasher.digest()) };
+  }
+
+  async forget(): Promise<void> {
+    this.#forgotten++;
   }
 }

@@ -16,6 +16,8 @@ export interface ExpectedNar {
    * hash of its contents. References are not looked at.
    */
   readonly contentAddress?: ContentAddress | undefined;
+  /** Looks at what was found, last, and throws when it is not to be taken. */
+  readonly check?: (found: NarSummary) => void;
 }
 
 /** Computes the digests of a NAR while it is read, and compares them with the expected ones. */
@@ -64,6 +66,7 @@ export class NarDigests {
       throw new StoreError("NAR_HASH_MISMATCH", `the NAR has hash ${found.narHash}, expected ${narHash}`);
     }
     if (contentAddress !== undefined) this.#checkAddress(contentAddress, root, found.narHash);
+    this.#expected.check?.(found);
     return found;
   }
 

@@ -46,6 +46,7 @@ export async function beginFile(
     const own = contents.slice();
     watch(own);
     const stored = to.blobs.put(own, to).then(node);
+    ignoreUntilAwaited(stored);
     await hold(Math.max(own.length, LEAST_HELD_BYTES), stored, to.underWay);
     return { stored };
   }
@@ -53,9 +54,15 @@ export async function beginFile(
   const stored = to.blobs.put(noticingEnd(contents as ByteStream, watch, taken.resolve), to).then(node);
   // What fails while the contents are taken, the source or the store, is the failure of the NAR.
   stored.then(() => taken.resolve(), taken.reject);
+  ignoreUntilAwaited(stored);
   await taken.promise;
   await hold(MOST_HELD_BYTES, stored, to.underWay);
   return { stored };
+}
+
+/** It may fail while there is no room for it, when nobody looks at it yet. */
+function ignoreUntilAwaited(stored: Promise<unknown>): void {
+  stored.catch(() => {});
 }
 
 /**

@@ -25,10 +25,16 @@ export interface PathInfo {
  *
  * @param url where the NAR is, relative to the cache
  */
-export function toNarInfo(info: PathInfo, url: string): NarInfo {
-  const { node: _, ...common } = info;
+export function toNarInfo(info: Omit<PathInfo, "node">, url: string): NarInfo {
+  const { storePath, references, narSize, narHash, signatures, deriver, contentAddress } = info;
   return {
-    ...common,
+    storePath,
+    references,
+    narSize,
+    narHash,
+    signatures,
+    deriver,
+    contentAddress,
     url,
     compression: "none",
     fileHash: undefined,

@@ -1,16 +1,16 @@
 import type { OperationOptions } from "@tvix/castore";
-import { fingerprint, type SecretKey } from "@tvix/narinfo";
+import { type Fingerprinted, fingerprint, type SecretKey, type Signature } from "@tvix/narinfo";
 import type { PathInfo } from "../path-info/path-info.ts";
 import type { PathInfoService } from "../path-info/path-info-service.ts";
 
-/** Signs what is put, unless it has this key's signature already. */
+/** Signs what is put with each of some keys, unless it has that key's signature already. */
 export class SigningPathInfoService implements PathInfoService {
   readonly #inner: PathInfoService;
-  readonly #key: SecretKey;
+  readonly #keys: readonly SecretKey[];
 
-  constructor(inner: PathInfoService, key: SecretKey) {
+  constructor(inner: PathInfoService, keys: readonly SecretKey[]) {
     this.#inner = inner;
-    this.#key = key;
+    this.#keys = keys;
   }
 
   get(digest: Uint8Array, options: OperationOptions = {}): Promise<PathInfo | undefined> {
@@ -18,13 +18,22 @@ export class SigningPathInfoService implements PathInfoService {
   }
 
   async put(info: PathInfo, options: OperationOptions = {}): Promise<PathInfo> {
-    const signature = this.#key.sign(fingerprint(info));
-    const signed = info.signatures.some((known) => known.equals(signature));
-    const signatures = signed ? info.signatures : [...info.signatures, signature];
-    return await this.#inner.put({ ...info, signatures }, options);
+    return await this.#inner.put({ ...info, signatures: signaturesWith(this.#keys, info) }, options);
   }
 
   list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
     return this.#inner.list(options);
   }
+}
+
+/** The signatures of a path, and after them those that some keys make of it and that it has not got. */
+export function signaturesWith(
+  keys: readonly SecretKey[],
+  info: Fingerprinted & { readonly signatures: readonly Signature[] },
+): readonly Signature[] {
+  const text = fingerprint(info);
+  const added = keys
+    .map((key) => key.sign(text))
+    .filter((signature) => !info.signatures.some((known) => known.equals(signature)));
+  return [...info.signatures, ...added];
 }

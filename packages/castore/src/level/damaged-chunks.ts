@@ -1,0 +1,80 @@
+import { B3Digest } from "../digest/b3-digest.ts";
+import { type Database, keyOf, keyPrefix, type LevelOperation } from "./database.ts";
+
+/** Key prefix of chunks that were found damaged and have not been written since; the digest follows. */
+const DAMAGED = keyPrefix("x1");
+
+/** How often a chunk was found damaged, or was written anew (u64, big-endian). */
+const VERSION = keyPrefix("m1stored-version");
+
+/**
+ * Chunks that are known to be damaged or lost, through restarts: they count as absent until they
+ * are written again.
+ */
+export class DamagedChunks {
+  readonly #database: Database;
+  readonly #keys: Set<string>;
+  #version: bigint;
+
+  private constructor(database: Database, keys: Set<string>, version: bigint) {
+    this.#database = database;
+    this.#keys = keys;
+    this.#version = version;
+  }
+
+  /**
+   * Reads what is known.
+   *
+   * @param onDamaged called with each
+   */
+  static async open(
+    database: Database,
+    onDamaged: (digest: B3Digest) => Promise<void> = async () => {},
+  ): Promise<DamagedChunks> {
+    const keys = new Set<string>();
+    for await (const [key] of database.entries(DAMAGED)) {
+      const digest = B3Digest.from(key.slice(DAMAGED.length));
+      keys.add(digest.key);
+      await onDamaged(digest);
+    }
+    const stored = await database.get(VERSION);
+    const version = stored?.length === 8 ? new DataView(stored.slice().buffer).getBigUint64(0) : 0n;
+    return new DamagedChunks(database, keys, version);
+  }
+
+  /** Changes whenever a chunk is found damaged, or one that was is written anew. */
+  get version(): number {
+    return Number(this.#version);
+  }
+
+  has(digest: B3Digest): boolean {
+    return this.#keys.size > 0 && this.#keys.has(digest.key);
+  }
+
+  /** Notes a chunk: at once for this process, and for later ones where the database takes it. */
+  async add(digest: B3Digest): Promise<void> {
+    if (this.has(digest)) return;
+    this.#keys.add(digest.key);
+    const put = { type: "put", key: keyOf(DAMAGED, digest.bytes), value: new Uint8Array(0) } as const;
+    // A full disk does not keep anybody from being told what is damaged.
+    await this.#database.write([put, this.#nextVersion()]).catch(() => {});
+  }
+
+  /** What belongs into the batch that writes a chunk; then {@link remove} follows. */
+  mending(digest: B3Digest): readonly LevelOperation[] {
+    if (!this.has(digest)) return [];
+    return [{ type: "del", key: keyOf(DAMAGED, digest.bytes) }, this.#nextVersion()];
+  }
+
+  /** The chunk has been written. */
+  remove(digest: B3Digest): void {
+    if (this.#keys.size > 0) this.#keys.delete(digest.key);
+  }
+
+  #nextVersion(): LevelOperation {
+    this.#version++;
+    const value = new Uint8Array(8);
+    new DataView(value.buffer).setBigUint64(0, this.#version);
+    return { type: "put", key: VERSION, value };
+  }
+}

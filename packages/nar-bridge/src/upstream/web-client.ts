@@ -1,0 +1,53 @@
+import { lookup } from "node:dns";
+import type { LookupFunction } from "node:net";
+import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
+import { isPrivateAddress } from "./private-addresses.ts";
+
+/** The address of a host is not one that may be asked. */
+export class PrivateAddressError extends Error {}
+
+/**
+ * Asks other machines over HTTP, through the proxies that `http_proxy`, `https_proxy` and
+ * `no_proxy` name.
+ */
+export class WebClient {
+  readonly #anywhere = new EnvHttpProxyAgent();
+  /** Looks at addresses when it connects: what a name stood for before may have changed. */
+  readonly #publicOnly = new EnvHttpProxyAgent({ connect: { lookup: publicAddress } });
+
+  /**
+   * @param publicOnly whether hosts in private networks are out of reach; one that is named by
+   *   its address has to be checked before
+   */
+  async get(
+    url: URL,
+    options: {
+      readonly headers: Readonly<Record<string, string>>;
+      readonly signal: AbortSignal;
+      readonly publicOnly: boolean;
+    },
+  ): Promise<Dispatcher.ResponseData> {
+    const { headers, signal, publicOnly } = options;
+    const dispatcher = publicOnly ? this.#publicOnly : this.#anywhere;
+    // How long anything may take is said by the signal.
+    return await request(url, { dispatcher, headers, signal, headersTimeout: 0, bodyTimeout: 0 });
+  }
+
+  /** Ends every connection. */
+  async close(): Promise<void> {
+    await Promise.all([this.#anywhere.destroy(), this.#publicOnly.destroy()]);
+  }
+}
+
+const publicAddress: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error !== null) return callback(error, "");
+    const bad = addresses.find(({ address }) => isPrivateAddress(address));
+    if (bad !== undefined) {
+      return callback(new PrivateAddressError(`${hostname} is at ${bad.address}, in a private network`), "");
+    }
+    const [first] = addresses;
+    if (options.all === true) return callback(null, addresses);
+    callback(null, first?.address ?? "", first?.family);
+  });
+};

@@ -1,0 +1,28 @@
+import { type Logger, pino } from "pino";
+
+/** The log of the daemon, on stderr: lines of JSON, or what a person can read where one is there to. */
+export async function openLog(level: string): Promise<Logger> {
+  const options = { name: "tvix-store", level };
+  if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: 2, sync: true }));
+  const { default: pretty } = await import("pino-pretty");
+  return pino(options, pretty({ destination: 2, sync: true, ignore: "pid,hostname,name" }));
+}
+
+/** What a person is told who has started the daemon on a terminal. */
+export function welcome(addresses: readonly string[], data: string): string {
+  const http = addresses.find((address) => !address.startsWith("/") && !address.startsWith("."));
+  const where = addresses.map((address) => (address === http ? `http://${address}` : address));
+  const first = http === undefined ? "" : firstSteps(`http://${http}`);
+  return `tvix-store serves on ${where.join(" and ")}; Ctrl-C ends it.\nIts data is in ${data}.\n${first}`;
+}
+
+function firstSteps(url: string): string {
+  return `
+To try it:
+  nix copy --to ${url} ./result               put a build result into it
+  tvix-store import ./some/directory                  the same without Nix
+  tvix-store path-info list                           list what is there
+  buf curl --http2-prior-knowledge --list-methods ${url}
+
+`;
+}

@@ -1,0 +1,29 @@
+import { type Command, Option } from "commander";
+import { parsed } from "./parse.ts";
+
+const repeatableOptions = new WeakSet<Option>();
+
+/** An option that may be given several times, and is a list of what was given. */
+export function repeatable<T>(flags: string, description: string, parse: (text: string) => T): Option {
+  const option = new Option(flags, `${description} (repeatable)`).argParser(
+    (text: string, previous: readonly T[] = []): readonly T[] => [...previous, parsed(text, parse)],
+  );
+  repeatableOptions.add(option);
+  return option;
+}
+
+/**
+ * Refuses every other option that is given twice, in a command and those below it: one of the two
+ * values would be dropped without a word.
+ */
+export function refuseRepetition(command: Command): void {
+  for (const option of command.options) {
+    if (option.isBoolean() || repeatableOptions.has(option)) continue;
+    let seen = 0;
+    command.on(`option:${option.name()}`, () => {
+      seen++;
+      if (seen > 1) command.error(`error: option '${option.flags}' is given more than once`);
+    });
+  }
+  for (const below of command.commands) refuseRepetition(below);
+}
