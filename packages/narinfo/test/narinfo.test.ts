@@ -100,7 +100,7 @@ describe("what Nix takes is taken, means what it means there, and is written as 
 
   test("an odd signature beside good ones, which is trusted by nobody", () => {
     for (const odd of [OTHER_SIGNATURE, "k:AAAAAAAAAAAAAAAAAAAA", "nothing of the kind", ""]) {
-      const text = NET_TOOLS + `Sig: ${odd}\n`;
+      const text = `${NET_TOOLS}Sig: ${odd}\n`;
       const info = parseNarInfo(text);
       expect(info.signatures.map(({ name }) => name)).toEqual(["cache.nixos.org-1", "hydra.other.net-1"]);
       expect(formatNarInfo(info)).toBe(text);
@@ -119,7 +119,7 @@ describe("what Nix takes is taken, means what it means there, and is written as 
   });
 
   test("a signature that comes twice is one", () => {
-    const repeated = NET_TOOLS + line(NET_TOOLS, "Sig") + "\n";
+    const repeated = `${NET_TOOLS}${line(NET_TOOLS, "Sig")}\n`;
     expect(formatNarInfo(parseNarInfo(repeated))).toBe(NET_TOOLS);
   });
 });

@@ -53,7 +53,7 @@ export async function startDaemon(data: string, ...args: string[]): Promise<Daem
   const port = await new Promise<string>((resolve, reject) => {
     child.stderr.on("data", (piece) => {
       log += piece;
-      const address = /"addresses":\["127\.0\.0\.1:(\d+)"\]/.exec(log);
+      const address = /"addresses":\["127\.0\.0\.1:(\d+)"/.exec(log);
       if (address !== null) resolve(address[1] as string);
     });
     child.once("exit", () => reject(new Error(`the daemon has ended: ${log}`)));

@@ -1,0 +1,107 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, rm, statfs, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import {
+  narInfoOf,
+  narInfoUrl,
+  noise,
+  put,
+  sample,
+  smallSample,
+  upload,
+} from "../packages/nar-bridge/test/samples.ts";
+import { startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+const DISK_BYTES = 48 << 20;
+
+/** Why no small disk can be had here; undefined where it can. */
+const noDisk = (() => {
+  if (process.getuid?.() !== 0) return "only root can mount a small disk";
+  try {
+    execFileSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], { stdio: "pipe" });
+    return undefined;
+  } catch (error) {
+    return `no small disk can be mounted: ${(error as Error).message}`;
+  }
+})();
+if (noDisk !== undefined) console.warn(`skipped: ${noDisk}`);
+
+/** A disk of a few MiB, and how to fill it. */
+async function smallDisk() {
+  const path = join(await temporaryDirectory(), "disk");
+  await mkdir(path);
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_BYTES}`, "tmpfs", path]);
+  // Lazily: the daemon may not have ended yet.
+  onTestFinished(() => void execFileSync("umount", ["-l", path]));
+  const filler = join(path, "filler");
+  return {
+    path,
+    async fill(left: number) {
+      const { bavail, bsize } = await statfs(path);
+      await writeFile(filler, Buffer.alloc(bavail * bsize));
+      await truncate(filler, Math.max(0, bavail * bsize - left));
+    },
+    empty: () => rm(filler),
+  };
+}
+
+describe.skipIf(noDisk !== undefined)("on a disk that gets full", () => {
+  test("what is there is served; with room again all works, without a restart", async () => {
+    const disk = await smallDisk();
+    const daemon = await startDaemon(join(disk.path, "data"));
+    const [early, late] = [await smallSample("early"), await smallSample("late")];
+    // Nobody has asked for its narinfo, which is made when somebody does.
+    await put(`${daemon.url}/nar/${early.digits}.nar`, early.nar as BodyInit);
+    await put(narInfoUrl(daemon.url, early), narInfoOf(early));
+    await disk.fill(300_000);
+
+    // Until nothing fits any more, into packs and into the index.
+    const fits: number[] = [];
+    for (let seed = 1; seed < 2000; seed++) {
+      const one = await sample([
+        { type: "file", name: new Uint8Array(0), executable: false, size: 900, contents: noise(900, seed) },
+      ]);
+      const [status] = await put(`${daemon.url}/nar/${one.digits}.nar`, one.nar as BodyInit);
+      fits.push(status);
+      if (status !== 200) break;
+    }
+    expect(fits.at(-1)).toBe(507);
+    const large = await sample([
+      { type: "file", name: new Uint8Array(0), executable: false, size: 3e6, contents: noise(3e6, 1) },
+    ]);
+    expect((await put(`${daemon.url}/nar/${large.digits}.nar`, large.nar as BodyInit))[0]).toBe(507);
+
+    expect((await fetch(narInfoUrl(daemon.url, early))).status).toBe(200);
+    expect((await fetch(`${daemon.url}/nar/${early.digits}.nar`)).status).toBe(200);
+    await expect.poll(async () => (await fetch(`${daemon.url}/healthz`)).status, { timeout: 5000 }).toBe(503);
+    expect(await (await fetch(`${daemon.url}/healthz`)).text()).toContain("no space");
+    expect(daemon.log()).toContain("the storage takes nothing");
+
+    await disk.empty();
+    await upload(daemon.url, late);
+    expect((await fetch(narInfoUrl(daemon.url, late))).status).toBe(200);
+    await upload(daemon.url, large);
+    await expect.poll(async () => (await fetch(`${daemon.url}/healthz`)).status, { timeout: 5000 }).toBe(200);
+    await expect.poll(() => daemon.log()).toContain("again");
+    const file = join(disk.path, "file");
+    await writeFile(file, "contents");
+    expect((await tvixStore("import", file, ...daemon.options)).status).toBe(0);
+  });
+
+  test("a daemon that nobody writes to says that it is well again", async () => {
+    const disk = await smallDisk();
+    const daemon = await startDaemon(join(disk.path, "data"));
+    await disk.fill(100_000);
+    const files = join(await temporaryDirectory(), "files");
+    await mkdir(files);
+    for (let index = 0; index < 500; index++) {
+      await writeFile(join(files, String(index)), noise(700, index));
+    }
+    expect((await tvixStore("castore", "ingest", files, ...daemon.options)).status).toBe(1);
+    await disk.empty();
+    await expect.poll(async () => (await fetch(`${daemon.url}/healthz`)).status, { timeout: 5000 }).toBe(200);
+    expect((await tvixStore("castore", "ingest", files, ...daemon.options)).status).toBe(0);
+  });
+});
