@@ -3,7 +3,12 @@ import { Code } from "@connectrpc/connect";
 import { CASTORE_ERROR_CODES } from "@tvix/castore";
 import { STATUS_OF_ERROR } from "@tvix/castore/grpc";
 import { NAR_ERROR_CODES } from "@tvix/nar";
-import { NAR_BRIDGE_ERROR_CODES, STATUS_OF_BRIDGE_ERROR } from "@tvix/nar-bridge";
+import {
+  HTTP_STATUS_OF_CASTORE_ERROR,
+  HTTP_STATUS_OF_STORE_ERROR,
+  NAR_BRIDGE_ERROR_CODES,
+  STATUS_OF_BRIDGE_ERROR,
+} from "@tvix/nar-bridge";
 import { NARINFO_ERROR_CODES } from "@tvix/narinfo";
 import { NIX_COMPAT_ERROR_CODES } from "@tvix/nix-compat";
 import { STORE_ERROR_CODES } from "@tvix/store";
@@ -26,6 +31,15 @@ describe("docs/errors.md lists every error, and no other", () => {
     ["NarBridgeError", NAR_BRIDGE_ERROR_CODES.map((code) => [code, `${STATUS_OF_BRIDGE_ERROR[code]}`])],
   ])("%s, with its status", (errorClass, actual) => {
     expect(documented(errorClass).map(([code, , status]) => [code, status])).toEqual(actual);
+  });
+
+  test.each([
+    ["CastoreError", HTTP_STATUS_OF_CASTORE_ERROR],
+    ["StoreError", HTTP_STATUS_OF_STORE_ERROR],
+  ])("%s, with its status over HTTP", (errorClass, statuses: Readonly<Record<string, number>>) => {
+    for (const [code = "", , , , status] of documented(errorClass)) {
+      expect([code, status]).toEqual([code, `${statuses[code]}`]);
+    }
   });
 
   test.each([

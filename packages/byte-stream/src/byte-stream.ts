@@ -1,6 +1,7 @@
 /**
- * Bytes that arrive in pieces of any length, also empty ones. Whoever takes a piece may
- * keep it; whoever gives one must not change it afterwards. Consumed once.
+ * Bytes that arrive in pieces of any length, also empty ones. Consumed once. A piece may be kept
+ * and is not changed, unless whoever gives or takes the stream says that its memory is used again
+ * when the next piece is asked for.
  */
 export type ByteStream = AsyncIterable<Uint8Array>;
 

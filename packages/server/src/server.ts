@@ -35,7 +35,8 @@ export interface RunningServer {
   /** The addresses it is bound to; with port 0 the ports it was given. */
   readonly addresses: readonly ListenAddress[];
   /**
-   * Takes no new connections and calls, lets those under way end, and returns then.
+   * Takes no new connections, lets the calls under way end, and returns then. A request that has
+   * come on an open connection by then is its last.
    *
    * @param timeoutMs after this time connections are cut, in milliseconds
    * @returns false when some had to be cut

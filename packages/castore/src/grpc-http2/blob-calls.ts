@@ -41,8 +41,8 @@ const CALLS: ReadonlyMap<string, BlobCall> = new Map(
 );
 
 /**
- * The two calls that carry the bytes of blobs, framed by hand on the raw HTTP/2 stream: three
- * to five times as fast as through Connect's adapter, and the same on the wire.
+ * The two calls that carry the bytes of blobs, framed by hand on the raw HTTP/2 stream: the same
+ * on the wire as through Connect's adapter, without what that makes of every message.
  *
  * @returns undefined for every other call, and for protocols and compression that only the
  *   ordinary handlers know

@@ -6,7 +6,7 @@ import { B3Digest } from "../digest/b3-digest.ts";
 import { untilComplete } from "./request-completeness.ts";
 import { toConnectError } from "./status.ts";
 
-/** Longest piece that is sent in one message, in bytes. */
+/** Longest piece that one message holds that goes through Connect, in bytes; framed calls send twice as much. */
 export const SENT_PIECE_BYTES: number = 256 << 10;
 
 /**

@@ -22,7 +22,8 @@ const DECOMPRESS: Readonly<Record<Compression, (source: ByteStream) => ByteStrea
 };
 
 /**
- * The bytes that were compressed, in flat memory, whatever they claim to decompress to.
+ * The bytes that were compressed. Memory does not grow with their length, but decoders hold the
+ * window that a stream asks for.
  *
  * @throws NarBridgeError INVALID_COMPRESSION when they are not what was said
  */
