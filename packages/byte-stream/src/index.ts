@@ -1,3 +1,4 @@
+export { assertPiece } from "./assert-piece.ts";
 export { ByteReader } from "./byte-reader.ts";
 export type { ByteSource, ByteStream } from "./byte-stream.ts";
 export { compareBytes, equalBytes, escapeBytes, toBytes } from "./byte-string.ts";

@@ -191,7 +191,7 @@ describe("ingest", () => {
     };
     await expect(ingest(path, services)).rejects.toMatchObject({
       code: "CHANGED_WHILE_READING",
-      message: `${join(path, "growing")} was changed while it was read`,
+      message: expect.stringContaining(join(path, "growing")),
     });
   });
 

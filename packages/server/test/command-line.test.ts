@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@tvix/castore/grpc-http2";
@@ -39,7 +39,7 @@ describe.each(["a daemon", "a data directory"])("castore commands on %s", (where
     const listed = await tvixStore("castore", "ls", digest, "-R", ...options);
     expect(listed.stdout.split("\n").map((line) => line.split(/ +/).slice(0, 2).join(" "))).toEqual([
       "f 12",
-      "d 2",
+      "d 4",
       "l -",
       "x 10",
       "",
@@ -92,6 +92,132 @@ describe.each(["a daemon", "a data directory"])("castore commands on %s", (where
       expect(stderr).toMatch(message);
       expect([status, stdout, stderr.split("\n").length]).toEqual([1, "", 2]);
     }
+  });
+});
+
+describe("what ingest prints leads back to what was ingested", () => {
+  test("also where a directory and a file have the same digest", async () => {
+    const folder = await temporaryDirectory();
+    const options = ["--data", join(folder, "data")];
+    const [file, directory] = [join(folder, "file"), join(folder, "directory")];
+    await writeFile(file, "");
+    await mkdir(directory);
+    const names: string[] = [];
+    for (const path of [file, directory]) {
+      names.push((await tvixStore("castore", "ingest", path, ...options)).stdout.trim());
+    }
+    expect(names.map((name) => name.split(":")[0])).toEqual(["file", "directory"]);
+    for (const [index, name] of names.entries()) {
+      const copy = join(folder, `copy-${index}`);
+      expect((await tvixStore("castore", "restore", name, copy, ...options)).status).toBe(0);
+      expect((await stat(copy)).isDirectory()).toBe(index === 1);
+      expect((await tvixStore("nar", "dump", name, ...options)).stdout).toContain(
+        index === 1 ? "directory" : "regular",
+      );
+    }
+    const bare = names[0]?.split(":")[1] as string;
+    const ambiguous = await tvixStore("castore", "restore", bare, join(folder, "never"), ...options);
+    expect([ambiguous.status, ambiguous.stderr]).toEqual([
+      1,
+      expect.stringContaining(`directory:${bare} or file:${bare}`),
+    ]);
+  });
+
+  test("or nothing is stored: a link has no digest", async () => {
+    const folder = await temporaryDirectory();
+    await symlink("target", join(folder, "link"));
+    const refused = await tvixStore(
+      "castore",
+      "ingest",
+      join(folder, "link"),
+      "--data",
+      join(folder, "data"),
+    );
+    expect(refused).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringContaining("symbolic link to target"),
+    });
+  });
+
+  test("- is standard input", async () => {
+    const data = join(await temporaryDirectory(), "data");
+    const bin = join(import.meta.dirname, "../bin/tvix-store.js");
+    const printed = execFileSync(process.execPath, [bin, "castore", "ingest", "-", "--data", data], {
+      input: "Hello World!",
+      encoding: "utf8",
+    });
+    expect(printed).toBe("blake3-XKeBWty0hOmhNsEe/mnB1TAXbVSbXRjQOOtSgLSzRww=\n");
+  });
+});
+
+describe("restore", () => {
+  test.each(["SIGINT", "SIGHUP", "SIGTERM"] as const)(
+    "that is ended by %s leaves nothing behind",
+    async (signal) => {
+      const folder = await temporaryDirectory();
+      const options = ["--data", join(folder, "data")];
+      await writeFile(join(folder, "large"), Buffer.alloc(200_000_000, "large"));
+      const name = (await tvixStore("castore", "ingest", join(folder, "large"), ...options)).stdout.trim();
+      await mkdir(join(folder, "to"));
+      const bin = join(import.meta.dirname, "../bin/tvix-store.js");
+      const child = spawn(
+        process.execPath,
+        [bin, "castore", "restore", name, join(folder, "to", "copy"), ...options],
+        {
+          stdio: "ignore",
+        },
+      );
+      await expect
+        .poll(async () => (await readdir(join(folder, "to"))).length, { interval: 5, timeout: 10_000 })
+        .toBe(1);
+      child.kill(signal);
+      const [, endedBy] = await once(child, "exit");
+      expect(endedBy).toBe(signal);
+      expect(await readdir(join(folder, "to"))).toEqual([]);
+    },
+  );
+
+  test("to a name of 255 bytes, and an error names the place where it was to come", async () => {
+    const folder = await temporaryDirectory();
+    const options = ["--data", join(folder, "data")];
+    await writeFile(join(folder, "file"), "contents");
+    const name = (await tvixStore("castore", "ingest", join(folder, "file"), ...options)).stdout.trim();
+    const long = join(folder, "n".repeat(255));
+    expect(await tvixStore("castore", "restore", name, long, ...options)).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    const nowhere = join(folder, "no", "where");
+    const refused = await tvixStore("castore", "restore", name, nowhere, ...options);
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining(`cannot create ${nowhere}: ENOENT`),
+    ]);
+    expect(refused.stderr).not.toContain(".tvix-");
+  });
+
+  test("over what its owner may not write to", async () => {
+    const folder = await temporaryDirectory();
+    const options = ["--data", join(folder, "data")];
+    await mkdir(join(folder, "new"));
+    await writeFile(join(folder, "new", "file"), "new");
+    const name = (await tvixStore("castore", "ingest", join(folder, "new"), ...options)).stdout.trim();
+    const target = join(folder, "to", "old");
+    await mkdir(join(target, "closed"), { recursive: true });
+    await writeFile(join(target, "closed", "file"), "old");
+    await chmod(join(target, "closed"), 0o555);
+    const bin = join(import.meta.dirname, "../bin/tvix-store.js");
+    const command = [process.execPath, bin, "castore", "restore", name, target, "--overwrite", ...options];
+    // Root may write everywhere.
+    if (process.getuid?.() === 0) {
+      execFileSync("chown", ["-R", "65534:65534", folder]);
+      execFileSync("chmod", ["755", folder]);
+      command.unshift("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", `HOME=${folder}`);
+    }
+    execFileSync(command[0] as string, command.slice(1), { cwd: folder, stdio: "pipe" });
+    expect(await readFile(join(target, "file"), "utf8")).toBe("new");
+    expect(await readdir(join(folder, "to"))).toEqual(["old"]);
   });
 });
 

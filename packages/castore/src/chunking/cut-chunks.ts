@@ -1,4 +1,4 @@
-import type { ByteSource } from "@tvix/byte-stream";
+import { assertPiece, type ByteSource } from "@tvix/byte-stream";
 import { BufferPool } from "../memory-use/buffer-pool.ts";
 import type { FastCdc } from "./fastcdc.ts";
 
@@ -50,6 +50,7 @@ export class ChunkCutter {
     let window = this.#acquire(SMALL_WINDOW_BYTES);
     let length = 0;
     for await (const piece of source) {
+      assertPiece(piece);
       for (let rest = piece; rest.length > 0; ) {
         if (length + rest.length > window.length && window.length < max) {
           const small = window;

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { ByteStream } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -69,7 +69,7 @@ export class FileReader<T> {
   }
 
   /** A file's place among the few that are read at once is free again when its last byte is read. */
-  async *#readLong(path: HostPath, found: Stats): ByteStream {
+  async *#readLong(path: HostPath, found: BigIntStats): ByteStream {
     await this.#longFiles.acquire(PIECE_BYTES);
     const buffer = this.#longBuffers.acquire();
     try {
@@ -82,44 +82,60 @@ export class FileReader<T> {
 }
 
 /** Reads a file on the spot; without a length when it is too long for that. */
-function readShort(path: HostPath, buffer: Uint8Array): { stats: Stats; length: number | undefined } {
+function readShort(path: HostPath, buffer: Uint8Array): { stats: BigIntStats; length: number | undefined } {
   const descriptor = openSync(path, FLAGS);
   try {
-    const stats = fstatSync(descriptor);
+    const stats = fstatSync(descriptor, { bigint: true });
     if (!stats.isFile()) throw changed(path);
     if (stats.size > SHORT_FILE_BYTES) return { stats, length: undefined };
-    // One byte more shows whether it has grown.
-    const most = stats.size + 1;
+    const size = Number(stats.size);
     let length = 0;
-    for (let read = -1; read !== 0 && length < stats.size; length += read) {
-      read = readSync(descriptor, buffer, length, most - length, length);
-    }
-    if (length !== stats.size) throw changed(path);
+    do {
+      // One byte more shows whether it has grown, or has a length that it does not tell, as in /proc.
+      const read = readSync(descriptor, buffer, length, size + 1 - length, length);
+      length += read;
+      if (read === 0) break;
+    } while (length < size);
+    if (length > size) throw longerThanStated(path);
+    if (length < size) throw changed(path);
+    if (!isSameFile(stats, fstatSync(descriptor, { bigint: true }))) throw changed(path);
     return { stats, length };
   } finally {
     closeSync(descriptor);
   }
 }
 
-async function* readPieces(path: HostPath, buffer: Uint8Array, found: Stats): ByteStream {
+async function* readPieces(path: HostPath, buffer: Uint8Array, found: BigIntStats): ByteStream {
   const handle = await onPath("open", path, () => open(path, FLAGS));
   try {
-    for (;;) {
-      const { bytesRead } = await onPath("read", path, () => handle.read(buffer, 0, buffer.length));
+    const size = Number(found.size);
+    for (let length = 0; ; ) {
+      // No more than it had when it was found, or one byte: one that grows as it is read has no end.
+      const wanted = Math.min(buffer.length, size + 1 - length);
+      const { bytesRead } = await onPath("read", path, () => handle.read(buffer, 0, wanted));
       if (bytesRead === 0) break;
+      length += bytesRead;
+      if (length > size) throw longerThanStated(path);
       yield buffer.subarray(0, bytesRead);
     }
-    if (!isSameFile(found, await handle.stat())) throw changed(path);
+    if (!isSameFile(found, await handle.stat({ bigint: true }))) throw changed(path);
   } finally {
     await handle.close();
   }
 }
 
-function isExecutable({ mode }: Stats): boolean {
-  return (mode & constants.S_IXUSR) !== 0;
+function isExecutable({ mode }: BigIntStats): boolean {
+  return (mode & BigInt(constants.S_IXUSR)) !== 0n;
 }
 
-function changed(path: HostPath): CastoreError {
+function longerThanStated(path: HostPath): CastoreError {
+  const shown = showPath(path);
+  const text = `${shown} has more bytes than its length says: it grows, or is no ordinary file`;
+  return new CastoreError("CHANGED_WHILE_READING", text, { subject: shown });
+}
+
+/** What to say when a file or directory is not what it was a moment ago. */
+export function changed(path: HostPath): CastoreError {
   const shown = showPath(path);
   return new CastoreError("CHANGED_WHILE_READING", `${shown} was changed while it was read`, {
     subject: shown,

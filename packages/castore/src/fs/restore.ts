@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, open, rename, rm, symlink } from "node:fs/promises";
+import { lstat, mkdir, open, rename, symlink } from "node:fs/promises";
 import type { DirectoryNode, FileNode, Node } from "../directory/node.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
 import type { TreeProgress, TreeServices } from "./ingest.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
+import { removeTree } from "./remove-tree.ts";
 
 /** Options of {@link restore}. */
 export interface RestoreOptions extends OperationOptions {
@@ -25,7 +26,7 @@ const PRIVATE_MODE = 0o700;
 
 /**
  * Writes a tree to the file system. It is put together beside the destination, in a new
- * folder that nobody else can enter, and moved there when it is complete: a failure leaves
+ * folder `.tvix-…` that nobody else can enter, and moved there when it is complete: a failure leaves
  * nothing behind, and no link, neither of the tree nor of the destination, is ever followed.
  *
  * Modes are 0755 for directories and executables and 0644 for other files, less the umask.
@@ -43,19 +44,47 @@ export async function restore(
   const target = withoutSlash(Buffer.from(destination));
   const { overwrite = false } = options;
   if (!overwrite) await refuseExisting(target);
-  const workshop = Buffer.concat([target, Buffer.from(`.restoring-${randomBytes(6).toString("hex")}`)]);
-  await onPath("create", workshop, () => mkdir(workshop, { mode: PRIVATE_MODE }));
+  const workshop = joinPath(parentOf(target), Buffer.from(`.tvix-${randomBytes(4).toString("hex")}`));
+  await onPath("create", target, () => makeWorkshop(workshop, parentOf(target)));
+  const built = joinPath(workshop, Buffer.from("t"));
   try {
-    const built = joinPath(workshop, Buffer.from("tree"));
     await new Restorer(services, options).write(node, built);
+    options.signal?.throwIfAborted();
     if (overwrite && (await exists(target))) await replace(target, built, workshop);
     else {
       await refuseExisting(target);
       await onPath("create", target, () => rename(built, target));
     }
+  } catch (error) {
+    throw inPlaceOf(error, built, target);
   } finally {
-    await rm(workshop, { recursive: true, force: true });
+    await removeTree(workshop);
   }
+}
+
+/** Makes the folder. What is wrong is told of the directory around it, which users know. */
+async function makeWorkshop(workshop: HostPath, parent: HostPath): Promise<void> {
+  try {
+    await mkdir(workshop, { mode: PRIVATE_MODE });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const message = error.message.replaceAll(workshop.toString(), parent.toString());
+    throw Object.assign(new Error(message, { cause: error.cause }), error, {
+      message,
+      path: parent.toString(),
+    });
+  }
+}
+
+/** What failed at a place in the workshop, told of the place where it was to come. */
+function inPlaceOf(error: unknown, built: HostPath, target: HostPath): unknown {
+  const [from, to] = [showPath(built), showPath(target)];
+  if (!CastoreError.is(error) || !error.message.includes(from)) return error;
+  const subject = error.subject?.replaceAll(from, to);
+  return new CastoreError(error.code, error.message.replaceAll(from, to), {
+    cause: error.cause,
+    ...(subject === undefined ? {} : { subject }),
+  });
 }
 
 /** Puts a tree in the place of another; what stood there comes back when that fails. */
@@ -171,6 +200,13 @@ async function exists(path: HostPath): Promise<boolean> {
 function missing(kind: "blob" | "directory", node: FileNode | DirectoryNode, path: HostPath): CastoreError {
   const text = `${kind} ${node.digest} of ${showPath(path)} is not in the store`;
   return new CastoreError("INCOMPLETE", text, { subject: node.digest.toString() });
+}
+
+/** The directory in which a path lies. */
+function parentOf(path: HostPath): HostPath {
+  const slash = path.lastIndexOf(0x2f);
+  if (slash < 0) return Buffer.from(".");
+  return slash === 0 ? Buffer.from("/") : path.subarray(0, slash);
 }
 
 function withoutSlash(path: HostPath): HostPath {

@@ -1,8 +1,10 @@
-import type { Dirent, Stats } from "node:fs";
+import type { BigIntStats, Dirent } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { checkDepth } from "../directory/tree-depth.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
+import { changed } from "./read-file.ts";
+import { isSameFile } from "./same-file.ts";
 
 /** An entry of the file system, with what is needed to read it. */
 export interface WalkedEntry {
@@ -16,9 +18,14 @@ export interface WalkedEntry {
 
 type Type = WalkedEntry["type"];
 
+/** What tells of which type an entry is. */
+type Kind = Pick<BigIntStats, keyof Dirent & keyof BigIntStats>;
+
 /** A directory whose entries are being visited. */
 interface Visit {
   readonly entry: WalkedEntry;
+  /** What it was when its entries were listed. */
+  readonly found: BigIntStats;
   readonly rest: Iterator<Dirent<Buffer>>;
 }
 
@@ -26,10 +33,12 @@ interface Visit {
  * An entry and everything below it, children before their directory. Symbolic links are not
  * followed, not even at the root.
  *
- * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices, TOO_DEEP
+ * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices, TOO_DEEP,
+ *   CHANGED_WHILE_READING for a directory that is another one, or has other entries, when all that
+ *   was found in it has been visited
  */
 export async function* walk(root: HostPath): AsyncGenerator<WalkedEntry, void, undefined> {
-  const stats = await onPath("read", root, () => lstat(root));
+  const stats = await onPath("read", root, () => lstat(root, { bigint: true }));
   const rootEntry = entryOf(stats, root, new Uint8Array(0), 0);
   if (rootEntry.type !== "directory") {
     yield rootEntry;
@@ -39,6 +48,7 @@ export async function* walk(root: HostPath): AsyncGenerator<WalkedEntry, void, u
   for (let current = visits.at(-1); current !== undefined; current = visits.at(-1)) {
     const next = current.rest.next();
     if (next.done === true) {
+      await checkUnchanged(current);
       yield current.entry;
       visits.pop();
       continue;
@@ -53,22 +63,26 @@ export async function* walk(root: HostPath): AsyncGenerator<WalkedEntry, void, u
 
 async function visit(entry: WalkedEntry): Promise<Visit> {
   const { path } = entry;
+  const found = await onPath("read", path, () => lstat(path, { bigint: true }));
+  // A link has taken its place since it was listed.
+  if (!found.isDirectory()) throw changed(path);
   const entries = await onPath("list", path, () =>
     readdir(path, { withFileTypes: true, encoding: "buffer" }),
   );
-  return { entry, rest: entries.values() };
+  return { entry, found, rest: entries.values() };
 }
 
-function entryOf(
-  kind: Pick<Stats, keyof Dirent & keyof Stats>,
-  path: HostPath,
-  name: Uint8Array,
-  depth: number,
-) {
+/** Paths are looked up anew each time: while they were, a directory may have been put elsewhere. */
+async function checkUnchanged({ entry: { path }, found }: Visit): Promise<void> {
+  const now = await onPath("read", path, () => lstat(path, { bigint: true }));
+  if (!isSameFile(found, now)) throw changed(path);
+}
+
+function entryOf(kind: Kind, path: HostPath, name: Uint8Array, depth: number) {
   return { type: typeOf(kind, path), path, name, depth };
 }
 
-function typeOf(kind: Pick<Stats, keyof Dirent & keyof Stats>, path: HostPath): Type {
+function typeOf(kind: Kind, path: HostPath): Type {
   if (kind.isFile()) return "file";
   if (kind.isDirectory()) return "directory";
   if (kind.isSymbolicLink()) return "symlink";

@@ -1,5 +1,4 @@
-import type { Stats } from "node:fs";
-import { constants } from "node:fs";
+import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promises";
 import { type ByteStream, compareBytes } from "@tvix/byte-stream";
 import type { NarEntry } from "../entry.ts";
@@ -33,8 +32,10 @@ export async function* readTree(path: string | Uint8Array): AsyncGenerator<NarEn
   /** Directories whose entries are being visited: what is left of each. */
   const open: Iterator<Buffer>[] = [];
   const paths: HostPath[] = [];
+  const found: BigIntStats[] = [];
   const enter = async (entry: NarEntry, at: HostPath) => {
     if (entry.type !== "directory") return;
+    found.push(await directoryAt(at));
     open.push((await sortedNames(at)).values());
     paths.push(at);
   };
@@ -45,7 +46,9 @@ export async function* readTree(path: string | Uint8Array): AsyncGenerator<NarEn
     const next = names.next();
     if (next.done === true) {
       open.pop();
-      paths.pop();
+      const path = paths.pop() as HostPath;
+      // Paths are looked up anew each time: while they were, it may have been put elsewhere.
+      if (!isSame(found.pop() as BigIntStats, await statsOf(path))) throw changed(path);
       yield { type: "end" };
       continue;
     }
@@ -56,38 +59,48 @@ export async function* readTree(path: string | Uint8Array): AsyncGenerator<NarEn
   }
 }
 
+async function statsOf(path: HostPath): Promise<BigIntStats> {
+  return await onPath("read", path, () => lstat(path, { bigint: true }));
+}
+
+async function directoryAt(path: HostPath): Promise<BigIntStats> {
+  const stats = await statsOf(path);
+  // A link has taken its place since it was listed.
+  if (!stats.isDirectory()) throw changed(path);
+  return stats;
+}
+
 async function sortedNames(path: HostPath): Promise<Buffer[]> {
   const names = await onPath("list", path, () => readdir(path, { encoding: "buffer" }));
   return names.sort(compareBytes);
 }
 
 async function readEntry(path: HostPath, name: Uint8Array): Promise<NarEntry> {
-  const stats = await onPath("read", path, () => lstat(path));
+  const stats = await statsOf(path);
   if (stats.isDirectory()) return { type: "directory", name };
   if (stats.isSymbolicLink()) {
     const target = await onPath("read link", path, () => readlink(path, { encoding: "buffer" }));
     return { type: "symlink", name, target };
   }
   if (!stats.isFile()) throw unsupported(stats, path);
-  const executable = (stats.mode & constants.S_IXUSR) !== 0;
-  return { type: "file", name, executable, size: stats.size, contents: readFile(path, stats) };
+  const executable = (stats.mode & BigInt(constants.S_IXUSR)) !== 0n;
+  return { type: "file", name, executable, size: Number(stats.size), contents: readFile(path, stats) };
 }
 
-async function* readFile(path: HostPath, expected: Stats): ByteStream {
+async function* readFile(path: HostPath, expected: BigIntStats): ByteStream {
+  const size = Number(expected.size);
   const handle = await onPath("open", path, () => open(path, FLAGS));
   try {
     let length = 0;
     for (;;) {
-      const piece = await readPiece(handle, path, expected.size - length);
+      const piece = await readPiece(handle, path, size - length);
       length += piece.length;
       // Also one byte more than expected.
-      if (piece.length === 0 || length > expected.size) break;
+      if (piece.length === 0 || length > size) break;
       yield piece;
     }
-    const after = await onPath("read", path, () => handle.stat());
-    if (length !== expected.size || after.mtimeMs !== expected.mtimeMs || after.ino !== expected.ino) {
-      throw new NarError("CHANGED_WHILE_READING", `${showPath(path)} was changed while it was read`);
-    }
+    const after = await onPath("read", path, () => handle.stat({ bigint: true }));
+    if (length !== size || !isSame(expected, after)) throw changed(path);
   } finally {
     await handle.close();
   }
@@ -99,7 +112,18 @@ async function readPiece(handle: FileHandle, path: HostPath, left: number): Prom
   return buffer.subarray(0, bytesRead);
 }
 
-function unsupported(stats: Stats, path: HostPath): NarError {
+/** Whether it is the one that was found, and was not written to since, also not with its time set back. */
+function isSame(before: BigIntStats, after: BigIntStats): boolean {
+  return (["dev", "ino", "size", "mtimeNs", "ctimeNs"] as const).every(
+    (name) => before[name] === after[name],
+  );
+}
+
+function changed(path: HostPath): NarError {
+  return new NarError("CHANGED_WHILE_READING", `${showPath(path)} was changed while it was read`);
+}
+
+function unsupported(stats: BigIntStats, path: HostPath): NarError {
   const found = stats.isSocket() ? "socket" : stats.isFIFO() ? "named pipe" : "device";
   return new NarError("UNSUPPORTED_FILE_TYPE", `unsupported file type at ${showPath(path)}: ${found}`);
 }

@@ -1,8 +1,10 @@
-import { B3Digest, CastorePath, DEFAULT_SIZE_CONVENTION } from "@tvix/castore";
-import { ingest, restore } from "@tvix/castore/node";
+import { type B3Digest, CastorePath, DEFAULT_SIZE_CONVENTION, type FileNode } from "@tvix/castore";
+import { ingest, restore, type TreeServices } from "@tvix/castore/node";
 import { type Command, Option } from "commander";
 import { findNode, findRoot } from "./find-node.ts";
+import { interruptible } from "./interrupt.ts";
 import { listTree } from "./list-tree.ts";
+import { DIGEST, type NodeName, nameOfNode, parseNodeName } from "./node-name.ts";
 import { nodeToJson, print } from "./output.ts";
 import { parsed } from "./parse.ts";
 import { withProgress } from "./progress.ts";
@@ -11,8 +13,6 @@ import { addServiceOptions, type ServiceOptions, withServices, withWritableServi
 interface JsonOption extends ServiceOptions {
   readonly json?: boolean;
 }
-
-const DIGEST = "blake3-…, b3:… or 64 hexadecimal digits";
 
 /** `tvix-store castore …`: puts trees into a store and gets them out. */
 export function addCastoreCommands(program: Command): void {
@@ -27,8 +27,9 @@ export function addCastoreCommands(program: Command): void {
 
 function addIngest(castore: Command): void {
   const command = castore
-    .command("ingest <path>")
+    .command("ingest")
     .description("store a path with everything below it, and print the digest of its root")
+    .argument("<path>", "a file or directory, or - for a file from stdin")
     .option("--json", "print the root node as JSON")
     .addOption(
       new Option(
@@ -40,16 +41,18 @@ function addIngest(castore: Command): void {
     );
   addServiceOptions(command).action(
     async (path: string, options: JsonOption & { directorySize: "documented" | "doubled" }) => {
-      const node = await withWritableServices(options, (services) =>
-        withProgress("ingested", (onProgress) =>
-          ingest(path, services, {
-            sizeConvention: options.directorySize,
-            ...(onProgress === undefined ? {} : { onProgress }),
-          }),
-        ),
-      );
-      if (options.json === true) await print(`${JSON.stringify(nodeToJson(node))}\n`);
-      else await print(`${node.type === "symlink" ? node.target : node.digest}\n`);
+      await withWritableServices(options, async (services) => {
+        const node = await withProgress("ingested", (onProgress) =>
+          path === "-"
+            ? ingestStdin(services)
+            : ingest(path, services, {
+                sizeConvention: options.directorySize,
+                ...(onProgress === undefined ? {} : { onProgress }),
+              }),
+        );
+        if (options.json === true) await print(`${JSON.stringify(nodeToJson(node))}\n`);
+        else await print(`${await nameOfNode(services, node)}\n`);
+      });
     },
   );
 }
@@ -58,24 +61,27 @@ function addRestore(castore: Command): void {
   const command = castore
     .command("restore")
     .description("write a tree or file to a path where nothing is")
-    .argument("<digest>", `of a directory or blob: ${DIGEST}`, parseDigest)
+    .argument("<digest>", `of a directory or blob: ${DIGEST}`, (text) => parsed(text, parseNodeName))
     .argument("<destination>", "path to write to; its parent must exist")
     .option("--overwrite", "replace what stands at the destination, as a whole")
     .option("--executable", "make the file executable, when the digest is that of a blob")
     .option("--json", "print the restored root node as JSON");
   addServiceOptions(command).action(
     async (
-      digest: B3Digest,
+      digest: NodeName,
       destination: string,
       options: JsonOption & { overwrite?: boolean; executable?: boolean },
     ) => {
       const node = await withServices(options, async (services) => {
         const root = await findRoot(services, digest, { executable: options.executable === true });
         await withProgress("restored", (onProgress) =>
-          restore(root, destination, services, {
-            overwrite: options.overwrite === true,
-            ...(onProgress === undefined ? {} : { onProgress }),
-          }),
+          interruptible((signal) =>
+            restore(root, destination, services, {
+              signal,
+              overwrite: options.overwrite === true,
+              ...(onProgress === undefined ? {} : { onProgress }),
+            }),
+          ),
         );
         return root;
       });
@@ -131,8 +137,20 @@ async function findFile(
   return node.digest;
 }
 
+async function ingestStdin({ blobService }: TreeServices): Promise<FileNode> {
+  let size = 0;
+  async function* counted() {
+    for await (const piece of process.stdin) {
+      size += piece.length;
+      yield piece;
+    }
+  }
+  const digest = await blobService.put(counted());
+  return { type: "file", digest, size: BigInt(size), executable: false };
+}
+
 function parseDigest(text: string): B3Digest {
-  return parsed(text, B3Digest.parse);
+  return parsed(text, (name) => parseNodeName(name).digest);
 }
 
 function parsePath(text: string): CastorePath {

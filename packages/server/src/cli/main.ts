@@ -8,7 +8,7 @@ import { addKeysCommands } from "./keys-commands.ts";
 import { addNarCommands } from "./nar-commands.ts";
 import { endWithReader } from "./output.ts";
 import { addPathInfoCommands } from "./path-info-commands.ts";
-import { refuseRepetition } from "./repeatable.ts";
+import { refuseRepetition, UsageError } from "./repeatable.ts";
 
 /** Exit statuses of the command line. */
 const FAILURE = 1;
@@ -38,6 +38,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (error instanceof CommanderError) {
       // Its text has been printed already; asking for help or the version is no failure.
       process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+      return;
+    }
+    if (error instanceof UsageError) {
+      process.stderr.write(`error: ${error.message}\n(see --help)\n`);
+      process.exitCode = USAGE;
       return;
     }
     process.stderr.write(`tvix-store: ${describeFailure(error)}\n`);

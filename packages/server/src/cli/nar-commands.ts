@@ -3,6 +3,7 @@ import { writeListing } from "@tvix/nar";
 import { ingestNar, outlineOf, renderNar } from "@tvix/store";
 import type { Command } from "commander";
 import { listTree } from "./list-tree.ts";
+import { nameOfNode } from "./node-name.ts";
 import { findObject, OBJECT, type ObjectName, parseObject } from "./object.ts";
 import { nodeToJson, print } from "./output.ts";
 import { readFileInPieces } from "./read-file.ts";
@@ -40,15 +41,15 @@ function addIngest(nar: Command): void {
     .option("--json", "print the root node, and length and hash of the NAR");
   addServiceOptions(command).action(async (file: string, options: JsonOption) => {
     const source = file === "-" ? process.stdin : readFileInPieces(file);
-    const { node, narSize, narHash } = await withWritableServices(options, (services) =>
-      ingestNar(source, services),
-    );
-    if (options.json === true) {
-      const summary = { node: nodeToJson(node), narSize, narHash: narHash.toSri() };
-      await print(`${JSON.stringify(summary, undefined, 2)}\n`);
-    } else {
-      await print(`${node.type === "symlink" ? node.target : node.digest}\n`);
-    }
+    await withWritableServices(options, async (services) => {
+      const { node, narSize, narHash } = await ingestNar(source, services);
+      if (options.json === true) {
+        const summary = { node: nodeToJson(node), narSize, narHash: narHash.toSri() };
+        await print(`${JSON.stringify(summary, undefined, 2)}\n`);
+      } else {
+        await print(`${await nameOfNode(services, node)}\n`);
+      }
+    });
   });
 }
 

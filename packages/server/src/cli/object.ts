@@ -1,12 +1,13 @@
-import { B3Digest, type Node } from "@tvix/castore";
+import type { Node } from "@tvix/castore";
 import { STORE_DIR, StorePath } from "@tvix/nix-compat";
 import type { PathInfo, PathInfoService } from "@tvix/store";
 import type { Services } from "../services.ts";
 import { findRoot } from "./find-node.ts";
+import { type NodeName, parseNodeName } from "./node-name.ts";
 import { parsed } from "./parse.ts";
 
 /** What a user calls an object of the store: its path, or the digest of its contents. */
-export type ObjectName = StorePath | B3Digest;
+export type ObjectName = StorePath | NodeName;
 
 /** How {@link parseObject} is described to users. */
 export const OBJECT: string = `a store path (with or without ${STORE_DIR}/), or the digest of a directory or blob`;
@@ -14,7 +15,7 @@ export const OBJECT: string = `a store path (with or without ${STORE_DIR}/), or 
 /** An argument that names an object. */
 export function parseObject(text: string): ObjectName {
   const isPath = text.startsWith(`${STORE_DIR}/`) || /^[0-9a-z]{32}-/.test(text);
-  return isPath ? parseStorePath(text) : parsed(text, B3Digest.parse);
+  return isPath ? parseStorePath(text) : parsed(text, parseNodeName);
 }
 
 /** An argument that is a store path, with or without the directory. */
