@@ -90,6 +90,20 @@ describe.skipIf(noDisk !== undefined)("on a disk that gets full", () => {
     expect((await tvixStore("import", file, ...daemon.options)).status).toBe(0);
   });
 
+  test("too full for a pack only: health says so until there is room", async () => {
+    const disk = await smallDisk();
+    const daemon = await startDaemon(join(disk.path, "data"));
+    await disk.fill(300_000);
+    const large = await sample([
+      { type: "file", name: new Uint8Array(0), executable: false, size: 3e6, contents: noise(3e6, 1) },
+    ]);
+    expect((await put(`${daemon.url}/nar/${large.digits}.nar`, large.nar as BodyInit))[0]).toBe(507);
+    expect((await fetch(`${daemon.url}/healthz`)).status).toBe(503);
+    await disk.empty();
+    await expect.poll(async () => (await fetch(`${daemon.url}/healthz`)).status, { timeout: 5000 }).toBe(200);
+    await upload(daemon.url, large);
+  });
+
   test("a daemon that nobody writes to says that it is well again", async () => {
     const disk = await smallDisk();
     const daemon = await startDaemon(join(disk.path, "data"));

@@ -245,6 +245,61 @@ describe("an upstream that fails", () => {
     expect(Buffer.from(await nar.arrayBuffer()).equals(one.nar)).toBe(true);
   });
 
+  test("one that has the NAR no more while another one is down: 503, the other one may have it", async () => {
+    const one = await smallSample("contents");
+    let isDown = false;
+    const first = await startUpstream((request, response) => {
+      const isInfo = request.url?.endsWith(".narinfo") === true;
+      response.statusCode = isInfo ? 200 : 404;
+      response.end(isInfo ? narInfoOf(one, { url: "nar/file" }, key) : "");
+    });
+    const second = await startUpstream((request, response) => {
+      response.statusCode = isDown ? 503 : 404;
+      if (isDown && request.url !== "/") response.statusCode = 503;
+      response.end();
+    });
+    const cache = await startCache({ upstreams: [addressOf(first.url), addressOf(second.url)] });
+    expect((await fetch(narInfoUrl(cache.url, one))).status).toBe(200);
+    isDown = true;
+    const nar = () => fetch(`${cache.url}/nar/${one.digits}.nar`);
+    expect((await nar()).status).toBe(503);
+    isDown = false;
+    expect((await nar()).status).toBe(404);
+  });
+
+  test("a file that has come but for its end, and a connection that is reset at first: both are had", async () => {
+    const one = await smallSample("contents");
+    let resets = 1;
+    const upstream = await startUpstream((request, response) => {
+      if (request.url?.endsWith(".narinfo") === true) {
+        response.end(narInfoOf(one, { url: "nar/file" }, key));
+      } else if (request.headers.range !== undefined) {
+        response.writeHead(416, { "content-range": `bytes */${one.nar.length}` }).end();
+      } else if (resets-- > 0) {
+        response.destroy();
+      } else {
+        // Chunked, and never ended.
+        response.write(one.nar, () => response.destroy());
+      }
+    });
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    expect(await fetchPath(cache.url, one)).toBe("its NAR");
+  });
+
+  test("one that asks for minutes is not waited for by a client", async () => {
+    const one = await smallSample("contents");
+    const upstream = await startUpstream((request, response) => {
+      if (request.url?.endsWith(".narinfo") === true) {
+        response.end(narInfoOf(one, { url: "nar/file" }, key));
+      } else {
+        response.writeHead(503, { "retry-after": "600" }).end();
+      }
+    });
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    expect(await fetchPath(cache.url, one)).toBe(503);
+    expect(upstream.asked.filter((url) => url === "/nar/file")).toHaveLength(1);
+  });
+
   test("the connection breaks in the middle of a NAR, again and again: 503, to be tried again", async () => {
     const one = await sample(treeEntries(5));
     const upstream = await startUpstream((request, response) => {

@@ -159,6 +159,18 @@ describe("a whole cache in files, in any order", () => {
   });
 });
 
+test("narinfos that wait are counted right, however many come and go at once", async () => {
+  const cache = await startCache({ maxPendingBytes: 20_000 });
+  const samples = await Promise.all(Array.from({ length: 40 }, (_, index) => smallSample(`${index}`)));
+  for (let round = 0; round < 4; round++) {
+    const statuses = await Promise.all(
+      samples.map(async (one) => (await put(narInfoUrl(cache.url, one), narInfoOf(one)))[0]),
+    );
+    expect(statuses.filter((status) => status === 202)).toHaveLength(samples.length);
+    await cache.pendingNarInfos.expire(Date.now() + 1000);
+  }
+});
+
 test("what a narinfo says beyond a path info comes back", async () => {
   const cache = await startCache();
   const one = await smallSample("contents");

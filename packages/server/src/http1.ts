@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:http";
+import type { Socket } from "node:net";
 import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import cors from "@fastify/cors";
@@ -35,6 +36,21 @@ export interface Http1Side {
 /** Time a client has for the header of a request, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 20_000;
 
+/** Answers what is no request: of an unknown method, or with headers that are too long. */
+function answerNoRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+  const [status, reason, text] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? [431, "Request Header Fields Too Large", "the header of the request is too long"]
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? [408, "Request Timeout", "the request has not come in time"]
+        : [400, "Bad Request", "what came is no request of HTTP/1.1"];
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      `Cache-Control: no-store\r\nConnection: close\r\nContent-Length: ${text.length + 1}\r\n\r\n${text}\n`,
+  );
+}
+
 /** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   const { routes, health, storage, log, maxMessageBytes, corsOrigins, binaryCache } = options;
@@ -44,6 +60,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     routerOptions: { ignoreDuplicateSlashes: true },
+    clientErrorHandler: answerNoRequest,
     // Such as an address that does not decode.
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
     // One logger for all: a child for each request costs more than answering some of them.
@@ -54,6 +71,11 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   // The binary cache answers for what there is no route for in the same way.
   if (binaryCache === undefined) answerErrors(app);
   else app.setErrorHandler(async (error, request, reply) => answerError(error, request, reply));
+  server.on("checkExpectation", ({ headers }, response) => {
+    const text = `Expect: ${JSON.stringify(headers.expect)} is not met here\n`;
+    response.writeHead(417, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
+    response.end(text);
+  });
   let ending = false;
   server.on("request", (_request, response) => {
     if (ending) response.shouldKeepAlive = false;

@@ -14,6 +14,7 @@ export class StorageWatch {
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
   #failure: Error | undefined;
+  #ended = false;
 
   /** @param check says what is wrong, and tries to mend it */
   constructor(check: () => Promise<Error | undefined>, health: Health, log: Logger) {
@@ -26,8 +27,11 @@ export class StorageWatch {
 
   /** What is wrong now; undefined while all is well. */
   async look(): Promise<Error | undefined> {
+    if (this.#ended) return undefined;
+    const found = await this.#check().catch((error: Error) => error);
+    if (this.#ended) return found;
     const before = this.#failure;
-    this.#failure = await this.#check().catch((error: Error) => error);
+    this.#failure = found;
     if ((before === undefined) === (this.#failure === undefined)) return this.#failure;
     if (this.#failure === undefined) this.#log.info("the storage takes what is stored again");
     else this.#log.error({ err: this.#failure }, "the storage takes nothing; what is there can be read");
@@ -35,7 +39,9 @@ export class StorageWatch {
     return this.#failure;
   }
 
+  /** Looks no more; a look that is under way has no consequences. */
   end(): void {
+    this.#ended = true;
     clearInterval(this.#timer);
   }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -18,6 +19,7 @@ import { binaryCacheServicesOf, servicesOf, startServer } from "@tvix/server";
 import type { PathInfo } from "@tvix/store";
 import { pino } from "pino";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { welcome } from "../src/cli/daemon-log.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { endDaemon, startDaemon, tvixStore } from "./tvix-store.ts";
 
@@ -195,6 +197,25 @@ describe("what there is no answer for", () => {
     expect(logged()).toBe("");
   });
 
+  test.each([
+    ["FOO /nix-cache-info HTTP/1.1\r\nHost: x\r\n\r\n", 400],
+    ["nothing of the kind\r\n\r\n", 400],
+    [`GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
+    [
+      "PUT /log/x HTTP/1.1\r\nHost: x\r\nExpect: bogus\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
+      417,
+    ],
+  ])("%j is %i, in one line of text", async (request, status) => {
+    const { port } = await wholeServer();
+    const socket = connect(port, "127.0.0.1");
+    socket.write(request);
+    const answer = await text(socket);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toMatch(/content-type: text\/plain/i);
+    expect(answer).toMatch(/cache-control: no-store/i);
+    expect(answer).not.toContain("{");
+  });
+
   test("nor is there without a binary cache", async () => {
     const store = await openStore(await temporaryDirectory(), { sync: false });
     const server = await startServer({
@@ -362,6 +383,45 @@ test("an option that is no list cannot be given twice; lists can", async () => {
   expect(signatures.map((signature) => signature.split(":")[0])).toEqual(["one-1", "two-1"]);
 });
 
+test("what is wrong with the address of an upstream is said without its password", async () => {
+  for (const wrong of [
+    "nix+http://user:s3cret@host",
+    "nix+ftp://user:s3cret@host",
+    "nix+http://user:s3cret@host?x=y",
+  ]) {
+    const { status, stderr } = await tvixStore("daemon", "--upstream", wrong);
+    expect([status, stderr]).toEqual([2, expect.stringContaining("upstream")]);
+    expect(stderr).not.toContain("s3cret");
+  }
+});
+
+test("a person who starts it on a terminal is told where, and what to try", () => {
+  const told = welcome(["127.0.0.1:8000", "[::1]:8000"], "/data");
+  expect(told).toContain("serves on http://127.0.0.1:8000");
+  expect(told).toContain("Its data is in /data.");
+  expect(told).toContain("nix copy --to http://127.0.0.1:8000");
+  expect(welcome(["/run/socket"], "/data")).not.toContain("http");
+});
+
+test("on a terminal no JSON is shown", async ({ skip }) => {
+  const data = join(await temporaryDirectory(), "data");
+  const bin = join(import.meta.dirname, "../bin/tvix-store.js");
+  const command = `timeout -s INT 3 '${process.execPath}' '${bin}' daemon --data '${data}' --listen-address 127.0.0.1:0`;
+  let shown: string;
+  try {
+    shown = execFileSync("script", ["-qec", command, "/dev/null"], {
+      encoding: "utf8",
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") skip("there is no script(1)");
+    shown = String((error as { stdout?: unknown }).stdout);
+  }
+  expect(shown).toContain(`Its data is in ${data}.`);
+  expect(shown).toContain("stopped");
+  expect(shown).not.toContain('{"level"');
+});
+
 test("a path that is no socket is not removed to listen there", async () => {
   const folder = await temporaryDirectory();
   const precious = join(folder, "precious");
@@ -396,6 +456,7 @@ describe("a client that meets something else", () => {
 test("the names of snix only: the command line finds out, or is told", async () => {
   const { createServer: createHttp2Server } = await import("node:http2");
   const { connectNodeAdapter } = await import("@connectrpc/connect-node");
+  const { Code, ConnectError } = await import("@connectrpc/connect");
   const snix = await import("@tvix/protocol/snix/castore");
   const { blobService } = await wholeServer().then(({ services }) => services);
   const server = createHttp2Server(
@@ -417,6 +478,12 @@ test("the names of snix only: the command line finds out, or is told", async () 
               for await (const { data: piece } of pieces) yield piece;
             }
             return { digest: (await blobService.put(data())).bytes };
+          },
+        });
+        router.service(snix.DirectoryService, {
+          // biome-ignore lint/correctness/useYield: it has no directory
+          async *get() {
+            throw new ConnectError("no such directory", Code.NotFound);
           },
         });
       },

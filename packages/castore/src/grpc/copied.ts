@@ -1,4 +1,4 @@
-import type { ByteSource, ByteStream } from "@tvix/byte-stream";
+import { assertPiece, type ByteSource, type ByteStream } from "@tvix/byte-stream";
 
 /**
  * The same bytes in pieces of up to `size` bytes that a transport may hold on to while the
@@ -12,6 +12,7 @@ export async function* copied(source: ByteSource, size: number): ByteStream {
   let buffer: Uint8Array | undefined;
   let length = 0;
   for await (const piece of source) {
+    assertPiece(piece);
     for (let rest = piece; rest.length > 0; ) {
       buffer ??= new Uint8Array(size);
       const taken = rest.subarray(0, size - length);

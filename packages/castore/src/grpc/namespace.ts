@@ -48,12 +48,12 @@ export class NamespaceChoice<C> {
     if (namespace !== "auto") this.#chosen = Promise.resolve(namespace);
   }
 
-  /** @throws ConnectError when the peer cannot be reached; the reason of the signal */
+  /** @throws ConnectError when the peer does not answer; the reason of the signal */
   async client(signal: AbortSignal | undefined): Promise<C> {
     return this.#clients[await this.namespace(signal)];
   }
 
-  /** @throws ConnectError when the peer cannot be reached; the reason of the signal */
+  /** @throws ConnectError when the peer does not answer; the reason of the signal */
   async namespace(signal: AbortSignal | undefined): Promise<Namespace> {
     this.#chosen ??= this.#find();
     // Seen by whoever waits for it; all may have left.
@@ -67,9 +67,11 @@ export class NamespaceChoice<C> {
     } catch (error) {
       const { code } = ConnectError.from(error);
       if (code === Code.Unimplemented) return "snix";
-      if (code === Code.Unavailable || code === Code.DeadlineExceeded) {
+      // Whoever says that it is not there, or that the question is wrong, has understood it.
+      if (code !== Code.NotFound && code !== Code.InvalidArgument) {
         this.#chosen = undefined;
-        throw error;
+        // A service that failed is there, most likely; the call itself is to tell what it meets.
+        if (code !== Code.Internal) throw error;
       }
     }
     return "tvix";

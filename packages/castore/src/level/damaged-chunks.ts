@@ -7,6 +7,9 @@ const DAMAGED = keyPrefix("x1");
 /** How often a chunk was found damaged, or was written anew (u64, big-endian). */
 const VERSION = keyPrefix("m1stored-version");
 
+/** Beyond any version that is ever saved. */
+const UNSAVED = 2 ** 40;
+
 /**
  * Chunks that are known to be damaged or lost, through restarts: they count as absent until they
  * are written again.
@@ -15,6 +18,8 @@ export class DamagedChunks {
   readonly #database: Database;
   readonly #keys: Set<string>;
   #version: bigint;
+  /** Whether the version in the database is an older one. */
+  #isUnsaved = false;
 
   private constructor(database: Database, keys: Set<string>, version: bigint) {
     this.#database = database;
@@ -44,7 +49,8 @@ export class DamagedChunks {
 
   /** Changes whenever a chunk is found damaged, or one that was is written anew. */
   get version(): number {
-    return Number(this.#version);
+    // What is kept under a version that is not saved must not be believed by a later process.
+    return Number(this.#version) + (this.#isUnsaved ? UNSAVED : 0);
   }
 
   has(digest: B3Digest): boolean {
@@ -57,7 +63,12 @@ export class DamagedChunks {
     this.#keys.add(digest.key);
     const put = { type: "put", key: keyOf(DAMAGED, digest.bytes), value: new Uint8Array(0) } as const;
     // A full disk does not keep anybody from being told what is damaged.
-    await this.#database.write([put, this.#nextVersion()]).catch(() => {});
+    try {
+      await this.#database.write([put, this.#nextVersion()]);
+      this.#isUnsaved = false;
+    } catch {
+      this.#isUnsaved = true;
+    }
   }
 
   /** What belongs into the batch that writes a chunk; then {@link remove} follows. */
@@ -68,7 +79,8 @@ export class DamagedChunks {
 
   /** The chunk has been written. */
   remove(digest: B3Digest): void {
-    if (this.#keys.size > 0) this.#keys.delete(digest.key);
+    if (this.#keys.size === 0 || !this.#keys.delete(digest.key)) return;
+    this.#isUnsaved = false;
   }
 
   #nextVersion(): LevelOperation {

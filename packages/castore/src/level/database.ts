@@ -50,6 +50,7 @@ export class Database {
   /** Why nothing can be written. */
   #broken: CastoreError | undefined;
   #reopening: Promise<void> | undefined;
+  #closed = false;
 
   constructor(level: AnyLevel, { sync = false, mayReopen = async () => false }: DatabaseOptions = {}) {
     this.#level = level;
@@ -84,7 +85,7 @@ export class Database {
 
   /** Opened anew, LevelDB leaves out the torn record and goes on in another log. */
   async #reopen(broken: CastoreError): Promise<void> {
-    if (!(await this.#mayReopen())) throw broken;
+    if (this.#closed || !(await this.#mayReopen()) || this.#closed) throw broken;
     const reopen = async () => {
       await this.#level.close();
       await this.#level.open();
@@ -145,6 +146,12 @@ export class Database {
 
   /** Resolves when every write so far has been applied or has failed. */
   async idle(): Promise<void> {
+    await this.#commits.idle();
+  }
+
+  /** The same, and from then on it is not opened again: the caller closes what is below. */
+  async close(): Promise<void> {
+    this.#closed = true;
     await this.#commits.idle();
   }
 }

@@ -22,7 +22,9 @@ export async function checkIndex(path: string): Promise<Found> {
   const index = await namesIn(join(path, "index"));
   const packs = packNumbersOf(await namesIn(join(path, "packs")));
   const content = index.filter((name) => CONTENT.test(name));
-  if (content.length > 0 && !index.includes("CURRENT")) {
+  // A process that ended while it made its first index has stored nothing.
+  const isBegun = packs.length === 0 && content.join() === "MANIFEST-000001";
+  if (content.length > 0 && !isBegun && !index.includes("CURRENT")) {
     throw new CastoreError(
       "CORRUPT",
       `${join(path, "index", "CURRENT")} is missing beside ${content.length} files of the index: ` +

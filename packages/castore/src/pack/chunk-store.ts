@@ -12,6 +12,7 @@ import { type Database, keyOf } from "../level/database.ts";
 import { RecentReads } from "../memory-use/recent-reads.ts";
 import type { PackAppender } from "./pack-appender.ts";
 import type { PackReader } from "./pack-reader.ts";
+import { storageFailure } from "./storage-failure.ts";
 
 /**
  * Longest payload that is kept in the database itself: one flush and one read instead of two
@@ -202,10 +203,4 @@ function packOf(record: Uint8Array, digest: B3Digest): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function storageFailure(verb: "read" | "written", cause: unknown): CastoreError {
-  const full = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
-  const message = full ? "no space is left for chunks" : `a pack could not be ${verb}`;
-  return new CastoreError(full ? "NO_SPACE" : "STORAGE_FAILURE", message, { cause });
 }

@@ -37,6 +37,7 @@ export class PackAppender {
   readonly #commits: GroupCommit<Appended>;
   #number: number;
   #closed = false;
+  #failure: unknown;
   #current: { handle: FileHandle; end: number } | undefined;
 
   /** @param lastNumber number of the newest pack that is there; appending begins a new one unless resumed */
@@ -45,6 +46,16 @@ export class PackAppender {
     this.#number = lastNumber;
     this.#options = options;
     this.#commits = new GroupCommit((group) => this.#write(group), GROUP_BYTES);
+  }
+
+  /** What the last append has failed with; undefined when it has succeeded, or {@link forgive} was called. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** Forgets the last failure: what led to it is over. */
+  forgive(): void {
+    this.#failure = undefined;
   }
 
   /** Goes on with a pack that is there, whose valid records end at `end`. */
@@ -75,10 +86,16 @@ export class PackAppender {
   }
 
   async #write(group: readonly Appended[]): Promise<void> {
-    const { handle, start, end } = await this.#writeRecords(group);
-    if (this.#options.sync) await this.#orAbandon(handle, start, () => handle.datasync());
-    this.#current = { handle, end };
-    if (end >= this.#options.packBytes) await this.#finishPack();
+    try {
+      const { handle, start, end } = await this.#writeRecords(group);
+      if (this.#options.sync) await this.#orAbandon(handle, start, () => handle.datasync());
+      this.#current = { handle, end };
+      this.#failure = undefined;
+      if (end >= this.#options.packBytes) await this.#finishPack();
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
   }
 
   /** Writes a group, whose memory is free then: it need not wait for the disk. */

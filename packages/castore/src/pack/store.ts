@@ -21,6 +21,7 @@ import { PackAppender } from "./pack-appender.ts";
 import { PackDirectory } from "./pack-directory.ts";
 import { PackReader } from "./pack-reader.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
+import { isDiskFull, storageFailure } from "./storage-failure.ts";
 import { zstdCodec } from "./zstd-codec.ts";
 import { ZstdPool } from "./zstd-pool.ts";
 
@@ -116,7 +117,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
       directoryService: new LevelDirectoryService(database),
       storedBlobs: new ChunkedStoredBlobs(chunks, lists),
       database,
-      check: async () => await database.recover(),
+      check: async () => (await database.recover()) ?? (await appendFailure(path, appender)),
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -155,8 +156,24 @@ async function openLevel(path: string, create: boolean): Promise<Level> {
 }
 
 async function hasRoom(path: string, bytes: number): Promise<boolean> {
-  const { bavail, bsize } = await statfs(path);
-  return bavail * bsize >= bytes;
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize >= bytes;
+  } catch {
+    // A disk of which nothing can be learnt is not one to write to.
+    return false;
+  }
+}
+
+/** Why nothing can be appended to packs, as far as the last attempt tells; a disk with room again is well. */
+async function appendFailure(path: string, appender: PackAppender): Promise<CastoreError | undefined> {
+  const { failure } = appender;
+  if (failure === undefined) return undefined;
+  if (isDiskFull(failure) && (await hasRoom(path, REOPEN_BYTES))) {
+    appender.forgive();
+    return undefined;
+  }
+  return storageFailure("written", failure);
 }
 
 function rebuilt(path: string, chunks: number): string {
@@ -198,7 +215,7 @@ async function closeAll({ level, database, appender, reader, pool }: OpenParts):
   const end = await appender.close();
   // Where the mark cannot be written, the next process begins a new pack, and nothing is lost.
   if (end !== undefined) await writeCleanEnd(database, end).catch(() => {});
-  await database.idle();
+  await database.close();
   await reader.close();
   await level.close();
 }

@@ -18,8 +18,9 @@ const MAX_BYTES = 64 << 20;
 export class LevelPendingNarInfos implements PendingNarInfos {
   readonly #database: Database;
   readonly #maxBytes: number;
-  /** Counted when it is first needed. */
-  #bytes: Promise<number> | undefined;
+  /** Counted when it is first needed, and kept up from then on. */
+  #counted: Promise<void> | undefined;
+  #bytes = 0;
 
   constructor(database: Database, { maxBytes = MAX_BYTES }: { readonly maxBytes?: number } = {}) {
     this.#database = database;
@@ -33,10 +34,17 @@ export class LevelPendingNarInfos implements PendingNarInfos {
     new DataView(value.buffer).setBigUint64(0, BigInt(Date.now()));
     value.set(encoded, TEXT_AT);
     const sealed = seal(key, value);
-    const before = (await this.#database.get(key))?.length ?? 0;
-    if ((await this.#count()) - before + sealed.length > this.#maxBytes) return false;
-    await this.#database.write([{ type: "put", key, value: sealed }]);
-    await this.#add(sealed.length - before);
+    await this.#count();
+    const more = sealed.length - ((await this.#database.get(key))?.length ?? 0);
+    if (this.#bytes + more > this.#maxBytes) return false;
+    // Taken before it is written: others may be on their way as well.
+    this.#bytes += more;
+    try {
+      await this.#database.write([{ type: "put", key, value: sealed }]);
+    } catch (error) {
+      this.#bytes -= more;
+      throw error;
+    }
     return true;
   }
 
@@ -62,26 +70,20 @@ export class LevelPendingNarInfos implements PendingNarInfos {
   }
 
   async #remove(key: Uint8Array): Promise<void> {
+    await this.#count();
     const length = (await this.#database.get(key))?.length;
     if (length === undefined) return;
     await this.#database.write([{ type: "del", key }]);
-    await this.#add(-length);
+    this.#bytes -= length;
   }
 
-  async #count(): Promise<number> {
-    this.#bytes ??= this.#countAll();
-    return await this.#bytes;
+  async #count(): Promise<void> {
+    this.#counted ??= this.#countAll();
+    await this.#counted;
   }
 
-  async #countAll(): Promise<number> {
-    let bytes = 0;
-    for await (const [, sealed] of this.#database.entries(keyOf(PENDING))) bytes += sealed.length;
-    return bytes;
-  }
-
-  async #add(bytes: number): Promise<void> {
-    const before = await this.#count();
-    this.#bytes = Promise.resolve(before + bytes);
+  async #countAll(): Promise<void> {
+    for await (const [, sealed] of this.#database.entries(keyOf(PENDING))) this.#bytes += sealed.length;
   }
 }
 

@@ -3,6 +3,9 @@ import { CastoreError, type Node } from "@tvix/castore";
 import { StoreError } from "@tvix/store";
 import type { Bridge } from "../options.ts";
 
+/** What is not there, or not as it was stored. */
+const DAMAGE: ReadonlySet<string> = new Set(["CORRUPT", "INCOMPLETE", "SIZE_MISMATCH"]);
+
 type Notice = Pick<Bridge, "narLengths">;
 
 /** Runs what looks at a node; what was known of its lengths is forgotten when it proves damaged. */
@@ -26,6 +29,7 @@ export async function* watchedForDamage(bridge: Notice, node: Node, stream: Byte
 }
 
 async function forgetDamaged({ narLengths }: Notice, node: Node, error: unknown): Promise<void> {
+  const isDamage = (CastoreError.is(error) || StoreError.is(error)) && DAMAGE.has(error.code);
   // Where nothing can be written, this process knows nevertheless.
-  if (CastoreError.is(error) || StoreError.is(error)) await narLengths.forget(node).catch(() => {});
+  if (isDamage) await narLengths.forget(node).catch(() => {});
 }

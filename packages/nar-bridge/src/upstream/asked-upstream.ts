@@ -30,7 +30,7 @@ export class AskedUpstream {
   }
 
   /**
-   * What it answers; undefined when it has nothing, nothing that can be used, or has failed.
+   * What it answers, if it has something that can be used.
    *
    * @param what was asked for, for the log
    */
@@ -38,21 +38,19 @@ export class AskedUpstream {
     what: string,
     closing: AbortSignal,
     request: () => Promise<T | undefined>,
-  ): Promise<T | undefined> {
-    if (this.isResting) return undefined;
+  ): Promise<Answer<T>> {
+    if (this.isResting) return { found: undefined, mayHaveIt: true };
     try {
-      const answer = await request();
+      const found = await request();
       this.succeeded();
-      return answer;
+      return { found, mayHaveIt: false };
     } catch (error) {
-      if (closing.aborted) return undefined;
+      if (closing.aborted) return { found: undefined, mayHaveIt: true };
       if (!NarBridgeError.is(error)) throw error;
-      this.#log.warn(
-        { err: error, upstream: this.upstream.url.host, what },
-        "an upstream has no usable answer",
-      );
+      const upstream = this.upstream.url.host;
+      this.#log.warn({ err: error, upstream, what }, "an upstream has no usable answer");
       this.failed(error);
-      return undefined;
+      return { found: undefined, mayHaveIt: error instanceof UpstreamError && error.passing };
     }
   }
 
@@ -75,6 +73,13 @@ export class AskedUpstream {
       `an upstream has failed ${FAILURES} times and is not asked for a while`,
     );
   }
+}
+
+/** What an upstream has answered. */
+export interface Answer<T> {
+  readonly found: T | undefined;
+  /** Whether it may have it all the same, which will show when it can be asked again. */
+  readonly mayHaveIt: boolean;
 }
 
 /** A narinfo, and who has it. */

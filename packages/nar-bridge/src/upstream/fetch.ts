@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { createInflate } from "node:zlib";
 import type { ByteStream } from "@tvix/byte-stream";
 import type { Dispatcher } from "undici";
-import { compressionOfEncoding } from "../compression/compression.ts";
+import { type Compression, compressionOfEncoding } from "../compression/compression.ts";
 import { decompress } from "../compression/decompress.ts";
 import { isPrivateHost } from "./private-addresses.ts";
 import type { Upstream } from "./upstream.ts";
@@ -27,7 +27,7 @@ export interface UpstreamFile {
   /** What tells this version of the file from others, to ask for the rest of it. */
   readonly validator: string | undefined;
   readonly contentType: string | undefined;
-  /** @throws UpstreamError when it cannot be decoded here */
+  /** Without the Content-Encoding. */
   decode(body: ByteStream): ByteStream;
 }
 
@@ -63,8 +63,13 @@ export async function fetchFile(
       url = resolve(upstream, to, url);
       continue;
     }
-    if (statusCode === 200 || statusCode === 206) return fileOf(upstream, response, part);
+    if (statusCode === 200 || statusCode === 206) return await fileOf(upstream, response, part);
     await drop(body);
+    if (statusCode === 416 && part.start > 0) {
+      // All of it had come but its end.
+      if (headers["content-range"] === `bytes */${part.start}`) return restOf(upstream, part.start);
+      return await fetchFile(client, upstream, location, signal);
+    }
     if (MISSING.has(statusCode)) return undefined;
     const passing = statusCode >= 500 || statusCode === 429 || statusCode === 408;
     const retryAfterMs = retryAfter(headers["retry-after"]);
@@ -115,24 +120,36 @@ async function ask(
   }
 }
 
-function fileOf(
+/** The rest of a file of which nothing is left. */
+function restOf(upstream: Upstream, start: number): UpstreamFile {
+  const nothing = Readable.from([]) as unknown as ByteStream;
+  const decode = (bytes: ByteStream) => decoded(upstream, bytes, "none");
+  return { body: nothing, start, validator: undefined, contentType: undefined, decode };
+}
+
+async function fileOf(
   upstream: Upstream,
   { statusCode, headers, body }: Dispatcher.ResponseData,
   part: FilePart,
-): UpstreamFile {
+): Promise<UpstreamFile> {
   const from = /^bytes (\d+)-/.exec(String(headers["content-range"] ?? ""))?.[1];
   const start = statusCode === 206 ? Number(from ?? Number.NaN) : 0;
-  if (start !== 0 && start !== part.start) {
-    throw new UpstreamError(upstream, "sent another part of a file than it was asked for");
+  const coding = codingOf(headers["content-encoding"]);
+  if (coding === undefined || (start !== 0 && start !== part.start)) {
+    body.destroy();
+    const why =
+      coding === undefined
+        ? "sent a Content-Encoding that is not known"
+        : "sent another part of a file than it was asked for";
+    throw new UpstreamError(upstream, why);
   }
-  const encoding = headers["content-encoding"];
   const etag = headers["etag"];
   return {
     body,
     start,
     validator: typeof etag === "string" && !etag.startsWith("W/") ? etag : lastModified(headers),
     contentType: typeof headers["content-type"] === "string" ? headers["content-type"] : undefined,
-    decode: (bytes) => decoded(upstream, bytes, encoding === undefined ? undefined : String(encoding)),
+    decode: (bytes) => decoded(upstream, bytes, coding),
   };
 }
 
@@ -141,14 +158,25 @@ function lastModified(headers: Dispatcher.ResponseData["headers"]): string | und
   return typeof value === "string" ? value : undefined;
 }
 
-function decoded(upstream: Upstream, body: ByteStream, encoding: string | undefined): ByteStream {
-  if (encoding?.trim().toLowerCase() === "deflate") {
-    return Readable.from(body).compose(createInflate()) as unknown as ByteStream;
+type Coding = Compression | "deflate";
+
+/** How a body is coded, undefined where that is not known. */
+function codingOf(header: string | string[] | undefined): Coding | undefined {
+  const encoding = header === undefined ? undefined : String(header);
+  return encoding?.trim().toLowerCase() === "deflate" ? "deflate" : compressionOfEncoding(encoding);
+}
+
+async function* decoded(upstream: Upstream, body: ByteStream, coding: Coding): ByteStream {
+  if (coding !== "deflate") {
+    yield* decompress(body, coding);
+    return;
   }
-  const compression = compressionOfEncoding(encoding);
-  if (compression === undefined)
-    throw new UpstreamError(upstream, "sent a Content-Encoding that is not known");
-  return decompress(body, compression);
+  try {
+    yield* Readable.from(body).compose(createInflate()) as unknown as ByteStream;
+  } catch (cause) {
+    if (cause instanceof UpstreamError) throw cause;
+    throw new UpstreamError(upstream, "sent what is no deflate stream", { cause });
+  }
 }
 
 function resolve(upstream: Upstream, location: string, base: URL): URL {

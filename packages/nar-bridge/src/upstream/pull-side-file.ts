@@ -25,7 +25,7 @@ export async function pullSideFile(
 ): Promise<SideFile | undefined> {
   for (const asked of upstreams) {
     const { upstream } = asked;
-    const file = await asked.ask(path, closing, async () => {
+    const { found: file } = await asked.ask(path, closing, async () => {
       const stall = new StallWatch(upstream.stallMs);
       try {
         const signal = AbortSignal.any([closing, stall.signal]);

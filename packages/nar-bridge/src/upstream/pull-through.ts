@@ -7,7 +7,7 @@ import type { Bridge, UpstreamOptions } from "../options.ts";
 import { formatPlainNarInfo } from "../read/narinfo.ts";
 import type { SideFile } from "../side-files/side-files.ts";
 import { UploadGate } from "../write/upload-gate.ts";
-import { AskedUpstream, type OfferedNarInfo } from "./asked-upstream.ts";
+import { type Answer, AskedUpstream, type OfferedNarInfo } from "./asked-upstream.ts";
 import { fetchNarInfo } from "./narinfo.ts";
 import type { Offer } from "./offers.ts";
 import { pullNar } from "./pull-nar.ts";
@@ -98,21 +98,23 @@ export class PullThrough {
   }
 
   async #ask(key: string, digest: Uint8Array): Promise<string | undefined> {
-    const found = await firstFound(this.#upstreams.map((asked) => this.#offerOf(asked, digest)));
+    const found = await firstFound(
+      this.#upstreams.map(async (asked) => (await this.#offerOf(asked, digest)).found),
+    );
     const text = found && this.#toText(found.info);
     if (found !== undefined) await this.#remember(found);
     this.#texts.set(key, { text }, { ttl: text === undefined ? MISSING_MS : FOUND_MS });
     return text;
   }
 
-  async #offerOf(asked: AskedUpstream, digest: Uint8Array): Promise<OfferedNarInfo | undefined> {
+  async #offerOf(asked: AskedUpstream, digest: Uint8Array): Promise<Answer<OfferedNarInfo>> {
     const { signal } = this.#closing;
     const { maxNarBytes } = this.#bridge.limits;
     const name = `${encodeNixbase32(digest)}.narinfo`;
-    const info = await asked.ask(name, signal, () =>
+    const { found: info, mayHaveIt } = await asked.ask(name, signal, () =>
       fetchNarInfo(this.#client, asked.upstream, digest, signal, maxNarBytes),
     );
-    return info && { info, from: asked };
+    return { found: info && { info, from: asked }, mayHaveIt };
   }
 
   async #remember({ info, from }: OfferedNarInfo): Promise<void> {
@@ -133,29 +135,43 @@ export class PullThrough {
     const offering = this.#upstreams.filter(({ upstream }) => upstream.url.href === offer.upstream);
     const others = this.#upstreams.filter((asked) => !offering.includes(asked));
     let failure: UpstreamError | undefined;
+    // What may be over in a moment says more than what is wrong for good.
+    const note = (error: UpstreamError) => {
+      if (failure === undefined || error.passing) failure = error;
+    };
     for (const asked of [...offering, ...others]) {
-      const theirs = offering.includes(asked) ? info : (await this.#offerOf(asked, storePath.digest))?.info;
-      if (theirs === undefined || !theirs.narHash.equals(narHash)) continue;
+      const theirs = offering.includes(asked)
+        ? { found: { info }, mayHaveIt: true }
+        : await this.#offerOf(asked, storePath.digest);
+      if (theirs.found?.info.narHash.equals(narHash) !== true) {
+        const why = "could not be asked for a NAR";
+        if (theirs.mayHaveIt) note(new UpstreamError(asked.upstream, why, { passing: true }));
+        continue;
+      }
       try {
-        const nar = await this.#gate.pass(() =>
-          pullNar(this.#bridge, this.#client, asked.upstream, theirs, this.#closing.signal),
-        );
-        asked.succeeded();
-        this.#offered.delete(encodeHex(narHash.digest));
-        await this.#options.offers.remove(narHash).catch(() => {});
-        return nar;
+        return await this.#pullFrom(asked, theirs.found.info);
       } catch (error) {
         if (!(error instanceof UpstreamError)) throw error;
         asked.failed(error);
         const upstream = asked.upstream.url.host;
         this.#log.warn({ err: error, upstream, path: storePath.toString() }, "a NAR could not be fetched");
-        // What may be over in a moment says more than what is wrong for good.
-        if (failure === undefined || error.passing) failure = error;
+        note(error);
       }
     }
     // It may be offered anew, by another one.
     this.#texts.delete(encodeHex(storePath.digest));
     throw failure ?? new UpstreamError({ url: new URL(offer.upstream) }, "is not asked any more");
+  }
+
+  async #pullFrom(asked: AskedUpstream, info: NarInfo): Promise<KnownNar> {
+    const { signal } = this.#closing;
+    const nar = await this.#gate.pass(() =>
+      pullNar(this.#bridge, this.#client, asked.upstream, info, signal),
+    );
+    asked.succeeded();
+    this.#offered.delete(encodeHex(info.narHash.digest));
+    await this.#options.offers.remove(info.narHash).catch(() => {});
+    return nar;
   }
 }
 

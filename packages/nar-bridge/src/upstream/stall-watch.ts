@@ -7,7 +7,7 @@ export class StallWatch {
 
   /** @param stallMs time without a byte, in milliseconds */
   constructor(stallMs: number) {
-    this.#timer = setTimeout(() => this.#controller.abort(new Error("stalled")), stallMs);
+    this.#timer = setTimeout(() => this.#controller.abort(new Error("stalled")), stallMs).unref();
   }
 
   get signal(): AbortSignal {

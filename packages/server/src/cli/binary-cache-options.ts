@@ -2,7 +2,7 @@ import { DEFAULT_LIMITS, parseUpstream, type Upstream } from "@tvix/nar-bridge/o
 import { PublicKey } from "@tvix/narinfo";
 import { type Command, Option } from "commander";
 import { integer } from "./parse.ts";
-import { repeatable } from "./repeatable.ts";
+import { repeatable, repeatableSecret } from "./repeatable.ts";
 
 /** What the command line says of the binary cache. */
 export interface BinaryCacheOptions {
@@ -49,7 +49,7 @@ export function addBinaryCacheOptions(command: Command): void {
     )
     .option("--check-references", "refuse uploaded paths that refer to what is not here")
     .addOption(
-      repeatable(
+      repeatableSecret(
         "--upstream <address>",
         "fetch what is not here from this cache: nix+https://host?trusted-public-keys=…",
         parseUpstream,

@@ -3,10 +3,28 @@ import { parsed } from "./parse.ts";
 
 const repeatableOptions = new WeakSet<Option>();
 
+/** Wrong usage whose message is all that is shown: what was given may hold a secret. */
+export class UsageError extends Error {}
+
 /** An option that may be given several times, and is a list of what was given. */
 export function repeatable<T>(flags: string, description: string, parse: (text: string) => T): Option {
+  return listOf(flags, description, (text) => parsed(text, parse));
+}
+
+/** The same for values that may hold a secret, which no message repeats. */
+export function repeatableSecret<T>(flags: string, description: string, parse: (text: string) => T): Option {
+  return listOf(flags, description, (text) => {
+    try {
+      return parse(text);
+    } catch (cause) {
+      throw new UsageError(`option '${flags}': ${(cause as Error).message}`);
+    }
+  });
+}
+
+function listOf<T>(flags: string, description: string, parse: (text: string) => T): Option {
   const option = new Option(flags, `${description} (repeatable)`).argParser(
-    (text: string, previous: readonly T[] = []): readonly T[] => [...previous, parsed(text, parse)],
+    (text: string, previous: readonly T[] = []): readonly T[] => [...previous, parse(text)],
   );
   repeatableOptions.add(option);
   return option;

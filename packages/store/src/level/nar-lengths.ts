@@ -1,4 +1,4 @@
-import { CastoreError, type Node, type OperationOptions } from "@tvix/castore";
+import { ByteBudget, CastoreError, type Node, type OperationOptions } from "@tvix/castore";
 import { type Database, derivedKeyPrefix, keyOf, seal, unseal } from "@tvix/castore/level";
 import { NixHash } from "@tvix/nix-compat";
 import type { NarFiles, NarLengths, NarLengthsService } from "../nar/lengths.ts";
@@ -14,6 +14,9 @@ const LENGTHS = derivedKeyPrefix("z2");
 const HASH_AT = 24;
 const VALUE_BYTES = HASH_AT + 32;
 
+/** Measurements under way at the same time. */
+const MEASUREMENTS = 4;
+
 /** What is known of a node: its hash may not be. */
 type Known = NarLengths & Partial<NarFiles>;
 
@@ -26,6 +29,7 @@ export class LevelNarLengths implements NarLengthsService {
   readonly #inner: NarLengthsService;
   /** What is being measured, by kind and key: many may ask at once. */
   readonly #underWay: Map<string, Promise<Known>> = new Map();
+  readonly #places = new ByteBudget(MEASUREMENTS);
   #forgotten = 0;
 
   constructor(database: Database, inner: NarLengthsService) {
@@ -50,7 +54,8 @@ export class LevelNarLengths implements NarLengthsService {
   async forget(root: Node): Promise<void> {
     this.#forgotten++;
     if (root.type === "symlink") return;
-    await this.#database.write([{ type: "del", key: keyOf(LENGTHS, ...keyPartsOf(root)) }]);
+    const key = keyOf(LENGTHS, ...keyPartsOf(root));
+    if (await this.#database.has(key)) await this.#database.write([{ type: "del", key }]);
   }
 
   async #known(what: "lengths" | "files", root: Node, options: OperationOptions): Promise<Known> {
@@ -60,7 +65,7 @@ export class LevelNarLengths implements NarLengthsService {
     const sealed = await this.#database.get(key);
     const known = sealed === undefined ? undefined : decode(key, sealed, this.#inner.version);
     if (known !== undefined && (what === "lengths" || known.zstdHash !== undefined)) return known;
-    const name = what + String.fromCharCode(...key);
+    const name = `${what} ${this.#inner.version} ${String.fromCharCode(...key)}`;
     // Whoever leaves does not take the result from the others.
     const measuring = this.#underWay.get(name) ?? this.#measure(what, root, key);
     this.#underWay.set(name, measuring);
@@ -71,9 +76,19 @@ export class LevelNarLengths implements NarLengthsService {
     }
   }
 
+  /** Runs a measurement when few others are under way: some go through gigabytes. */
+  async #few<T>(measure: () => Promise<T>): Promise<T> {
+    await this.#places.acquire(1);
+    try {
+      return await measure();
+    } finally {
+      this.#places.release(1);
+    }
+  }
+
   async #measure(what: "lengths" | "files", root: Node, key: Uint8Array): Promise<Known> {
     const { version } = this.#inner;
-    const found: Known = await this.#inner[what](root);
+    const found: Known = await this.#few(() => this.#inner[what](root));
     const value = encode(found, version);
     if (value !== undefined) {
       // It can be measured again: what is asked for does not fail because nothing can be written.

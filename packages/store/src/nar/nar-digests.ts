@@ -1,4 +1,4 @@
-import { type ByteSource, type ByteStream, equalBytes } from "@tvix/byte-stream";
+import { assertPiece, type ByteSource, type ByteStream, equalBytes } from "@tvix/byte-stream";
 import type { Node } from "@tvix/castore";
 import { type ContentAddress, encodeHex, NixHash } from "@tvix/nix-compat";
 import { createHasher, type Hasher } from "#hasher";
@@ -38,6 +38,7 @@ export class NarDigests {
   async *watch(nar: ByteSource): ByteStream {
     const whole = this.#expected.contentAddress?.method === "nar" ? this.#address : undefined;
     for await (const piece of nar instanceof Uint8Array ? [nar] : nar) {
+      assertPiece(piece);
       this.#narSize += piece.length;
       this.#sha256.update(piece);
       whole?.update(piece);
