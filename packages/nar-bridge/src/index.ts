@@ -2,6 +2,7 @@ export { narBridge } from "./bridge.ts";
 export { COMPRESSIONS, type Compression } from "./compression/compression.ts";
 export { NAR_BRIDGE_ERROR_CODES, NarBridgeError, type NarBridgeErrorCode } from "./errors.ts";
 export { answerError, answerErrors } from "./http/answer-errors.ts";
+export { noSuchFile, shown } from "./http/paths.ts";
 export {
   HTTP_STATUS_OF_CASTORE_ERROR,
   HTTP_STATUS_OF_STORE_ERROR,

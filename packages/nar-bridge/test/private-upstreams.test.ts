@@ -10,6 +10,7 @@ import { buildContentAddressedPath } from "@tvix/nix-compat";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { findInNetrc } from "../src/upstream/netrc.ts";
 import { isPrivateAddress } from "../src/upstream/private-addresses.ts";
+import { proxiesOf } from "../src/upstream/proxies.ts";
 import { startCache } from "./running-cache.ts";
 import { narInfoOf, narInfoUrl, pathOf, type Sample, sha256, smallSample } from "./samples.ts";
 import { temporaryDirectory } from "./temporary.ts";
@@ -109,6 +110,13 @@ describe("private upstreams", () => {
   });
 });
 
+test.each(["not an address", "ftp://proxy:21", "http://"])(
+  "a proxy named by %s is refused by name",
+  (value) => {
+    expect(() => proxiesOf({ HTTPS_PROXY: value })).toThrow("HTTPS_PROXY names no proxy");
+  },
+);
+
 describe("through a proxy", () => {
   afterEach(() => void vi.unstubAllEnvs());
 
@@ -118,7 +126,7 @@ describe("through a proxy", () => {
     const asked: string[] = [];
     const proxy = await serve((incoming, response) => {
       asked.push(incoming.url ?? "");
-      const target = new URL(incoming.url ?? "", upstream);
+      const target = new URL(new URL(incoming.url ?? "", upstream).pathname, upstream);
       request(target, { headers: incoming.headers }, (answer) => {
         response.writeHead(answer.statusCode ?? 500, answer.headers);
         answer.pipe(response);
@@ -138,10 +146,15 @@ describe("through a proxy", () => {
     await once(tunnel, "listening");
     onTestFinished(() => void tunnel.close());
     vi.stubEnv("no_proxy", "");
-    // A name that only the proxy knows.
-    vi.stubEnv("http_proxy", `http://127.0.0.1:${(tunnel.address() as AddressInfo).port}`);
+    // A name that only the proxy knows. Plain HTTP is asked of the proxy, TLS of a tunnel through it.
+    vi.stubEnv("http_proxy", proxy.replace(/^http:\/\/|\/$/g, ""));
     expect(await narThrough(trusting("http://cache.invalid"), one)).toBe(200);
-    expect(new Set(tunnels)).toEqual(new Set(["cache.invalid:80"]));
+    expect(asked.every((url) => url.startsWith("http://cache.invalid/"))).toBe(true);
+    vi.stubEnv("http_proxy", "");
+    vi.stubEnv("all_proxy", `http://127.0.0.1:${(tunnel.address() as AddressInfo).port}`);
+    expect(await narThrough(trusting("https://cache.invalid"), one)).not.toBe(200);
+    expect(new Set(tunnels)).toEqual(new Set(["cache.invalid:443"]));
+    asked.length = 0;
     vi.stubEnv("http_proxy", proxy);
     vi.stubEnv("no_proxy", "127.0.0.1");
     expect(await narThrough(trusting(upstream), one)).toBe(200);

@@ -286,6 +286,66 @@ describe("an upstream that fails", () => {
     expect(await fetchPath(cache.url, one)).toBe("its NAR");
   });
 
+  test.each([
+    ["416", { status: 416, headers: {} }],
+    ["another part", { status: 206, headers: { "content-range": "bytes 0-4/100" } }],
+  ])("the rest of a file is answered by %s: it is had from its beginning", async (_, answer) => {
+    const one = await sample(treeEntries(5));
+    let cuts = 1;
+    const upstream = await startUpstream((request, response) => {
+      if (request.url?.endsWith(".narinfo") === true) {
+        response.end(narInfoOf(one, { url: "nar/file" }, key));
+      } else if (request.headers.range !== undefined) {
+        response.writeHead(answer.status, answer.headers).end(one.nar.subarray(0, 5));
+      } else if (cuts-- > 0) {
+        response.writeHead(200, { "content-length": one.nar.length });
+        response.write(one.nar.subarray(0, 100_000), () => response.destroy());
+      } else {
+        response.end(one.nar);
+      }
+    });
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    expect(await fetchPath(cache.url, one)).toBe("its NAR");
+  });
+
+  test("a connection that breaks before the narinfo came: it is asked for once more", async () => {
+    const one = await smallSample("contents");
+    let breaks = 1;
+    const upstream = await startUpstream((request, response) => {
+      if (breaks-- > 0) response.destroy();
+      else
+        response.end(
+          request.url?.endsWith(".narinfo") === true ? narInfoOf(one, { url: "nar/file" }, key) : one.nar,
+        );
+    });
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    expect(await fetchPath(cache.url, one)).toBe("its NAR");
+  });
+
+  test("one path that fails, however often, says nothing of the others", async () => {
+    const [bad, good] = await Promise.all([smallSample("bad"), smallSample("good")]);
+    const upstream = await startUpstream((request, response) => {
+      const { url = "" } = request;
+      const one = [bad, good].find((sample) => url === `/${pathOf(sample).digestText()}.narinfo`);
+      if (one !== undefined)
+        response.end(narInfoOf(one, { url: `nar/${one === bad ? "bad" : "good"}` }, key));
+      else if (url === "/nar/good") response.end(good.nar);
+      else response.writeHead(500).end();
+    });
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    for (let asked = 0; asked < 5; asked++) expect(await fetchPath(cache.url, bad)).toBe(503);
+    for (const log of ["one", "two"]) expect((await fetch(`${cache.url}/log/${log}`)).status).toBe(404);
+    expect(await fetchPath(cache.url, good)).toBe("its NAR");
+  });
+
+  test("a path whose NAR has proved wrong is not offered any more", async () => {
+    const one = await smallSample("contents");
+    const upstream = await upstreamOf(one, Buffer.from("no NAR"));
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    expect(await fetchPath(cache.url, one)).toBe(404);
+    expect((await fetch(narInfoUrl(cache.url, one))).status).toBe(404);
+  });
+
   test("one that asks for minutes is not waited for by a client", async () => {
     const one = await smallSample("contents");
     const upstream = await startUpstream((request, response) => {

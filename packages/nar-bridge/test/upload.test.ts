@@ -6,7 +6,18 @@ import { encodeNixbase32 } from "@tvix/nix-compat";
 import { describe, expect, test } from "vitest";
 import { damagePacks } from "./damage.ts";
 import { startCache } from "./running-cache.ts";
-import { narInfoOf, narInfoUrl, pathOf, put, sample, smallSample, treeEntries, upload } from "./samples.ts";
+import {
+  narInfoOf,
+  narInfoUrl,
+  pathOf,
+  put,
+  sample,
+  sha256,
+  smallSample,
+  treeEntries,
+  upload,
+} from "./samples.ts";
+import { bzip2Sync } from "./tools.ts";
 
 /** Begins to send a body of a stated length, and resolves when so much of it has gone out. */
 async function sendPart(url: string, body: Uint8Array, part: number): Promise<ClientRequest> {
@@ -50,6 +61,17 @@ describe("an upload that does not come to its end", () => {
 });
 
 describe("uploads at the same time", () => {
+  test("those of bzip2, which is slow to decode, leave room for others", async () => {
+    const cache = await startCache();
+    const one = await sample(treeEntries(3));
+    const file = bzip2Sync(one.nar);
+    const url = `${cache.url}/nar/${encodeNixbase32(sha256(file).digest)}.nar.bz2`;
+    const slow = await Promise.all(Array.from({ length: 50 }, () => sendPart(url, file, 1000)));
+    const other = await smallSample("other");
+    expect(await put(`${cache.url}/nar/${other.digits}.nar`, other.nar as BodyInit)).toEqual([200, ""]);
+    for (const sending of slow) sending.destroy();
+  });
+
   test("a hundred of the same NAR and narinfo all succeed", async () => {
     const cache = await startCache();
     const one = await sample(treeEntries(3));

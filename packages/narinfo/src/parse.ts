@@ -39,7 +39,7 @@ const FIELDS: Readonly<Record<string, readonly [keyof Draft, Parse]>> = {
   URL: ["url", nonEmpty],
   Compression: ["compression", emptyMeansNone],
   FileHash: ["fileHash", parseHash],
-  FileSize: ["fileSize", parseSize],
+  FileSize: ["fileSize", parseFileSize],
   NarHash: ["narHash", parseNarHash],
   NarSize: ["narSize", parseSize],
   References: ["references", parseReferences],
@@ -174,6 +174,12 @@ function parseSize(text: string, field: string): Read<number> {
     throw invalid(`invalid ${field}: ${JSON.stringify(text.slice(0, 40))} is no length in bytes`);
   }
   return read(size, text, String(size));
+}
+
+/** Of no account but for progress: one that no file has is none. */
+function parseFileSize(text: string, field: string): Read<number | undefined> {
+  const isBeyond = /^\+?[0-9]+$/.test(text) && !Number.isSafeInteger(Number(text));
+  return isBeyond ? { value: undefined, text } : parseSize(text, field);
 }
 
 function parseReferences(text: string): Read<readonly StorePath[]> {

@@ -4,7 +4,14 @@ import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import cors from "@fastify/cors";
 import type { Health } from "@tvix/grpc-reflection";
-import { answerError, answerErrors, type NarBridgeOptions, narBridge } from "@tvix/nar-bridge";
+import {
+  answerError,
+  answerErrors,
+  type NarBridgeOptions,
+  narBridge,
+  noSuchFile,
+  shown,
+} from "@tvix/nar-bridge";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
 import { authorityOf } from "./authority.ts";
@@ -61,8 +68,11 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     loggerInstance: log as FastifyBaseLogger,
     routerOptions: { ignoreDuplicateSlashes: true },
     clientErrorHandler: answerNoRequest,
-    // Such as an address that does not decode.
-    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    // An address that does not decode is that of nothing.
+    frameworkErrors: (error, request, reply) => {
+      const isBadAddress = error.code === "FST_ERR_BAD_URL";
+      void answerError(isBadAddress ? noSuchFile(shown(request.url)) : error, request, reply);
+    },
     // One logger for all: a child for each request costs more than answering some of them.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),

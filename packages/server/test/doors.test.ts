@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { Agent, createServer, get as httpGet } from "node:http";
@@ -451,6 +451,27 @@ describe("a client that meets something else", () => {
       expect.stringContaining(`http://127.0.0.1:${port} does not speak HTTP/2 in clear text`),
     ]);
   });
+});
+
+test("a damaged upload, of whatever compression, does not keep a daemon from ending", async () => {
+  const daemon = await startDaemon(join(await temporaryDirectory(), "data"));
+  const contents = randomBytes(3_000_000);
+  const name = new Uint8Array(0);
+  const entries: NarEntry[] = [{ type: "file", name, executable: false, size: contents.length, contents }];
+  const nar = await collect(writeNar(entries), 4 << 20);
+  for (const [suffix, tool] of [
+    [".lzma", ["xz", "--format=lzma", "-c"]],
+    [".xz", ["xz", "-c"]],
+    [".bz2", ["bzip2", "-c"]],
+    [".zst", ["zstd", "-c"]],
+    [".gz", ["gzip", "-c"]],
+  ] as const) {
+    const file = execFileSync(tool[0], tool.slice(1), { input: nar, maxBuffer: 1 << 30 });
+    file.fill(0xa5, 1_000_000, 1_000_040);
+    const url = `${daemon.url}/nar/${encodeNixbase32(sha256(file).digest)}.nar${suffix}`;
+    expect((await fetch(url, { method: "PUT", body: file })).status).toBe(400);
+  }
+  expect(await endDaemon(daemon, "SIGTERM")).toBe(0);
 });
 
 test("the names of snix only: the command line finds out, or is told", async () => {

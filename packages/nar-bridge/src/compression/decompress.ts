@@ -39,6 +39,9 @@ export async function* decompress(source: ByteStream, compression: Compression):
     throw new NarBridgeError("INVALID_COMPRESSION", `the body is no ${compression} stream: ${why}`, {
       cause,
     });
+  } finally {
+    // Not every decoder that fails lets go of its source.
+    watched.end();
   }
 }
 
@@ -53,11 +56,11 @@ async function* through(source: ByteStream, transform: Transform): ByteStream {
 
 /** Tells failures of a source from those of whoever reads it, which streams hand back to it. */
 class WatchedSource {
-  readonly #source: ByteStream;
+  readonly #iterator: AsyncIterator<Uint8Array>;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(source: ByteStream) {
-    this.#source = source;
+    this.#iterator = source[Symbol.asyncIterator]();
   }
 
   get failure(): { readonly error: unknown } | undefined {
@@ -65,10 +68,9 @@ class WatchedSource {
   }
 
   async *bytes(): ByteStream {
-    const iterator = this.#source[Symbol.asyncIterator]();
     const next = async () => {
       try {
-        return await iterator.next();
+        return await this.#iterator.next();
       } catch (error) {
         this.#failure = { error };
         throw error;
@@ -77,7 +79,12 @@ class WatchedSource {
     try {
       for (let piece = await next(); piece.done !== true; piece = await next()) yield piece.value;
     } finally {
-      await iterator.return?.();
+      await this.#iterator.return?.();
     }
+  }
+
+  /** Ends the source without waiting for it: it may itself wait, for somebody who sends nothing. */
+  end(): void {
+    Promise.resolve(this.#iterator.return?.()).catch(() => {});
   }
 }

@@ -69,11 +69,11 @@ async function* received({ raw }: FastifyRequest, { stallMs, timeoutMs }: BodyLi
   const total = setTimeout(() => {
     late = new NarBridgeError("TIMED_OUT", `the body took longer than ${timeoutMs / 1000} s`);
     giveUp?.(late);
-  }, timeoutMs);
+  }, timeoutMs).unref();
   // Only the time that we wait for the client counts.
   const stall = setTimeout(() => {
     giveUp?.(new NarBridgeError("TIMED_OUT", `nothing arrived for ${stallMs / 1000} s`));
-  }, stallMs);
+  }, stallMs).unref();
   try {
     for (;;) {
       if (late !== undefined) throw late;

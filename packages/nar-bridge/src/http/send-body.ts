@@ -64,7 +64,8 @@ export async function sendBody(reply: FastifyReply, body: Body, stallMs: StallTi
     if (body.length !== undefined && sent < body.length) throw new Error("the body is shorter than stated");
     response.end();
   } catch (error) {
-    if (!reply.sent) throw error;
+    // Codecs replace the reason that their source fails with.
+    if (!reply.sent) throw leaving.signal.aborted ? leaving.signal.reason : error;
     response.destroy();
     if (leaving.signal.aborted) return;
     reply.log.error({ err: error, ...describeRequest(reply) }, "a response was cut off");

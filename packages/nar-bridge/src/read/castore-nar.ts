@@ -34,9 +34,7 @@ export async function sendCastoreNar(
 function parseNode(encoded: string): Node {
   const bytes = Buffer.from(encoded, "base64url");
   if (bytes.length === 0 || bytes.toString("base64url") !== encoded) throw noSuchFile("a node of that name");
-  if (bytes.length > NODE_MAX_BYTES) {
-    throw new NarBridgeError("INVALID_REQUEST", `a node has at most ${NODE_MAX_BYTES} bytes`);
-  }
+  if (bytes.length > NODE_MAX_BYTES) throw noSuchFile(`a node of more than ${NODE_MAX_BYTES} bytes`);
   try {
     return decodeNamelessNode(new Uint8Array(bytes));
   } catch (cause) {

@@ -1,6 +1,7 @@
 import { encodeNixbase32 } from "@tvix/nix-compat";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { LIVE_COMPRESSIONS } from "../compression/compress.ts";
+import type { Compression } from "../compression/compression.ts";
 import { type NarFileName, noSuchFile } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
@@ -14,6 +15,14 @@ export interface NarFileSources {
   readonly bridge: Bridge;
   readonly liveForms: LiveForms;
   readonly pullThrough: PullThrough | undefined;
+}
+
+/** Compressions that Nix has no suffix for: it calls a file `.nar` that it has compressed with one. */
+const NAMELESS: readonly Compression[] = ["gzip", "lzma"];
+
+/** How a file is compressed that is called `.nar`. */
+function nameless(uploaded: string | undefined): Compression {
+  return NAMELESS.find((one) => one === uploaded) ?? "none";
 }
 
 /**
@@ -37,8 +46,7 @@ export async function sendNarFile(
   const nar = known ?? (isHead ? undefined : await pullThrough?.nar(hash));
   if (nar === undefined) throw noSuchFile(`the NAR ${file}`);
 
-  // Nix calls a file `.nar` that it has compressed with what it has no suffix for.
-  const form = compression === "none" ? (uploaded?.compression ?? "none") : compression;
+  const form = compression === "none" ? nameless(uploaded?.compression) : compression;
   if (uploaded !== undefined && uploaded.compression !== form) {
     throw noSuchFile(`the NAR ${file} with compression ${form}`);
   }

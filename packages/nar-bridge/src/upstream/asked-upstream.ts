@@ -4,20 +4,21 @@ import { NarBridgeError } from "../errors.ts";
 import type { Upstream } from "./upstream.ts";
 import { UpstreamError } from "./upstream-error.ts";
 
-/** Failures in a row after which an upstream is not asked for a while. */
+/** Files that have failed one after the other, after which an upstream is not asked for a while. */
 const FAILURES = 3;
 
 /** How long, in milliseconds, unless it has said when to come again. */
 const REST_MS = 30_000;
 
 /**
- * An upstream that is left alone for a while after several failures in a row, so that nobody waits
- * for it. What is wrong with one path is no such failure.
+ * An upstream that is left alone for a while after several files have failed in a row, so that nobody
+ * waits for it. What is wrong with one file is no such failure, however often it is asked for.
  */
 export class AskedUpstream {
   readonly upstream: Upstream;
   readonly #log: FastifyBaseLogger;
-  #failures = 0;
+  /** What has failed since the last success: one file that fails again and again says nothing of others. */
+  readonly #failing: Set<string> = new Set();
   #restsUntil = 0;
 
   constructor(upstream: Upstream, log: FastifyBaseLogger) {
@@ -49,28 +50,28 @@ export class AskedUpstream {
       if (!NarBridgeError.is(error)) throw error;
       const upstream = this.upstream.url.host;
       this.#log.warn({ err: error, upstream, what }, "an upstream has no usable answer");
-      this.failed(error);
+      this.failed(what, error);
       return { found: undefined, mayHaveIt: error instanceof UpstreamError && error.passing };
     }
   }
 
   /** Notes that it has answered. */
   succeeded(): void {
-    this.#failures = 0;
+    this.#failing.clear();
   }
 
   /** Notes a failure; only those that have to do with the upstream as a whole count. */
-  failed(error: unknown): void {
-    if (!(error instanceof UpstreamError) || !error.passing) return;
-    this.#failures++;
-    if (this.#failures < FAILURES) return;
+  failed(what: string, error: unknown): void {
+    if (!(error instanceof UpstreamError) || !error.ofHost) return;
+    this.#failing.add(what);
+    if (this.#failing.size < FAILURES) return;
     const restMs = error.retryAfterMs ?? REST_MS;
     this.#restsUntil = Date.now() + restMs;
-    this.#failures = 0;
+    this.#failing.clear();
     const upstream = this.upstream.url.host;
     this.#log.warn(
       { upstream, seconds: restMs / 1000 },
-      `an upstream has failed ${FAILURES} times and is not asked for a while`,
+      `an upstream has failed for ${FAILURES} files and is not asked for a while`,
     );
   }
 }

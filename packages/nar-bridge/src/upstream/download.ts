@@ -6,8 +6,11 @@ import type { Upstream } from "./upstream.ts";
 import { UpstreamError } from "./upstream-error.ts";
 import type { WebClient } from "./web-client.ts";
 
-/** How often a file is asked for again, when it has failed without a byte more. */
+/** How often a file is asked for again, when it has failed without getting on. */
 const TRIES = 4;
+
+/** Bytes that an upstream has to send between failures for them not to add up. */
+const PROGRESS_BYTES = 64 << 10;
 
 /** Time before the first of them, in milliseconds; each further one waits twice as long. */
 const FIRST_WAIT_MS = 250;
@@ -45,7 +48,7 @@ class Download {
   readonly #upstream: Upstream;
   readonly #location: string;
   readonly #signal: AbortSignal;
-  /** Failures since a byte has come. */
+  /** Failures since so much has come that it counts as progress. */
   #failures = 0;
 
   constructor(client: WebClient, upstream: Upstream, location: string, signal: AbortSignal) {
@@ -69,6 +72,7 @@ class Download {
   /** All bytes of the file. */
   async *bytes(first: Opened): ByteStream {
     let opened = first;
+    let progress = PROGRESS_BYTES;
     for (let position = 0; ; ) {
       try {
         // Where the upstream begins anew, so do we; what is behind is behind.
@@ -78,7 +82,10 @@ class Download {
           at += piece.length;
           if (fresh.length === 0) continue;
           position = at;
-          this.#failures = 0;
+          if (position >= progress) {
+            this.#failures = 0;
+            progress = position + PROGRESS_BYTES;
+          }
           yield fresh;
         }
         return;

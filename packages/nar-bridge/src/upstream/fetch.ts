@@ -63,8 +63,14 @@ export async function fetchFile(
       url = resolve(upstream, to, url);
       continue;
     }
-    if (statusCode === 200 || statusCode === 206) return await fileOf(upstream, response, part);
+    if (statusCode === 200 || (statusCode === 206 && startOf(headers) === part.start)) {
+      return fileOf(upstream, response);
+    }
     await drop(body);
+    if (statusCode === 206 && part.start > 0) {
+      // Another part than was asked for: it knows no parts that can be relied on.
+      return await fetchFile(client, upstream, location, signal);
+    }
     if (statusCode === 416 && part.start > 0) {
       // All of it had come but its end.
       if (headers["content-range"] === `bytes */${part.start}`) return restOf(upstream, part.start);
@@ -73,7 +79,7 @@ export async function fetchFile(
     if (MISSING.has(statusCode)) return undefined;
     const passing = statusCode >= 500 || statusCode === 429 || statusCode === 408;
     const retryAfterMs = retryAfter(headers["retry-after"]);
-    throw new UpstreamError(upstream, `answered ${statusCode}`, { passing, retryAfterMs });
+    throw new UpstreamError(upstream, `answered ${statusCode}`, { passing, ofHost: passing, retryAfterMs });
   }
   throw new UpstreamError(upstream, `redirected more than ${MAX_REDIRECTIONS} times`);
 }
@@ -110,14 +116,33 @@ async function ask(
       ...(start === 0 ? {} : { range: `bytes=${start}-` }),
       ...(start === 0 || validator === undefined ? {} : { "if-range": validator }),
     };
-    return await client.get(url, { headers, signal, publicOnly });
+    return await askTwice(() => client.get(url, { headers, signal, publicOnly }));
   } catch (cause) {
     if (cause instanceof PrivateAddressError || (cause as Error).cause instanceof PrivateAddressError) {
       throw new UpstreamError(upstream, "names a file in a private network, which is not allowed", { cause });
     }
     const why = signal.aborted ? "did not answer in time" : "cannot be reached";
-    throw new UpstreamError(upstream, why, { cause, passing: true });
+    // A head that cannot be read is that of one file.
+    const ofHost = !(codeOf(cause)?.startsWith("HPE_") ?? false);
+    throw new UpstreamError(upstream, why, { cause, passing: true, ofHost });
   }
+}
+
+/** How a connection breaks that its other end has just closed, perhaps because it was idle. */
+const BROKEN = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+
+/** Asks again at once where the connection broke before an answer came. */
+async function askTwice<T>(request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    if (!BROKEN.has(codeOf(error) ?? "")) throw error;
+    return await request();
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
 
 /** The rest of a file of which nothing is left. */
@@ -127,21 +152,18 @@ function restOf(upstream: Upstream, start: number): UpstreamFile {
   return { body: nothing, start, validator: undefined, contentType: undefined, decode };
 }
 
-async function fileOf(
-  upstream: Upstream,
-  { statusCode, headers, body }: Dispatcher.ResponseData,
-  part: FilePart,
-): Promise<UpstreamFile> {
+/** First byte of the part that an answer has; undefined where it does not say so. */
+function startOf(headers: Dispatcher.ResponseData["headers"]): number | undefined {
   const from = /^bytes (\d+)-/.exec(String(headers["content-range"] ?? ""))?.[1];
-  const start = statusCode === 206 ? Number(from ?? Number.NaN) : 0;
+  return from === undefined ? undefined : Number(from);
+}
+
+function fileOf(upstream: Upstream, { statusCode, headers, body }: Dispatcher.ResponseData): UpstreamFile {
+  const start = statusCode === 206 ? (startOf(headers) ?? 0) : 0;
   const coding = codingOf(headers["content-encoding"]);
-  if (coding === undefined || (start !== 0 && start !== part.start)) {
+  if (coding === undefined) {
     body.destroy();
-    const why =
-      coding === undefined
-        ? "sent a Content-Encoding that is not known"
-        : "sent another part of a file than it was asked for";
-    throw new UpstreamError(upstream, why);
+    throw new UpstreamError(upstream, "sent a Content-Encoding that is not known");
   }
   const etag = headers["etag"];
   return {

@@ -33,7 +33,8 @@ export async function fetchNarInfo(
     info = parseNarInfo(new TextDecoder().decode(await collect(file.decode(file.body), NARINFO_MAX_BYTES)));
   } catch (cause) {
     if (cause instanceof UpstreamError) throw cause;
-    if (signal.aborted) throw new UpstreamError(upstream, "did not answer in time", { cause, passing: true });
+    if (signal.aborted)
+      throw new UpstreamError(upstream, "did not answer in time", { cause, passing: true, ofHost: true });
     const why = cause instanceof NarInfoError ? `sent what is no narinfo: ${cause.message}` : "broke off";
     throw new UpstreamError(upstream, why, { cause });
   }

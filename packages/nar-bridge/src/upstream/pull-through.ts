@@ -22,6 +22,9 @@ const REMEMBERED = 20_000;
 const FOUND_MS = 3_600_000;
 const MISSING_MS = 15_000;
 
+/** Time for which an upstream is not asked for a path whose NAR was wrong there, in milliseconds. */
+const BAD_MS = 600_000;
+
 /**
  * Asks upstreams for what is not here. Their narinfos are given out at once, with the NAR to be
  * had from here; it is fetched, checked and stored when somebody asks for it, once however
@@ -37,6 +40,8 @@ export class PullThrough {
   readonly #closing = new AbortController();
   readonly #texts: LRUCache<string, { readonly text: string | undefined }>;
   readonly #missingFiles: LRUCache<string, true>;
+  /** Paths whose NAR has proved wrong, at the upstream that has it. */
+  readonly #bad: LRUCache<string, true>;
   /** What was offered, also where it cannot be written down. */
   readonly #offered: LRUCache<string, Offer>;
   readonly #asking: Map<string, Promise<string | undefined>> = new Map();
@@ -51,6 +56,7 @@ export class PullThrough {
     this.#gate = new UploadGate({ writable: true, ...bridge.limits });
     this.#texts = new LRUCache({ max: REMEMBERED });
     this.#offered = new LRUCache({ max: REMEMBERED });
+    this.#bad = new LRUCache({ max: REMEMBERED, ttl: BAD_MS });
     this.#missingFiles = new LRUCache({ max: REMEMBERED, ttl: MISSING_MS });
   }
 
@@ -108,6 +114,7 @@ export class PullThrough {
   }
 
   async #offerOf(asked: AskedUpstream, digest: Uint8Array): Promise<Answer<OfferedNarInfo>> {
+    if (this.#bad.has(badKey(asked, digest))) return { found: undefined, mayHaveIt: false };
     const { signal } = this.#closing;
     const { maxNarBytes } = this.#bridge.limits;
     const name = `${encodeNixbase32(digest)}.narinfo`;
@@ -152,7 +159,8 @@ export class PullThrough {
         return await this.#pullFrom(asked, theirs.found.info);
       } catch (error) {
         if (!(error instanceof UpstreamError)) throw error;
-        asked.failed(error);
+        asked.failed(storePath.toString(), error);
+        if (!error.passing) this.#bad.set(badKey(asked, storePath.digest), true);
         const upstream = asked.upstream.url.host;
         this.#log.warn({ err: error, upstream, path: storePath.toString() }, "a NAR could not be fetched");
         note(error);
@@ -173,6 +181,10 @@ export class PullThrough {
     await this.#options.offers.remove(info.narHash).catch(() => {});
     return nar;
   }
+}
+
+function badKey({ upstream }: AskedUpstream, digest: Uint8Array): string {
+  return `${encodeHex(digest)} ${upstream.url.href}`;
 }
 
 /** The first that is found, without waiting for the others; undefined when all have found nothing. */

@@ -2,18 +2,26 @@ import { lookup } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
 import { isPrivateAddress } from "./private-addresses.ts";
+import { proxiesOf } from "./proxies.ts";
 
 /** The address of a host is not one that may be asked. */
 export class PrivateAddressError extends Error {}
 
 /**
- * Asks other machines over HTTP, through the proxies that `http_proxy`, `https_proxy` and
- * `no_proxy` name.
+ * Asks other machines over HTTP, through the proxies that `http_proxy`, `https_proxy`,
+ * `all_proxy` and `no_proxy` name.
  */
 export class WebClient {
-  readonly #anywhere = new EnvHttpProxyAgent();
+  readonly #anywhere: EnvHttpProxyAgent;
   /** Looks at addresses when it connects: what a name stood for before may have changed. */
-  readonly #publicOnly = new EnvHttpProxyAgent({ connect: { lookup: publicAddress } });
+  readonly #publicOnly: EnvHttpProxyAgent;
+
+  /** @throws Error when a proxy is named by what is no address */
+  constructor() {
+    const proxies = proxiesOf(process.env);
+    this.#anywhere = new EnvHttpProxyAgent(proxies);
+    this.#publicOnly = new EnvHttpProxyAgent({ ...proxies, connect: { lookup: publicAddress } });
+  }
 
   /**
    * @param publicOnly whether hosts in private networks are out of reach; one that is named by

@@ -8,16 +8,24 @@ import type { Bridge } from "../options.ts";
 import { storeSideFile } from "../side-files/store.ts";
 import { storeNar } from "./nar.ts";
 import { NARINFO_MAX_BYTES, storeNarInfo } from "./narinfo.ts";
-import type { UploadGate } from "./upload-gate.ts";
+import { UploadGate } from "./upload-gate.ts";
 
 const FILE = /^([0-9a-z]{32})\.(narinfo|ls)$/;
 
 /** Longest `nix-cache-info`, in bytes. */
 const CACHE_INFO_MAX_BYTES = 64 << 10;
 
+/**
+ * Uploads of bzip2 at a time. It is decoded at a megabyte a second, also when its client has left
+ * meanwhile: other uploads should not wait for it.
+ */
+const BZIP2_UPLOADS = 2;
+
 /** What Nix uploads to a binary cache, but for side files. */
 export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: UploadGate): void {
   const { stallMs, uploadTimeoutMs: timeoutMs } = bridge.limits;
+  const { writable, limits } = bridge;
+  const bzip2Gate = new UploadGate({ writable, ...limits, maxUploads: BZIP2_UPLOADS });
 
   app.route<{ Params: { file: string } }>({
     method: "PUT",
@@ -66,7 +74,8 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
           `${shown(file)} does not name a NAR: expected its SHA-256 or that of the file, .nar, and one of the suffixes .xz .zst .bz2 .gz .br .lzma or none`,
         );
       }
-      await gate.pass(() => storeNar(bridge, name, request));
+      const store = () => gate.pass(() => storeNar(bridge, name, request));
+      await (name.compression === "bzip2" ? bzip2Gate.pass(store) : store());
       return reply.send();
     },
   });

@@ -28,6 +28,9 @@ export interface DaemonOptions extends BinaryCacheOptions {
 /** Where it listens unless told otherwise. */
 const DEFAULT_ADDRESS: ListenAddress = { type: "tcp", host: "localhost", port: 8000 };
 
+/** Time that a process has to end by itself when all is stored, in milliseconds. */
+const LINGERING_MS = 1000;
+
 /** Serves a data directory until a signal asks the process to end. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   limitHeapGrowth();
@@ -48,6 +51,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   if (!clean) log.warn("calls that had not ended in time were cut off");
   await store.close();
   log.info("stopped");
+  // Nothing is left to be done: a timer or thread of somebody else keeps the process no longer.
+  setTimeout(() => process.exit(), LINGERING_MS).unref();
 }
 
 async function start(options: DaemonOptions, log: Logger): Promise<{ store: Store; server: RunningServer }> {
