@@ -3,7 +3,7 @@
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { raiseSessionWindow, WINDOW_SETTINGS } from "@tvix/castore/grpc-http2";
+import { raiseSessionWindow, SESSION_OPTIONS } from "@tvix/castore/grpc-http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { PIECE_BYTES, TOTAL_BYTES } from "./sizes.ts";
 
@@ -25,7 +25,7 @@ const connect = connectNodeAdapter({
   },
 });
 
-const server = createServer({ settings: WINDOW_SETTINGS }, (request, response) => {
+const server = createServer({ ...SESSION_OPTIONS }, (request, response) => {
   if (request.url !== "/bare") {
     connect(request, response);
   } else if (request.method === "POST") {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport as createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { GrpcBlobService } from "@tvix/castore/grpc";
-import { createGrpcTransport, raiseSessionWindow, WINDOW_SETTINGS } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport, raiseSessionWindow, SESSION_OPTIONS } from "@tvix/castore/grpc-http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { type Figures, measure, report } from "./measure.ts";
 import { startBareServers, startDaemon } from "./processes.ts";
@@ -33,7 +33,7 @@ export async function benchmarkBlobs(): Promise<void> {
 async function measureBare(puts: Figures, reads: Figures, bytes: Uint8Array): Promise<void> {
   const server = await startBareServers();
   const url = `http://127.0.0.1:${server.port}`;
-  const session = connectHttp2(url, { settings: WINDOW_SETTINGS });
+  const session = connectHttp2(url, { ...SESSION_OPTIONS });
   await once(session, "connect");
   raiseSessionWindow(session);
   await measure(puts, "bare node:http2", TOTAL_BYTES, async () => {
@@ -82,7 +82,7 @@ async function measureDaemon(puts: Figures, reads: Figures, bytes: Uint8Array): 
 
 /** Connect's own transport, with windows as large as ours. */
 function tunedConnectTransport(baseUrl: string): Transport {
-  const sessionManager = new Http2SessionManager(baseUrl, {}, { settings: WINDOW_SETTINGS });
+  const sessionManager = new Http2SessionManager(baseUrl, {}, { ...SESSION_OPTIONS });
   return createConnectTransport({ baseUrl, sessionManager, acceptCompression: [] });
 }
 

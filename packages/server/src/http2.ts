@@ -6,8 +6,9 @@ import { isRequestComplete } from "@tvix/castore/grpc";
 import {
   type BlobCallOptions,
   findBlobCall,
+  MAX_CONCURRENT_STREAMS,
   raiseSessionWindow,
-  WINDOW_SETTINGS,
+  SESSION_OPTIONS,
 } from "@tvix/castore/grpc-http2";
 import type { Logger } from "pino";
 import { authorityOf } from "./authority.ts";
@@ -24,8 +25,14 @@ export interface Http2Options extends Omit<BlobCallOptions, "onError"> {
   readonly fallback: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** Calls that one connection may have open at the same time. */
-const MAX_CONCURRENT_STREAMS = 200;
+/**
+ * Calls that a client may take back in one connection: so many at once, and so many a second. Some
+ * take the first message of a stream and drop it, as snix does with every directory, and Node's own
+ * limits of 1000 and 33 would end their connection. A call that is taken back ends its work; a
+ * client that does nothing but begin calls and take them back meets these.
+ */
+const RESETS_AT_ONCE = 50_000;
+const RESETS_PER_SECOND = 10_000;
 
 /**
  * An HTTP/2 server for clear text that listens nowhere: connections are handed to it. Reads
@@ -51,7 +58,10 @@ export function createHttp2(options: Http2Options): Http2Server {
   // the stream before they are made: this server only makes them, for the streams it is given.
   const requests = createServer(connect);
   const server = createServer({
-    settings: { ...WINDOW_SETTINGS, maxConcurrentStreams: MAX_CONCURRENT_STREAMS },
+    ...SESSION_OPTIONS,
+    settings: { ...SESSION_OPTIONS.settings, maxConcurrentStreams: MAX_CONCURRENT_STREAMS },
+    streamResetBurst: RESETS_AT_ONCE,
+    streamResetRate: RESETS_PER_SECOND,
   });
   server.on("session", raiseSessionWindow);
   server.on("stream", (stream, headers, flags, rawHeaders) => {

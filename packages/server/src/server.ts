@@ -8,6 +8,7 @@ import { type Logger, pino } from "pino";
 import { logFailure } from "./call-log.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
+import { connectionLimit } from "./listen/connection-limit.ts";
 import { listenOnAll } from "./listen/listen.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { switchProtocol } from "./listen/protocol-switch.ts";
@@ -18,8 +19,10 @@ import { StorageWatch } from "./storage-watch.ts";
 export interface ServerOptions extends RoutedServices {
   /** Where it listens: one address or several. */
   readonly address: ListenAddress | readonly ListenAddress[];
-  /** Longest message accepted from a client, in bytes. Default 4 MiB. */
+  /** Longest message accepted from a client, in bytes. Default 32 MiB. */
   readonly maxMessageBytes?: number;
+  /** Connections at a time; more are closed at once. Default: what the process may open, less 256. */
+  readonly maxConnections?: number;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
   readonly corsOrigins?: readonly string[];
   /** Serves a Nix binary cache at the root of the same port. Default: none. */
@@ -81,7 +84,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
+  const { maxConnections = connectionLimit() } = options;
   const { servers, bound } = await listenOnAll(addressesOf(options), (socket) => {
+    if (sockets.size >= maxConnections) return void socket.destroy();
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     switchProtocol(socket, http1.server, http2);

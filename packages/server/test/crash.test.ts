@@ -25,7 +25,8 @@ test.each(["--sync", "--no-sync"])(
 
     for (const killedAfter of KILLED_AFTER) {
       const daemon = await startDaemon(data, ...options);
-      const transport = createGrpcTransport({ url: daemon.url });
+      // Nobody starts it anew while the writers go on.
+      const transport = createGrpcTransport({ url: daemon.url }, { reconnectMs: 0 });
       const blobService = new GrpcBlobService(transport);
       const directoryService = new GrpcDirectoryService(transport);
       let acknowledged = 0;

@@ -359,7 +359,8 @@ test("puts and reads that go on at once over one transport do not wait for each 
 });
 
 test("a put of directories that is refused early ends, and its connection closes", async () => {
-  const transport = createGrpcTransport({ url: server.url });
+  const own = await runningServer({ maxMessageBytes: 4 << 20 });
+  const transport = createGrpcTransport({ url: own.url });
   const directories = new GrpcDirectoryService(transport);
   const large = Array.from({ length: 30_000 }, (_, index) => `${index} ${"x".repeat(150)}`);
   const directory = fixtures.directoryOf(
@@ -367,6 +368,7 @@ test("a put of directories that is refused early ends, and its connection closes
   );
   await expect(directories.put(directory)).rejects.toMatchObject({ code: "TOO_LARGE" });
   await transport.close();
+  await own.close();
 });
 
 test("a server that closes lets calls under way end", async () => {

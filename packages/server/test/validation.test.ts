@@ -133,7 +133,7 @@ const TRANSPORTS: Record<string, (url: string) => Transport> = {
 
 let server: Awaited<ReturnType<typeof runningServer>>;
 beforeEach(async () => {
-  server = await runningServer();
+  server = await runningServer({ maxMessageBytes: 4 << 20 });
 });
 afterEach(async () => await server.close());
 

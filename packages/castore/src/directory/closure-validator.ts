@@ -2,6 +2,7 @@ import { escapeBytes } from "@tvix/byte-stream";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { Directory } from "./directory.ts";
+import { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "./directory-limit.ts";
 import { checkDepth } from "./tree-depth.ts";
 
 /** Most distinct directories in one upload; each takes some 200 bytes of memory until its end. */
@@ -24,16 +25,22 @@ interface Seen {
  * entries once or twice.
  */
 export class ClosureValidator {
+  readonly #maxDirectoryBytes: number;
   readonly #seen: Map<string, Seen> = new Map();
   #added = 0;
   #roots = 0;
+
+  /** @param maxDirectoryBytes longest encoding of a directory, in bytes */
+  constructor(maxDirectoryBytes: number = DEFAULT_MAX_DIRECTORY_BYTES) {
+    this.#maxDirectoryBytes = maxDirectoryBytes;
+  }
 
   /**
    * Takes the next directory.
    *
    * @returns false when it has been seen before
    * @throws CastoreError INVALID_CLOSURE when a child is unknown or has another size, TOO_DEEP,
-   *   TOO_LARGE when there are more than MAX_CLOSURE_DIRECTORIES
+   *   TOO_LARGE when there are more than MAX_CLOSURE_DIRECTORIES, or it is too long
    */
   add(directory: Directory): boolean {
     const position = this.#added++;
@@ -42,6 +49,7 @@ export class ClosureValidator {
     if (this.#seen.size >= MAX_CLOSURE_DIRECTORIES) {
       throw new CastoreError("TOO_LARGE", `more than ${MAX_CLOSURE_DIRECTORIES} directories in one upload`);
     }
+    checkDirectoryBytes(directory.encode().length, this.#maxDirectoryBytes, `directory #${position}`);
     let levels = directory.entries.length === 0 ? 1 : 2;
     for (const { name, node } of directory.children()) {
       const child = this.#seen.get(node.digest.key);

@@ -12,6 +12,12 @@ export type DirectorySource = AsyncIterable<Directory> | Iterable<Directory>;
  * the reason of an aborted signal.
  */
 export interface DirectoryService {
+  /**
+   * Longest encoding of a directory that is taken, in bytes; absent where that is not known. Whoever
+   * uploads a tree learns here of a directory that will not be taken before its files are sent.
+   */
+  readonly maxDirectoryBytes?: number;
+
   /** One directory, undefined when it is not there. */
   get(digest: B3Digest, options?: OperationOptions): Promise<Directory | undefined>;
 
@@ -38,7 +44,8 @@ export interface DirectoryService {
    * The whole tree is validated before any of it is stored; on return all of it is.
    *
    * @throws CastoreError INVALID_CLOSURE when a child was not sent before its parent, has
-   *   another size than declared, there is no directory at all, or more than one root; TOO_DEEP
+   *   another size than declared, there is no directory at all, or more than one root; TOO_DEEP;
+   *   TOO_LARGE for a directory of more than {@link maxDirectoryBytes}
    */
   putMany(directories: DirectorySource, options?: OperationOptions): Promise<B3Digest>;
 }

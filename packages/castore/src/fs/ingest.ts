@@ -6,6 +6,7 @@ import type { DirectoryService } from "../directory/directory-service.ts";
 import type { FileNode, Node, SymlinkNode } from "../directory/node.ts";
 import { SymlinkTarget } from "../directory/symlink-target.ts";
 import { TreeBuilder, type TreeEntry } from "../directory/tree-builder.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { type HostPath, onPath } from "./host-path.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
@@ -46,7 +47,8 @@ const WINDOW = 400;
  * @param path bytes where it is not UTF-8
  * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices, TOO_DEEP,
  *   CHANGED_WHILE_READING for a file that is written to meanwhile, STORAGE_FAILURE for a path
- *   that cannot be read; each names the path
+ *   that cannot be read, TOO_LARGE for a directory that the service will not take; each names the
+ *   path
  */
 export async function ingest(
   path: string | Uint8Array,
@@ -54,17 +56,18 @@ export async function ingest(
   options: IngestOptions = {},
 ): Promise<Node> {
   const { signal, onProgress } = options;
+  const { maxDirectoryBytes } = services.directoryService;
   const builder = new TreeBuilder(options.sizeConvention ?? DEFAULT_SIZE_CONVENTION);
   const progress = { entries: 0, bytes: 0 };
   const files = new FileReader((file) => storeFile(file, services.blobService, signal));
   const read = async (entry: WalkedEntry): Promise<TreeEntry> => {
     signal?.throwIfAborted();
-    const node = await readNode(entry, files);
+    const node = await repeatedWhileLost(() => readNode(entry, files), signal);
     return { name: entry.name, depth: entry.depth, node };
   };
 
   async function* directories(): AsyncGenerator<Directory, void, undefined> {
-    for await (const entry of mapConcurrently(walk(Buffer.from(path)), WINDOW, read)) {
+    for await (const entry of mapConcurrently(walk(Buffer.from(path), maxDirectoryBytes), WINDOW, read)) {
       const directory = builder.add(entry);
       progress.entries++;
       if (entry.node !== "directory" && entry.node.type === "file") progress.bytes += Number(entry.node.size);
@@ -80,6 +83,21 @@ export async function ingest(
   }
   if (builder.root === undefined) throw new Error("a walk ends with its root");
   return builder.root;
+}
+
+/** How often a file is sent to a service on another machine when the connection breaks. */
+const TRIES = 3;
+
+/** Does what was interrupted because a connection broke from its beginning: files are still there. */
+async function repeatedWhileLost<T>(task: () => T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  for (let left = TRIES - 1; ; left--) {
+    try {
+      return await task();
+    } catch (error) {
+      if (!CastoreError.is(error) || error.code !== "UNAVAILABLE" || left === 0 || signal?.aborted === true)
+        throw error;
+    }
+  }
 }
 
 function readNode(

@@ -1,5 +1,6 @@
 import type { BigIntStats, Dirent } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
+import { checkDirectoryBytes } from "../directory/directory-limit.ts";
 import { checkDepth } from "../directory/tree-depth.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
@@ -21,6 +22,9 @@ type Type = WalkedEntry["type"];
 /** What tells of which type an entry is. */
 type Kind = Pick<BigIntStats, keyof Dirent & keyof BigIntStats>;
 
+/** What an entry takes in the encoding of its directory at least, besides its name: a link does. */
+const ENTRY_BYTES = 7;
+
 /** A directory whose entries are being visited. */
 interface Visit {
   readonly entry: WalkedEntry;
@@ -35,16 +39,20 @@ interface Visit {
  *
  * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices, TOO_DEEP,
  *   CHANGED_WHILE_READING for a directory that is another one, or has other entries, when all that
- *   was found in it has been visited
+ *   was found in it has been visited; TOO_LARGE for a directory whose entries cannot be encoded in
+ *   `maxDirectoryBytes`
  */
-export async function* walk(root: HostPath): AsyncGenerator<WalkedEntry, void, undefined> {
+export async function* walk(
+  root: HostPath,
+  maxDirectoryBytes: number = Number.POSITIVE_INFINITY,
+): AsyncGenerator<WalkedEntry, void, undefined> {
   const stats = await onPath("read", root, () => lstat(root, { bigint: true }));
   const rootEntry = entryOf(stats, root, new Uint8Array(0), 0);
   if (rootEntry.type !== "directory") {
     yield rootEntry;
     return;
   }
-  const visits: Visit[] = [await visit(rootEntry)];
+  const visits: Visit[] = [await visit(rootEntry, maxDirectoryBytes)];
   for (let current = visits.at(-1); current !== undefined; current = visits.at(-1)) {
     const next = current.rest.next();
     if (next.done === true) {
@@ -56,12 +64,12 @@ export async function* walk(root: HostPath): AsyncGenerator<WalkedEntry, void, u
     const { name } = next.value;
     const entry = entryOf(next.value, joinPath(current.entry.path, name), name, visits.length);
     checkDepth(entry.depth + 1, showPath(entry.path));
-    if (entry.type === "directory") visits.push(await visit(entry));
+    if (entry.type === "directory") visits.push(await visit(entry, maxDirectoryBytes));
     else yield entry;
   }
 }
 
-async function visit(entry: WalkedEntry): Promise<Visit> {
+async function visit(entry: WalkedEntry, maxDirectoryBytes: number): Promise<Visit> {
   const { path } = entry;
   const found = await onPath("read", path, () => lstat(path, { bigint: true }));
   // A link has taken its place since it was listed.
@@ -69,6 +77,8 @@ async function visit(entry: WalkedEntry): Promise<Visit> {
   const entries = await onPath("list", path, () =>
     readdir(path, { withFileTypes: true, encoding: "buffer" }),
   );
+  const bytes = entries.reduce((sum, { name }) => sum + name.length + ENTRY_BYTES, 0);
+  checkDirectoryBytes(bytes, maxDirectoryBytes, showPath(path));
   return { entry, found, rest: entries.values() };
 }
 

@@ -4,27 +4,45 @@ import {
   connect,
   type OutgoingHttpHeaders,
 } from "node:http2";
-import { connect as connectSocket, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { unlessAborted } from "../grpc/unless-aborted.ts";
-import { raiseSessionWindow, WINDOW_SETTINGS } from "./windows.ts";
+import { Keepalive } from "./keepalive.ts";
+import { noAnswer, unansweredCall } from "./no-answer.ts";
+import type { ParsedAddress } from "./server-address.ts";
+import { raiseSessionWindow, SESSION_OPTIONS } from "./windows.ts";
 
-/** Where a server listens: `http://host:port` or a Unix socket. */
-export type ServerAddress = { readonly url: string } | { readonly socketPath: string };
+/** How long a client waits for what, in milliseconds. */
+export interface ConnectionTimeouts {
+  /** Time to connect. */
+  readonly connectTimeoutMs: number;
+  /** Time without a byte from the server, while there are calls, after which it has to answer a ping. */
+  readonly keepaliveMs: number;
+  /** Time for which a server that has been reached before is tried again. */
+  readonly reconnectMs: number;
+}
 
 /** Time that streams have to end when the connection is closed, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000;
+
+/** Time between attempts to connect again, in milliseconds: at first, and at most. */
+const FIRST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 1000;
 
 interface Connected {
   readonly session: ClientHttp2Session;
   /** A session that is closing waits for its peer, also when it is destroyed; its socket does not. */
   readonly socket: Socket;
+  readonly keepalive: Keepalive | undefined;
 }
 
 /**
  * Opens a stream for a call of the method at a path, with headers beside those that every call
  * has. Aborting the signal resets it; `close` would end it first, and what was sent of a request
  * would look whole to the server.
+ *
+ * @throws ConnectError UNAVAILABLE when the connection takes no calls any more
  */
 export type OpenStream = (
   path: string,
@@ -34,17 +52,21 @@ export type OpenStream = (
 
 /** A connection to a server, made when it is first needed and again when it was lost. */
 export class Connection {
-  readonly #address: ServerAddress;
-  /** What we call the server. Node would leave the brackets of `[::1]` out, which some servers refuse. */
-  readonly #authority: string;
+  readonly #address: ParsedAddress;
+  readonly #timeouts: ConnectionTimeouts;
   #connected: Promise<Connected> | undefined;
-  /** The address, for messages. */
-  readonly name: string;
+  #wasReached = false;
+  #mayPing = true;
+  #closing = new AbortController();
 
-  constructor(address: ServerAddress) {
+  constructor(address: ParsedAddress, timeouts: ConnectionTimeouts) {
     this.#address = address;
-    this.name = "url" in address ? address.url : address.socketPath;
-    this.#authority = "url" in address ? new URL(address.url).host : "localhost";
+    this.#timeouts = timeouts;
+  }
+
+  /** The address, for messages. */
+  get name(): string {
+    return this.#address.name;
   }
 
   /**
@@ -53,24 +75,20 @@ export class Connection {
    * @throws ConnectError UNAVAILABLE when there is none to be had; the reason of the signal
    */
   async ready(signal: AbortSignal | undefined): Promise<OpenStream> {
-    this.#connected ??= this.#begin();
-    const { session } = await unlessAborted(this.#connected, signal);
-    return (path, headers, reset) =>
-      session.request(
-        {
-          ":method": "POST",
-          ":path": path,
-          ":authority": this.#authority,
-          "content-type": "application/grpc+proto",
-          te: "trailers",
-          ...headers,
-        },
-        reset === undefined ? {} : { signal: reset },
-      );
+    for (;;) {
+      this.#connected ??= this.#begin();
+      const connecting = this.#connected;
+      const connected = await unlessAborted(connecting, signal);
+      const { session } = connected;
+      if (!session.closed && !session.destroyed) return this.#opener(connected);
+      if (this.#connected === connecting) this.#connected = undefined;
+    }
   }
 
   /** Closes the connection when its streams have ended, or after a few seconds. */
   async close(): Promise<void> {
+    this.#closing.abort(new ConnectError(`${this.name}: the connection was closed`, Code.Unavailable));
+    this.#closing = new AbortController();
     const connected = await this.#connected?.catch(() => undefined);
     this.#connected = undefined;
     if (connected !== undefined && !connected.session.closed) {
@@ -84,47 +102,98 @@ export class Connection {
     }
   }
 
+  #opener({ session, keepalive }: Connected): OpenStream {
+    return (path, headers, reset) => {
+      let stream: ClientHttp2Stream;
+      try {
+        stream = session.request(
+          {
+            ":method": "POST",
+            ":path": path,
+            ":authority": this.#address.authority,
+            "content-type": "application/grpc+proto",
+            te: "trailers",
+            ...headers,
+          },
+          reset === undefined ? {} : { signal: reset },
+        );
+      } catch (cause) {
+        throw noAnswer(this.name, cause);
+      }
+      if (keepalive !== undefined) stream.once("close", keepalive.callBegins());
+      return stream;
+    };
+  }
+
   /** A session that fails or is told to go away takes no new streams; the next call connects anew. */
   #begin(): Promise<Connected> {
-    const connecting: Promise<Connected> = this.#connect(() => {
+    const forget = () => {
       if (this.#connected === connecting) this.#connected = undefined;
-    });
+    };
+    const connecting: Promise<Connected> = this.#reach(forget, this.#closing.signal);
+    connecting.catch(forget);
     return connecting;
   }
 
+  /** Connects; to a server that was there before, again and again for a while. */
+  async #reach(forget: () => void, closing: AbortSignal): Promise<Connected> {
+    const until = performance.now() + (this.#wasReached ? this.#timeouts.reconnectMs : 0);
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(LONGEST_WAIT_MS, 2 * waitMs)) {
+      try {
+        const connected = await this.#connect(forget);
+        this.#wasReached = true;
+        return connected;
+      } catch (error) {
+        if (performance.now() + waitMs > until) throw error;
+        await sleep(waitMs, undefined, { signal: closing }).catch(() => closing.throwIfAborted());
+      }
+    }
+  }
+
+  /** Connects, and waits for the first words of an HTTP/2 server. */
   async #connect(forget: () => void): Promise<Connected> {
-    const socket = openSocket(this.#address);
-    const session = connect("http://localhost", {
-      settings: WINDOW_SETTINGS,
-      createConnection: () => socket,
-    });
+    const { connectTimeoutMs, keepaliveMs } = this.#timeouts;
+    const socket = this.#address.openSocket();
+    const session = connect("http://localhost", { ...SESSION_OPTIONS, createConnection: () => socket });
     session.once("close", forget).once("goaway", forget).once("error", forget);
     // Any number of calls may share the connection.
     session.setMaxListeners(0);
-    await new Promise<void>((resolve, reject) => {
-      session.once("connect", () => resolve());
-      session.on("error", (cause: Error) => reject(unreachable(this.name, cause)));
-    });
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        timer = setTimeout(() => reject(this.#tooLate(socket)), connectTimeoutMs);
+        session.once("remoteSettings", () => resolve());
+        session.on("error", (cause: Error) => reject(this.#unreachable(cause)));
+        session.once("close", () => reject(noAnswer(this.name, undefined)));
+      });
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
     raiseSessionWindow(session);
-    return { session, socket };
+    const onUnwelcome = () => {
+      this.#mayPing = false;
+    };
+    const keepalive = this.#mayPing ? new Keepalive(session, socket, keepaliveMs, onUnwelcome) : undefined;
+    return { session, socket, keepalive };
   }
-}
 
-function openSocket(address: ServerAddress): Socket {
-  if ("socketPath" in address) return connectSocket(address.socketPath);
-  const { hostname, port } = new URL(address.url);
-  return connectSocket({ host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port) });
-}
+  #tooLate(socket: Socket): ConnectError {
+    const seconds = this.#timeouts.connectTimeoutMs / 1000;
+    const what = socket.connecting ? "cannot be reached" : "takes connections, but has not answered,";
+    return new ConnectError(`${this.name} ${what} within ${seconds} s`, Code.Unavailable);
+  }
 
-function unreachable(where: string, cause: Error): ConnectError {
-  // Where several addresses were tried, the message is empty and the errors say it all.
-  const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
-  const text = causes.map((error) => (error instanceof Error ? error.message : String(error))).join(", ");
-  return new ConnectError(
-    `cannot connect to ${where}: ${text}`,
-    Code.Unavailable,
-    undefined,
-    undefined,
-    cause,
-  );
+  #unreachable(cause: Error): ConnectError {
+    const error = noAnswer(this.name, cause);
+    // What is no gRPC server says so itself.
+    if (unansweredCall(error) === undefined) return error;
+    // Where several addresses were tried, the message is empty and the errors say it all.
+    const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+    const texts = causes.map((one) => (one instanceof Error ? one.message : String(one)));
+    const text = `cannot connect to ${this.name}: ${texts.join(", ")}`;
+    return new ConnectError(text, Code.Unavailable, undefined, undefined, cause);
+  }
 }

@@ -8,6 +8,28 @@ import { Code, ConnectError } from "@connectrpc/connect";
  * @param cause what the stream failed with, if it did
  */
 export function noAnswer(where: string, cause: unknown): ConnectError {
+  const error = describeNoAnswer(where, cause);
+  if (!isNoHttp2(cause)) unanswered.set(error, isRefusal(cause) ? "refused" : "lost");
+  return error;
+}
+
+/**
+ * Whether a call may be sent again because nobody has answered it: `refused` where the server has
+ * not looked at it, as when it sends connections away, `lost` where the connection broke.
+ */
+export function unansweredCall(error: unknown): "refused" | "lost" | undefined {
+  return error instanceof Error ? unanswered.get(error) : undefined;
+}
+
+const unanswered: WeakMap<Error, "refused" | "lost"> = new WeakMap();
+
+function isRefusal(cause: unknown): boolean {
+  if (!(cause instanceof Error) || !("code" in cause)) return false;
+  if (cause.code === "ERR_HTTP2_STREAM_ERROR") return cause.message.includes("NGHTTP2_REFUSED_STREAM");
+  return cause.code === "ERR_HTTP2_GOAWAY_SESSION" || cause.code === "ERR_HTTP2_INVALID_SESSION";
+}
+
+function describeNoAnswer(where: string, cause: unknown): ConnectError {
   const text = isNoHttp2(cause)
     ? `${where} does not speak HTTP/2 in clear text, as a gRPC server does: is it an HTTP/1.1 or a TLS port?`
     : cause instanceof Error

@@ -15,22 +15,47 @@ import {
   type Transport,
   type UnaryResponse,
 } from "@connectrpc/connect";
+import { StreamEndedError } from "@tvix/byte-stream";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "../grpc/message-limit.ts";
 import type { WholeBlobTransport } from "../grpc/whole-blob-transport.ts";
 import { bodyOf } from "./body.ts";
-import { Connection, type ServerAddress } from "./connection.ts";
+import { Connection, type OpenStream } from "./connection.ts";
 import { blobChunkHead, frameHead, readMessages } from "./framing.ts";
-import { headersFault, noAnswer } from "./no-answer.ts";
+import { headersFault, noAnswer, unansweredCall } from "./no-answer.ts";
 import { putWholeBlob } from "./put-whole-blob.ts";
+import { ReplayBudget, ReplayedRequest, repeating } from "./replay.ts";
+import { parseServerAddress, type ServerAddress } from "./server-address.ts";
 import { errorOf } from "./status-headers.ts";
 import { formatTimeout } from "./timeout.ts";
 import { writeParts } from "./write.ts";
 
 /** Options of {@link createGrpcTransport}. */
 export interface GrpcTransportOptions {
-  /** Longest message accepted from the server, in bytes. Default 4 MiB. */
+  /** Longest message that is sent, or accepted from the server, in bytes. Default 32 MiB. */
   readonly maxMessageBytes?: number;
+  /** Time to connect, in milliseconds. Default 10 000. */
+  readonly connectTimeoutMs?: number;
+  /**
+   * Time without a byte from the server, while there are calls, after which it is sent a ping, and
+   * time that it has to answer, in milliseconds. Default 15 000.
+   */
+  readonly keepaliveMs?: number;
+  /**
+   * Time for which one call may wait for a server that says nothing about it, although it answers
+   * pings, in milliseconds. Default 15 minutes: the NAR of a large tree takes some to calculate.
+   */
+  readonly stallTimeoutMs?: number;
+  /**
+   * Time for which a server that was reached before is tried again when it cannot be reached any
+   * more, as while it is restarted, in milliseconds. Default 30 000.
+   */
+  readonly reconnectMs?: number;
 }
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const KEEPALIVE_MS = 15_000;
+const STALL_TIMEOUT_MS = 900_000;
+const RECONNECT_MS = 30_000;
 
 /** A transport that holds a connection. */
 export interface GrpcTransport extends WholeBlobTransport, AsyncDisposable {
@@ -41,17 +66,29 @@ export interface GrpcTransport extends WholeBlobTransport, AsyncDisposable {
 /**
  * gRPC over HTTP/2 in clear text, on `node:http2`: a Connect transport like any other, several
  * times as fast for the bytes of blobs. It connects with the first call, and again when
- * the connection was lost.
+ * the connection was lost. A call that nobody has answered is sent again, as long as no more than
+ * 16 MiB of its request have gone out: on the new connection of a proxy that ends its connections
+ * after so many calls, or when a server has been restarted.
+ *
+ * @throws RangeError for an address that is not supported
  */
 export function createGrpcTransport(
   address: ServerAddress,
   options: GrpcTransportOptions = {},
 ): GrpcTransport {
-  const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
+  const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, stallTimeoutMs = STALL_TIMEOUT_MS } = options;
+  const {
+    connectTimeoutMs = CONNECT_TIMEOUT_MS,
+    keepaliveMs = KEEPALIVE_MS,
+    reconnectMs = RECONNECT_MS,
+  } = options;
+  const parsed = parseServerAddress(address);
+  const timeouts = { connectTimeoutMs, keepaliveMs, reconnectMs };
+  const budget = new ReplayBudget();
   // Node stops reading from a socket while it writes to it: when both sides have much to send on
   // one connection, each waits for the other for ever. So uploads have a connection of their own.
-  const uploads = new Connection(address);
-  const downloads = new Connection(address);
+  const uploads = new Connection(parsed, timeouts);
+  const downloads = new Connection(parsed, timeouts);
   const close = async () => {
     await Promise.all([uploads.close(), downloads.close()]);
   };
@@ -69,17 +106,21 @@ export function createGrpcTransport(
       ...(timeoutMs === undefined ? {} : { "grpc-timeout": formatTimeout(timeoutMs) }),
       ...(header === undefined ? {} : Object.fromEntries(new Headers(header))),
     };
-    const reset = new AbortController();
     const connection = method.methodKind === "client_streaming" ? uploads : downloads;
-    const openStream = await connection.ready(signal);
-    const exchange = new ClientExchange(
-      connection.name,
-      openStream(path, headers, reset.signal),
-      reset,
-      signal,
+    const request = new ReplayedRequest(framesOf(method.input, input, maxMessageBytes), budget);
+    const attempt = async (open: OpenStream) => {
+      const reset = new AbortController();
+      const opened = open(path, headers, reset.signal);
+      const exchange = new ClientExchange(connection.name, opened, reset, signal, stallTimeoutMs);
+      exchange.send(request);
+      return { exchange, responseHeaders: await exchange.headers() };
+    };
+    const answered = repeating(connection, signal, attempt, () => request.isWhole);
+    answered.then(
+      () => request.release(),
+      () => request.end(),
     );
-    exchange.send(framesOf(method.input, input));
-    const responseHeaders = await exchange.headers();
+    const { exchange, responseHeaders } = await answered;
     const trailer = new Headers();
     return {
       stream: true,
@@ -100,8 +141,16 @@ export function createGrpcTransport(
       header: HeadersInit | undefined,
       input: MessageInitShape<I>,
     ): Promise<UnaryResponse<I, O>> {
-      const response = await stream(method, signal, timeoutMs, header, once(input));
-      const [message, ...more] = await Array.fromAsync(response.message);
+      const answer = async () => {
+        const response = await stream(method, signal, timeoutMs, header, once(input));
+        return { response, messages: await Array.fromAsync(response.message) };
+      };
+      // What broke off in the middle of an answer is asked for once more.
+      const { response, messages } = await answer().catch(async (error) => {
+        if (unansweredCall(error) === undefined || signal?.aborted === true) throw error;
+        return await answer();
+      });
+      const [message, ...more] = messages;
       if (message === undefined || more.length > 0) {
         throw new ConnectError(`${more.length + 1} messages in the response, expected 1`, Code.Internal);
       }
@@ -109,8 +158,8 @@ export function createGrpcTransport(
     },
     async putWholeBlob(path, bytes, signal) {
       signal?.throwIfAborted();
-      const openStream = await uploads.ready(signal);
-      return await putWholeBlob(uploads.name, openStream(path), bytes, signal);
+      const put = (open: OpenStream) => putWholeBlob(uploads.name, open(path), bytes, signal);
+      return await repeating(uploads, signal, put, () => true);
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -139,10 +188,17 @@ class ClientExchange {
     stream: ClientHttp2Stream,
     reset: AbortController,
     signal: AbortSignal | undefined,
+    stallTimeoutMs: number,
   ) {
     this.#where = where;
     this.#stream = stream;
     this.#reset = reset;
+    stream.setTimeout(stallTimeoutMs, () => {
+      // Where we do not read, or have nothing to send yet, it is not the server that is waited for.
+      if (stream.isPaused() || !(stream.writableEnded || stream.writableNeedDrain)) return;
+      const text = `${where}: nothing has come for this call for ${stallTimeoutMs / 1000} s`;
+      this.fail(new ConnectError(text, Code.DeadlineExceeded));
+    });
     const abort = () => this.fail(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     stream.once("close", () => signal?.removeEventListener("abort", abort));
@@ -181,21 +237,22 @@ class ClientExchange {
   }
 
   /** Sends the request while the response is being read. */
-  send(frames: AsyncIterable<readonly Uint8Array[]>): void {
-    void this.#send(frames);
+  send(request: ReplayedRequest): void {
+    void this.#send(request);
   }
 
-  async #send(frames: AsyncIterable<readonly Uint8Array[]>): Promise<void> {
+  async #send(request: ReplayedRequest): Promise<void> {
     try {
-      for await (const parts of frames) {
-        // The server has answered already and does not want the rest.
-        if (this.#stream.destroyed || !this.#stream.writable) return;
+      for await (const parts of request.frames()) {
+        // The server has answered already and does not want the rest, or the connection broke.
+        if (this.#stream.destroyed || !this.#stream.writable) break;
         await writeParts(this.#stream, parts);
       }
-      this.#stream.end();
+      if (this.#stream.writable) this.#stream.end();
     } catch (reason) {
       if (!this.#stream.destroyed) this.fail(reason);
     }
+    if (this.#answered) await request.end();
   }
 
   /** The header of the response; rejects when it brings an error. */
@@ -222,21 +279,34 @@ class ClientExchange {
       yield* readMessages(bodyOf(this.#stream, NEVER), maxBytes);
       complete = true;
     } catch (error) {
-      throw this.#failure?.reason ?? error;
+      if (this.#failure !== undefined) throw this.#failure.reason;
+      // The other end has gone, or has given the call up, and has not said why.
+      throw this.#trailers === undefined && isCut(error) ? noAnswer(this.#where, undefined) : error;
     } finally {
       if (!complete) this.#reset.abort();
     }
     if (this.#failure !== undefined) throw this.#failure.reason;
-    const trailers = this.#trailers ?? {};
+    // A connection that breaks may look like an end; the status is what comes last.
+    const trailers = this.#trailers ?? (await this.#headers);
+    if (trailers["grpc-status"] === undefined) {
+      throw noAnswer(this.#where, new Error("the answer ended without a status"));
+    }
     copyHeaders(trailers, trailer);
     const error = errorOf(trailers);
     if (error !== undefined) throw error;
   }
 }
 
+/** Whether a body was reset, or ended within a message, which is how a connection that breaks may look. */
+function isCut(error: unknown): boolean {
+  if (!(error instanceof ConnectError)) return false;
+  return error.code === Code.Canceled || error.cause instanceof StreamEndedError;
+}
+
 async function* framesOf<I extends DescMessage>(
   schema: I,
   messages: AsyncIterable<MessageInitShape<I>>,
+  maxBytes: number,
 ): AsyncIterable<readonly Uint8Array[]> {
   const isBlobChunk = schema.name === "BlobChunk";
   for await (const message of messages) {
@@ -245,9 +315,15 @@ async function* framesOf<I extends DescMessage>(
       yield [blobChunkHead(data.length), data];
     } else {
       const encoded = toBinary(schema, create(schema, message));
+      if (encoded.length > maxBytes) throw tooLong(schema, encoded.length, maxBytes);
       yield [frameHead(encoded.length), encoded];
     }
   }
+}
+
+function tooLong({ name }: DescMessage, length: number, maxBytes: number): ConnectError {
+  const text = `${name} of ${length} bytes, and no more than ${maxBytes} are sent in one message`;
+  return new ConnectError(text, Code.ResourceExhausted);
 }
 
 async function* parseAll<O extends DescMessage>(

@@ -29,6 +29,8 @@ export interface GrpcClientOptions {
    * with one call more.
    */
   readonly namespace?: Namespace | "auto";
+  /** Longest directory that is sent, in bytes: what the transport and the peer take. Default 32 MiB. */
+  readonly maxDirectoryBytes?: number;
 }
 
 /**
@@ -154,15 +156,34 @@ export class GrpcBlobService implements BlobService {
   }
 
   async *#stream(digest: B3Digest, signal: AbortSignal | undefined): ByteStream {
-    try {
-      const request = { digest: digest.bytes };
-      const client = await this.#peer.client(signal);
-      const messages = leavingEarly((callSignal) => client.read(request, { signal: callSignal }), signal);
-      for await (const { data } of messages) yield data;
-    } catch (error) {
-      if (error instanceof ConnectError && error.code === Code.NotFound) throw error;
-      throw fromConnectError(error, `read of blob ${digest}`, signal);
+    let passedOn = 0;
+    for (;;) {
+      const before = passedOn;
+      try {
+        let position = 0;
+        for await (const data of this.#streamOnce(digest, signal)) {
+          const fresh = data.subarray(Math.max(0, passedOn - position));
+          position += data.length;
+          if (fresh.length === 0) continue;
+          passedOn += fresh.length;
+          yield fresh;
+        }
+        return;
+      } catch (error) {
+        if (error instanceof ConnectError && error.code === Code.NotFound) throw error;
+        // The connection broke in the middle: the rest of a blob is the same another time.
+        const isLost = error instanceof ConnectError && error.code === Code.Unavailable;
+        if (!isLost || passedOn === before) throw fromConnectError(error, `read of blob ${digest}`, signal);
+        signal?.throwIfAborted();
+      }
     }
+  }
+
+  async *#streamOnce(digest: B3Digest, signal: AbortSignal | undefined): ByteStream {
+    const request = { digest: digest.bytes };
+    const client = await this.#peer.client(signal);
+    const messages = leavingEarly((callSignal) => client.read(request, { signal: callSignal }), signal);
+    for await (const { data } of messages) yield data;
   }
 }
 
@@ -213,11 +234,17 @@ async function* placed(chunks: readonly ChunkMeta[], start: number): AsyncIterab
   }
 }
 
+/** What is read behind the end of a range, in bytes. */
+const READ_BEYOND_BYTES = 1 << 20;
+
+const NOTHING = new Uint8Array(0);
+
 async function* clipped(stream: ByteStream, range: ReturnType<typeof toByteRange>): ByteStream {
   let offset = 0;
   for await (const piece of stream) {
-    if (offset >= range.end) return;
-    const part = clip(piece, offset, range);
+    // Little is read to its end: a call that is left early is reset, and servers allow so many resets only.
+    if (offset >= range.end + READ_BEYOND_BYTES) return;
+    const part = offset >= range.end ? NOTHING : clip(piece, offset, range);
     offset += piece.length;
     if (part.length > 0) yield part;
   }

@@ -3,6 +3,7 @@ import type { DirectoryService as DirectoryServiceDesc } from "@tvix/protocol/tv
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { ClosureValidator } from "../directory/closure-validator.ts";
 import type { Directory } from "../directory/directory.ts";
+import { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "../directory/directory-limit.ts";
 import type { DirectoryService, DirectorySource } from "../directory/directory-service.ts";
 import { formatEntries } from "../directory/encode.ts";
 import type { DirectoryMessage } from "../directory/messages.ts";
@@ -21,7 +22,11 @@ import { fromConnectError } from "./status.ts";
 export class GrpcDirectoryService implements DirectoryService {
   readonly #peer: NamespaceChoice<Client<typeof DirectoryServiceDesc>>;
 
-  constructor(transport: Transport, { namespace = "auto" }: GrpcClientOptions = {}) {
+  readonly maxDirectoryBytes: number;
+
+  constructor(transport: Transport, options: GrpcClientOptions = {}) {
+    const { namespace = "auto", maxDirectoryBytes = DEFAULT_MAX_DIRECTORY_BYTES } = options;
+    this.maxDirectoryBytes = maxDirectoryBytes;
     const clients = {
       tvix: createClient(directoryServiceOf("tvix"), transport),
       snix: createClient(directoryServiceOf("snix"), transport),
@@ -34,14 +39,18 @@ export class GrpcDirectoryService implements DirectoryService {
 
   async get(digest: B3Digest, { signal }: OperationOptions = {}): Promise<Directory | undefined> {
     signal?.throwIfAborted();
+    let found: Directory | undefined;
     try {
+      // Read to its end: one that is left early is reset, and servers allow so many resets only.
       for await (const message of this.#request(digest, false, signal)) {
         const directory = parseResponse(message);
-        if (!directory.digest().equals(digest)) throw unexpected(directory);
-        return directory;
+        if (found !== undefined || !directory.digest().equals(digest)) throw unexpected(directory);
+        found = directory;
       }
-      return undefined;
+      return found;
     } catch (error) {
+      // It is what was asked for, whatever became of the connection then.
+      if (found !== undefined && isLost(error)) return found;
       if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
       throw fromConnectError(error, `get of directory ${digest}`, signal);
     }
@@ -87,10 +96,13 @@ export class GrpcDirectoryService implements DirectoryService {
   async putMany(directories: DirectorySource, { signal }: OperationOptions = {}): Promise<B3Digest> {
     signal?.throwIfAborted();
     let sourceFailure: { error: unknown } | undefined;
-    const expected = new ExpectedRoot();
+    const { maxDirectoryBytes } = this;
+    const expected = new ExpectedRoot(maxDirectoryBytes);
     async function* messages() {
       try {
         for await (const directory of directories) {
+          const name = `directory ${directory.digest()}`;
+          checkDirectoryBytes(directory.encode().length, maxDirectoryBytes, name);
           expected.add(directory);
           yield formatEntries(directory.entries);
         }
@@ -119,8 +131,21 @@ export class GrpcDirectoryService implements DirectoryService {
     signal: AbortSignal | undefined,
   ): AsyncIterable<DirectoryMessage> {
     const request = { byWhat: { case: "digest" as const, value: digest.bytes }, recursive };
-    const client = await this.#peer.client(signal);
-    yield* leavingEarly((callSignal) => client.get(request, { signal: callSignal }), signal);
+    for (let most = 0; ; ) {
+      let received = 0;
+      try {
+        const client = await this.#peer.client(signal);
+        for await (const message of leavingEarly((left) => client.get(request, { signal: left }), signal)) {
+          received++;
+          yield message;
+        }
+        return;
+      } catch (error) {
+        // The connection broke in the middle: once more, if it has come further than the last time.
+        if (!recursive || !isLost(error) || received <= most || signal?.aborted === true) throw error;
+        most = received;
+      }
+    }
   }
 }
 
@@ -129,8 +154,12 @@ export class GrpcDirectoryService implements DirectoryService {
  * stream that ends before the fault may be a whole tree to it.
  */
 class ExpectedRoot {
-  readonly #validator = new ClosureValidator();
+  readonly #validator: ClosureValidator;
   #fault: { readonly error: unknown } | undefined;
+
+  constructor(maxDirectoryBytes: number) {
+    this.#validator = new ClosureValidator(maxDirectoryBytes);
+  }
 
   add(directory: Directory): void {
     if (this.#fault !== undefined) return;
@@ -146,6 +175,10 @@ class ExpectedRoot {
     if (this.#fault !== undefined) throw this.#fault.error;
     return this.#validator.finish();
   }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.Unavailable;
 }
 
 function parseResponse(message: DirectoryMessage): Directory {

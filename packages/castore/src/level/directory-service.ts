@@ -2,6 +2,7 @@ import { equalBytes } from "@tvix/byte-stream";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { ClosureValidator } from "../directory/closure-validator.ts";
 import type { Directory } from "../directory/directory.ts";
+import { DEFAULT_MAX_DIRECTORY_BYTES } from "../directory/directory-limit.ts";
 import type { DirectoryService, DirectorySource } from "../directory/directory-service.ts";
 import { decodeDirectory } from "../directory/parse.ts";
 import { traverse } from "../directory/traverse.ts";
@@ -17,10 +18,15 @@ const BATCH_BYTES = 1 << 20;
 
 /** Directories in a Level database, each in its canonical encoding. */
 export class LevelDirectoryService implements DirectoryService {
+  readonly maxDirectoryBytes: number;
   readonly #database: Database;
 
-  constructor(database: Database) {
+  constructor(
+    database: Database,
+    { maxDirectoryBytes = DEFAULT_MAX_DIRECTORY_BYTES }: { readonly maxDirectoryBytes?: number } = {},
+  ) {
     this.#database = database;
+    this.maxDirectoryBytes = maxDirectoryBytes;
   }
 
   async get(digest: B3Digest, { signal }: OperationOptions = {}): Promise<Directory | undefined> {
@@ -38,7 +44,7 @@ export class LevelDirectoryService implements DirectoryService {
   }
 
   async putMany(directories: DirectorySource, { signal }: OperationOptions = {}): Promise<B3Digest> {
-    const validator = new ClosureValidator();
+    const validator = new ClosureValidator(this.maxDirectoryBytes);
     const staging = new DirectoryStaging(this.#database);
     try {
       for await (const directory of directories) {

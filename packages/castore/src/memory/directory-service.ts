@@ -1,12 +1,14 @@
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { ClosureValidator } from "../directory/closure-validator.ts";
 import type { Directory } from "../directory/directory.ts";
+import { DEFAULT_MAX_DIRECTORY_BYTES } from "../directory/directory-limit.ts";
 import type { DirectoryService, DirectorySource } from "../directory/directory-service.ts";
 import { traverse } from "../directory/traverse.ts";
 import type { OperationOptions } from "../options.ts";
 
 /** Directories in memory: for tests, browsers and short-lived trees. */
 export class MemoryDirectoryService implements DirectoryService {
+  readonly maxDirectoryBytes: number = DEFAULT_MAX_DIRECTORY_BYTES;
   readonly #directories: Map<string, Directory> = new Map();
 
   async get(digest: B3Digest, { signal }: OperationOptions = {}): Promise<Directory | undefined> {

@@ -40,6 +40,8 @@ export interface StoreOptions {
   readonly compressionLevel?: number;
   /** Length after which a pack file is complete, in bytes. Default 256 MiB. */
   readonly packBytes?: number;
+  /** Longest encoding of a directory that is stored, in bytes. Default 32 MiB: some 300,000 entries. */
+  readonly maxDirectoryBytes?: number;
   /** Default: 128, 256 and 512 KiB. Blobs of other sizes stay readable. */
   readonly chunkSizes?: ChunkSizes;
 }
@@ -114,7 +116,10 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     };
     return {
       blobService,
-      directoryService: new LevelDirectoryService(database),
+      directoryService: new LevelDirectoryService(
+        database,
+        options.maxDirectoryBytes === undefined ? {} : { maxDirectoryBytes: options.maxDirectoryBytes },
+      ),
       storedBlobs: new ChunkedStoredBlobs(chunks, lists),
       database,
       check: async () => (await database.recover()) ?? (await appendFailure(path, appender)),

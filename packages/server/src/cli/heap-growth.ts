@@ -40,7 +40,9 @@ export function limitHeapGrowth(): void {
   const held: number[] = [];
   let percent: number | undefined;
   const adapt = () => {
-    const { heapUsed, external, rss } = process.memoryUsage();
+    const reading = memoryUsage();
+    if (reading === undefined) return;
+    const { heapUsed, external, rss } = reading;
     held.push(heapUsed + external);
     if (held.length > READINGS) held.shift();
     const fitting = heapGrowthPercent(Math.min(...held), rss);
@@ -49,6 +51,15 @@ export function limitHeapGrowth(): void {
   };
   adapt();
   setInterval(adapt, INTERVAL_MS).unref();
+}
+
+/** Undefined where it cannot be read, as when the process has as many files open as it may. */
+function memoryUsage(): NodeJS.MemoryUsage | undefined {
+  try {
+    return process.memoryUsage();
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport, type ServerAddress } from "@tvix/castore/grpc-http2";
 import { GrpcPathInfoService } from "@tvix/store/grpc";
 import type { Services } from "../services.ts";
 import type { ServiceAddresses } from "./service-address.ts";
@@ -9,19 +9,39 @@ export interface RemoteServices extends AsyncDisposable {
   readonly services: Services;
 }
 
+/** Which servers, and how to talk to them. */
+export interface RemoteServiceOptions extends ServiceAddresses {
+  /** Names under which the servers serve. */
+  readonly namespace: Namespace | "auto";
+  /** Longest message that is sent or taken, in bytes. */
+  readonly maxMessageBytes: number;
+  /** In seconds. */
+  readonly connectTimeout: number;
+  /** In seconds. */
+  readonly stallTimeout: number;
+}
+
 /** The services at these addresses. Connects when they are first used. */
-export function openRemoteServices(
-  addresses: ServiceAddresses,
-  namespace: Namespace | "auto",
-): RemoteServices {
-  const blobs = createGrpcTransport(addresses.blobServiceAddr);
-  const directories = createGrpcTransport(addresses.directoryServiceAddr);
-  const pathInfos = createGrpcTransport(addresses.pathInfoServiceAddr);
+export function openRemoteServices(options: RemoteServiceOptions): RemoteServices {
+  const { namespace, maxMessageBytes, serviceAddr } = options;
+  const { blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr } = options;
+  const transportTo = (address: ServerAddress = serviceAddr) =>
+    createGrpcTransport(address, {
+      maxMessageBytes,
+      connectTimeoutMs: options.connectTimeout * 1000,
+      stallTimeoutMs: options.stallTimeout * 1000,
+    });
+  const blobs = transportTo(blobServiceAddr);
+  const directories = transportTo(directoryServiceAddr);
+  const pathInfos = transportTo(pathInfoServiceAddr);
   const pathInfoService = new GrpcPathInfoService(pathInfos, { namespace });
   return {
     services: {
       blobService: new GrpcBlobService(blobs, { namespace }),
-      directoryService: new GrpcDirectoryService(directories, { namespace }),
+      directoryService: new GrpcDirectoryService(directories, {
+        namespace,
+        maxDirectoryBytes: maxMessageBytes,
+      }),
       pathInfoService,
       narCalculationService: pathInfoService,
     },

@@ -59,7 +59,12 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
   const data = resolve(options.data);
   const { sync, compressionLevel, maxMessageBytes } = options;
   const onNotice = (text: string) => log.warn(text);
-  const store = await openStore(data, { sync, compressionLevel, onNotice });
+  const store = await openStore(data, {
+    sync,
+    compressionLevel,
+    maxDirectoryBytes: maxMessageBytes,
+    onNotice,
+  });
   try {
     const signingKeys = await readSigningKeys(options.signingKeyFile ?? []);
     const services = servicesOf(store, signingKeys);

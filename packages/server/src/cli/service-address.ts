@@ -2,13 +2,15 @@ import type { ServerAddress } from "@tvix/castore/grpc-http2";
 
 /** Where the services are that a command works on. */
 export interface ServiceAddresses {
-  readonly blobServiceAddr: ServerAddress;
-  readonly directoryServiceAddr: ServerAddress;
-  readonly pathInfoServiceAddr: ServerAddress;
+  /** Where those are for which nothing else is said. */
+  readonly serviceAddr: ServerAddress;
+  readonly blobServiceAddr?: ServerAddress;
+  readonly directoryServiceAddr?: ServerAddress;
+  readonly pathInfoServiceAddr?: ServerAddress;
 }
 
 /** Where the services are unless told otherwise: a daemon on this machine. */
-export const DEFAULT_SERVICE_ADDRESS = "grpc+http://[::1]:8000";
+export const DEFAULT_SERVICE_ADDRESS = "grpc+http://localhost:8000";
 
 /**
  * Reads `grpc+http://host[:port]` or `grpc+unix:///path`.
