@@ -5,6 +5,7 @@ export type ServingStatus = "SERVING" | "NOT_SERVING";
 export class Health {
   readonly #statuses: Map<string, ServingStatus> = new Map();
   readonly #watchers: Set<() => void> = new Set();
+  #hasEnded = false;
 
   /** @param services full names; they and the server as a whole, "", start as SERVING */
   constructor(services: Iterable<string>) {
@@ -28,7 +29,13 @@ export class Health {
     this.#notify();
   }
 
-  /** The state of a service now and after each change, until the signal is aborted. */
+  /** Says NOT_SERVING of every service, and ends the watches: the server shuts down. */
+  end(): void {
+    this.#hasEnded = true;
+    this.setAll("NOT_SERVING");
+  }
+
+  /** The state of a service now and after each change, until the signal is aborted or {@link end} called. */
   async *watch(service: string, signal: AbortSignal): AsyncIterable<ServingStatus | undefined> {
     let changed = Promise.withResolvers<void>();
     const wake = () => changed.resolve();
@@ -43,6 +50,7 @@ export class Health {
           yield status;
           continue;
         }
+        if (this.#hasEnded) return;
         await changed.promise;
         changed = Promise.withResolvers<void>();
       }

@@ -13,14 +13,37 @@ export const REFLECTION_SERVICES: readonly DescService[] = [ServerReflection, Se
  * `grpcurl` and `evans` need no schema. Calls need HTTP/2: requests and responses alternate.
  *
  * @param services what a client may learn about; the reflection services join them
+ * @param ending ends streams that are open when it is aborted: clients keep them for the next question
  */
-export function addReflectionRoutes(router: ConnectRouter, services: readonly DescService[]): ConnectRouter {
+export function addReflectionRoutes(
+  router: ConnectRouter,
+  services: readonly DescService[],
+  ending?: AbortSignal,
+): ConnectRouter {
   const index = new SchemaIndex([...services, ...REFLECTION_SERVICES]);
   async function* serverReflectionInfo(requests: AsyncIterable<ReflectionRequest>) {
-    for await (const request of requests) yield answer(index, request);
+    for await (const request of untilAborted(requests, ending)) yield answer(index, request);
   }
   return router.service(ServerReflection, { serverReflectionInfo }).service(ServerReflectionV1Alpha, {
     // Only the names of the types differ between the versions.
     serverReflectionInfo: serverReflectionInfo as never,
   });
+}
+
+/** The same values; the end comes when they end, or the signal is aborted. */
+async function* untilAborted<T>(values: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncIterable<T> {
+  const iterator = values[Symbol.asyncIterator]();
+  const aborted = Promise.withResolvers<undefined>();
+  const abort = () => aborted.resolve(undefined);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted === true) abort();
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted.promise]);
+      if (next === undefined || next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
 }

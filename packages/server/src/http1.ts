@@ -1,7 +1,5 @@
 import { createServer, type Server } from "node:http";
 import type { Socket } from "node:net";
-import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
-import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import cors from "@fastify/cors";
 import type { Health } from "@tvix/grpc-reflection";
 import {
@@ -15,17 +13,16 @@ import {
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
 import { authorityOf } from "./authority.ts";
-import { callerAddress, logFailures } from "./call-log.ts";
-import { NEVER_COMPRESS } from "./routes.ts";
+import { type Calls, isGrpc } from "./calls/calls.ts";
+import { parseOrigin } from "./cors-origin.ts";
 import type { StorageWatch } from "./storage-watch.ts";
 
 /** What the HTTP/1.1 side needs. */
 export interface Http1Options {
-  readonly routes: (router: ConnectRouter) => void;
+  readonly calls: Calls;
   readonly health: Health;
   readonly storage: StorageWatch;
   readonly log: Logger;
-  readonly maxMessageBytes: number;
   /** Origins whose pages may call the server from a browser. */
   readonly corsOrigins: readonly string[];
   /** The binary cache, where there is one. */
@@ -60,7 +57,7 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
 
 /** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
-  const { routes, health, storage, log, maxMessageBytes, corsOrigins, binaryCache } = options;
+  const { calls, health, storage, log, corsOrigins, binaryCache } = options;
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true });
   // The time limits of requests are watched only by a server that believes to listen.
   server.emit("listening");
@@ -96,24 +93,27 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   });
   if (corsOrigins.length > 0) {
     await app.register(cors, {
-      origin: [...corsOrigins],
+      origin: corsOrigins.map(parseOrigin),
       methods: ["GET", "HEAD", "POST"],
       exposedHeaders: ["grpc-status", "grpc-message", "tvix-error-code"],
       maxAge: 3600,
     });
   }
-  await app.register(async (calls) => {
-    calls.addHook("onRequest", async ({ raw }) => {
-      raw.headers.host = authorityOf(raw.headers.host);
-    });
-    await calls.register(fastifyConnectPlugin, {
-      routes,
-      interceptors: [logFailures(log)],
-      contextValues: (request) => createContextValues().set(callerAddress, request.ip),
-      readMaxBytes: maxMessageBytes,
-      compressMinBytes: NEVER_COMPRESS,
-      grpc: false,
-    });
+  await app.register(async (scope) => {
+    // Bodies are read as they come, by those who know what is in them.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    for (const path of calls.paths) {
+      scope.all(path, async ({ raw }, reply) => {
+        if (isGrpc(raw.headers["content-type"])) {
+          return reply.code(415).type("text/plain; charset=utf-8").send("gRPC needs HTTP/2\n");
+        }
+        raw.headers.host = authorityOf(raw.headers.host);
+        reply.hijack();
+        await calls.serve(raw, reply.raw, reply.getHeaders());
+        return reply;
+      });
+    }
   });
   app.get("/healthz", async (_request, reply) => {
     const failure = ending ? undefined : await storage.look();

@@ -1,8 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
-import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { isRequestComplete } from "@tvix/castore/grpc";
 import {
   type BlobCallOptions,
   findBlobCall,
@@ -10,19 +6,17 @@ import {
   raiseSessionWindow,
   SESSION_OPTIONS,
 } from "@tvix/castore/grpc-http2";
-import type { Logger } from "pino";
 import { authorityOf } from "./authority.ts";
-import { callerAddress, type FailedCall, logFailures } from "./call-log.ts";
-import { NEVER_COMPRESS } from "./routes.ts";
+import type { FailedCall } from "./calls/call-log.ts";
+import { type Calls, isGrpc, type NodeRequest, type NodeResponse } from "./calls/calls.ts";
 
 /** What the HTTP/2 side needs. */
 export interface Http2Options extends Omit<BlobCallOptions, "onError"> {
-  readonly routes: (router: ConnectRouter) => void;
-  readonly log: Logger;
+  readonly calls: Calls;
   /** Sees every failure of a blob call that is not the client's. */
   readonly onError: (error: unknown, call: FailedCall) => void;
-  /** Answers what is no call: the plain resources of the HTTP/1.1 side. */
-  readonly fallback: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Answers what is no call of gRPC itself, as on the HTTP/1.1 side. */
+  readonly fallback: (request: NodeRequest, response: NodeResponse) => void;
 }
 
 /**
@@ -36,27 +30,15 @@ const RESETS_PER_SECOND = 10_000;
 
 /**
  * An HTTP/2 server for clear text that listens nowhere: connections are handed to it. Reads
- * and puts of blobs take their own path, every other call that of Connect.
+ * and puts of blobs take their own path.
  */
 export function createHttp2(options: Http2Options): Http2Server {
-  const { routes, maxMessageBytes, log } = options;
-  const connect = connectNodeAdapter({
-    routes,
-    readMaxBytes: maxMessageBytes,
-    compressMinBytes: NEVER_COMPRESS,
-    interceptors: [logFailures(log)],
-    contextValues: (request) =>
-      createContextValues()
-        .set(isRequestComplete, () => !("stream" in request && request.stream.aborted))
-        .set(callerAddress, request.socket?.remoteAddress),
-    fallback: (request, response) => {
-      // Fastify knows both kinds of requests; its types name the older one.
-      options.fallback(request as IncomingMessage, response as ServerResponse);
-    },
-  });
   // Node's request and response objects take over a stream's trailers, so blob calls must get
   // the stream before they are made: this server only makes them, for the streams it is given.
-  const requests = createServer(connect);
+  const requests = createServer((request, response) => {
+    if (isGrpc(request.headers["content-type"])) void options.calls.serve(request, response);
+    else options.fallback(request, response);
+  });
   const server = createServer({
     ...SESSION_OPTIONS,
     settings: { ...SESSION_OPTIONS.settings, maxConcurrentStreams: MAX_CONCURRENT_STREAMS },

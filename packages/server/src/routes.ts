@@ -30,10 +30,19 @@ export function servedServices({ store }: Pick<RoutedServices, "store">): readon
  */
 export const NEVER_COMPRESS: number = 0xffff_ffff;
 
-/** Everything the server answers by gRPC, gRPC-Web and Connect. */
-export function addRoutes(router: ConnectRouter, services: RoutedServices, health: Health): void {
+/**
+ * Everything the server answers by gRPC, gRPC-Web and Connect.
+ *
+ * @param ending aborted when the server ends: calls that would go on for ever end with it
+ */
+export function addRoutes(
+  router: ConnectRouter,
+  services: RoutedServices,
+  health: Health,
+  ending: AbortSignal,
+): void {
   addCastoreRoutes(router, services);
   if (services.store !== undefined) addStoreRoutes(router, services.store);
   addHealthRoutes(router, health);
-  addReflectionRoutes(router, [...servedServices(services), HEALTH_SERVICE]);
+  addReflectionRoutes(router, [...servedServices(services), HEALTH_SERVICE], ending);
 }

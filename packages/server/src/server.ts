@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2Session } from "node:http2";
 import type { Server, Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
@@ -5,7 +6,8 @@ import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { Health } from "@tvix/grpc-reflection";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { type Logger, pino } from "pino";
-import { logFailure } from "./call-log.ts";
+import { logFailure } from "./calls/call-log.ts";
+import { Calls } from "./calls/calls.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
 import { connectionLimit } from "./listen/connection-limit.ts";
@@ -58,27 +60,32 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, corsOrigins = [], binaryCache } = options;
   const log = options.log ?? pino({ enabled: false });
   const health = new Health(servedServices(options).map(({ typeName }) => typeName));
-  const routes = (router: ConnectRouter) => addRoutes(router, options, health);
+  const ending = new AbortController();
+  const routes = (router: ConnectRouter) => addRoutes(router, options, health, ending.signal);
+  const calls = new Calls({ routes, maxMessageBytes, log });
   const storage = new StorageWatch(options.check ?? (async () => undefined), health, log);
   const http1 = await createHttp1({
-    routes,
+    calls,
     health,
     storage,
     log,
-    maxMessageBytes,
     corsOrigins,
     binaryCache,
   });
   const http2 = createHttp2({
-    routes,
+    calls,
     maxMessageBytes,
     blobService: options.blobService,
-    log,
     onError: (error, call) => logFailure(log, error, call),
-    fallback: (request, response) => http1.app.routing(request, response),
+    fallback: (request, response) => {
+      // Fastify knows both kinds of requests; its types name the older one.
+      http1.app.routing(request as IncomingMessage, response as ServerResponse);
+    },
   });
 
   const sockets = new Set<Socket>();
+  /** Those that have said nothing yet. */
+  const silent = new Set<Socket>();
   const sessions = new Set<Http2Session>();
   http2.on("session", (session) => {
     sessions.add(session);
@@ -89,14 +96,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (sockets.size >= maxConnections) return void socket.destroy();
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    switchProtocol(socket, http1.server, http2);
+    silent.add(socket);
+    switchProtocol(socket, http1.server, http2, () => silent.delete(socket));
   });
 
   return {
     addresses: bound,
     async close(timeoutMs = CLOSE_TIMEOUT_MS) {
       storage.end();
-      health.setAll("NOT_SERVING");
+      health.end();
+      ending.abort();
+      for (const socket of silent) socket.destroy();
       const closed = servers.map(closeServer);
       // Each connection ends when its calls have; those without any end at once.
       for (const session of sessions) session.close();

@@ -9,7 +9,7 @@ export function trailersOf(error: ConnectError): Record<string, string> {
   return {
     ...Object.fromEntries(error.metadata),
     "grpc-status": String(error.code),
-    "grpc-message": percentEncode(error.rawMessage),
+    "grpc-message": encodeStatusMessage(error.rawMessage),
   };
 }
 
@@ -27,8 +27,11 @@ export function errorOf(trailers: IncomingHttpHeaders): ConnectError | undefined
   return new ConnectError(decodeMessage(trailers["grpc-message"]), code, metadata);
 }
 
-/** Printable ASCII but "%" as it is, every other byte of the UTF-8 as %XX. */
-function percentEncode(message: string): string {
+/**
+ * A text as `grpc-message` carries it: printable ASCII but "%" as it is, every other byte of the
+ * UTF-8 as %XX.
+ */
+export function encodeStatusMessage(message: string): string {
   return message.replace(/[^ -$&-~]/gu, (character) =>
     Array.from(
       new TextEncoder().encode(character),

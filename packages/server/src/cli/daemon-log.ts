@@ -1,11 +1,17 @@
 import { type Logger, pino } from "pino";
 
+/** What is held for a reader that does not keep up, in bytes; more is dropped. */
+const HELD_BYTES = 4 << 20;
+
 /** The log of the daemon, on stderr: lines of JSON, or what a person can read where one is there to. */
 export async function openLog(level: string): Promise<Logger> {
   const options = { name: "tvix-store", level };
-  if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: 2, sync: true }));
+  // Not at once: a reader that stands still would stop the process, and not only its log.
+  if (!process.stderr.isTTY) {
+    return pino(options, pino.destination({ dest: 2, sync: false, maxLength: HELD_BYTES }));
+  }
   const { default: pretty } = await import("pino-pretty");
-  return pino(options, pretty({ destination: 2, sync: true, ignore: "pid,hostname,name" }));
+  return pino(options, pretty({ destination: 2, sync: false, ignore: "pid,hostname,name" }));
 }
 
 /** What a person is told who has started the daemon on a terminal. */

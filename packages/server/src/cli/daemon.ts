@@ -1,5 +1,6 @@
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { type Command, Option } from "commander";
+import { parseOrigin } from "../cors-origin.ts";
 import { parseListenAddress } from "../listen/listen-address.ts";
 import { addBinaryCacheOptions } from "./binary-cache-options.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
@@ -40,7 +41,7 @@ export function addDaemonCommand(program: Command): void {
       DEFAULT_MAX_MESSAGE_BYTES,
     )
     .addOption(
-      repeatable("--cors-origin <origin>", "let pages of this origin call from a browser", (text) => text),
+      repeatable("--cors-origin <origin>", "let pages of this origin call from a browser", parseOrigin),
     )
     .addOption(
       repeatable(

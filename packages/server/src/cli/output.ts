@@ -10,7 +10,8 @@ export async function print(output: string | Uint8Array): Promise<void> {
 export function endWithReader(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    process.stderr.write(`tvix-store: cannot write to stdout: ${error.message}\n`);
+    process.exit(1);
   });
 }
 

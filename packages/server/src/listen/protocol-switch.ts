@@ -11,8 +11,15 @@ const FIRST_BYTES_MS = 10_000;
 /**
  * Hands a new connection to one server or the other, by its first bytes: HTTP/2 begins with a
  * preface that no HTTP/1.1 request begins with.
+ *
+ * @param onSwitched called when one of them has it, or it has closed
  */
-export function switchProtocol(socket: Socket, http1: Http1Server, http2: Http2Server): void {
+export function switchProtocol(
+  socket: Socket,
+  http1: Http1Server,
+  http2: Http2Server,
+  onSwitched: () => void,
+): void {
   let seen: Buffer = Buffer.alloc(0);
   const timer = setTimeout(() => socket.destroy(), FIRST_BYTES_MS);
   const onReadable = () => {
@@ -30,6 +37,7 @@ export function switchProtocol(socket: Socket, http1: Http1Server, http2: Http2S
   const onError = () => socket.destroy();
   const stop = () => {
     clearTimeout(timer);
+    onSwitched();
     socket.off("readable", onReadable).off("error", onError).off("close", stop);
   };
   socket.on("readable", onReadable).on("error", onError).on("close", stop);

@@ -1,0 +1,143 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  createContextValues,
+} from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { isRequestComplete } from "@tvix/castore/grpc";
+import { encodeStatusMessage } from "@tvix/castore/grpc-http2";
+import type { Logger } from "pino";
+import { NEVER_COMPRESS } from "../routes.ts";
+import { callerAddress, logFailures } from "./call-log.ts";
+import { takeDeadline } from "./deadline.ts";
+import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
+import { withReadableStatus } from "./readable-answer.ts";
+
+/** A request of either version of HTTP, and its response. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** Headers of a response. */
+export type ResponseHeaders = Readonly<Record<string, string | number | string[] | undefined>>;
+
+/** What calls need. */
+export interface CallsOptions {
+  readonly routes: (router: ConnectRouter) => void;
+  /** Longest message accepted, in bytes. */
+  readonly maxMessageBytes: number;
+  readonly log: Logger;
+}
+
+/** Time that a call has to answer by itself when its deadline has passed, in milliseconds. */
+const GRACE_MS = 1000;
+
+/** gRPC itself, but not gRPC-Web. */
+const GRPC = /^application\/grpc(\+[a-z]+)?\s*(;|$)/i;
+
+/** Whether a request is a call of gRPC itself. */
+export function isGrpc(contentType: string | undefined): boolean {
+  return GRPC.test(contentType ?? "");
+}
+
+/**
+ * Every call of gRPC, gRPC-Web and Connect, whichever version of HTTP it comes by, but for those of
+ * blobs over HTTP/2: here is what holds for all of them.
+ */
+export class Calls {
+  readonly #handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly #log: Logger;
+
+  constructor({ routes, maxMessageBytes, log }: CallsOptions) {
+    const router = createConnectRouter({
+      interceptors: [logFailures(log)],
+      readMaxBytes: maxMessageBytes,
+      compressMinBytes: NEVER_COMPRESS,
+      acceptCompression: [compressionGzip, compressionBrotli],
+    });
+    routes(router);
+    this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+    this.#log = log;
+  }
+
+  /** `/service/method` of every call. */
+  get paths(): Iterable<string> {
+    return this.#handlers.keys();
+  }
+
+  /**
+   * Answers a call; one of a method that is not there with UNIMPLEMENTED.
+   *
+   * @param headers of the response, beside those of the call
+   */
+  async serve(request: NodeRequest, response: NodeResponse, headers: ResponseHeaders = {}): Promise<void> {
+    const path = request.url?.replace(/\?.*$/, "") ?? "";
+    const handler = this.#handlers.get(path);
+    if (handler === undefined) return refuse(response, Code.Unimplemented, `there is no method ${path}`);
+    try {
+      const from = request.socket?.remoteAddress;
+      const isComplete = () => !("stream" in request && request.stream.aborted);
+      const values = createContextValues().set(isRequestComplete, isComplete).set(callerAddress, from);
+      const received = universalRequestFromNodeRequest(request, response, undefined, values);
+      const timer = endAtDeadline(takeDeadline(received.header), request, response);
+      const isText = isGrpcWebText(received.header);
+      const answer = await handler(isText ? toBinaryRequest(received) : received);
+      clearTimeout(timer);
+      if (response.writableEnded) return;
+      setHeaders(response, headers);
+      const readable = await withReadableStatus(answer);
+      await universalResponseToNodeResponse(isText ? toTextResponse(readable) : readable, response);
+    } catch (error) {
+      // A client that leaves is no news; what failed of ours has been logged where it failed.
+      if (ConnectError.from(error).code !== Code.Aborted) {
+        this.#log.debug({ err: error, call: path }, "a call was cut off");
+      }
+    }
+  }
+}
+
+/** Ends a call whose client has not sent all of it when its deadline has passed: nobody else does. */
+function endAtDeadline(
+  deadlineMs: number | undefined,
+  request: NodeRequest,
+  response: NodeResponse,
+): NodeJS.Timeout | undefined {
+  if (deadlineMs === undefined) return undefined;
+  const end = () => {
+    if (request.complete || response.headersSent || response.writableEnded) return;
+    if (isGrpc(request.headers["content-type"])) {
+      refuse(response, Code.DeadlineExceeded, "the deadline has passed");
+    } else {
+      response.statusCode = 504;
+      setHeaders(response, { "content-type": "application/json" });
+      response.end(JSON.stringify({ code: "deadline_exceeded", message: "the deadline has passed" }));
+    }
+    request.resume();
+  };
+  return setTimeout(end, deadlineMs + GRACE_MS).unref();
+}
+
+/** Answers a call of gRPC with nothing but a status. */
+function refuse(response: NodeResponse, code: Code, message: string): void {
+  setHeaders(response, {
+    "content-type": "application/grpc",
+    "grpc-status": String(code),
+    "grpc-message": encodeStatusMessage(message),
+  });
+  response.end();
+}
+
+function setHeaders(response: NodeResponse, headers: ResponseHeaders): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) response.setHeader(name, value);
+  }
+}
