@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { realTree } from "../test/large-tree.ts";
+import { realTree } from "../test/long/large-tree.ts";
 import { type Figures, report } from "./measure.ts";
 import { startBareHttp, startDaemon, TVIX_STORE } from "./processes.ts";
 import { ROUNDS } from "./sizes.ts";

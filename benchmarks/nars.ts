@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { dumpPath } from "@tvix/nar/fs";
-import { realTree } from "../test/large-tree.ts";
+import { realTree } from "../test/long/large-tree.ts";
 import { type Figures, measure, report } from "./measure.ts";
 import { run, TVIX_STORE } from "./processes.ts";
 import { ROUNDS } from "./sizes.ts";

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { realTree } from "../test/large-tree.ts";
+import { realTree } from "../test/long/large-tree.ts";
 import { type Figures, measure, report } from "./measure.ts";
 import { run, startDaemon, TVIX_STORE } from "./processes.ts";
 import { ROUNDS } from "./sizes.ts";

@@ -1,3 +1,4 @@
+export { type ByteSource, type ByteStream, collect } from "@tvix/byte-stream";
 export {
   type BlobService,
   type ChunkMeta,

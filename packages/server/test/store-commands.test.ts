@@ -130,7 +130,7 @@ test("keys are made, kept to their owner, never overwritten, and sign what a dae
   expect(String(SecretKey.parse(printed.stdout).publicKey)).toBe(
     printed.stderr.replace("public key: ", "").trim(),
   );
-  expect((await tvixStore("keys", "generate", "a b")).status).toBe(1);
+  expect((await tvixStore("keys", "generate", "a b")).status).toBe(2);
 
   const daemon = await startDaemon(join(folder, "data"), "--signing-key-file", file);
   await tvixStore("import", join(await samples(), "hello.txt"), ...daemon.options);

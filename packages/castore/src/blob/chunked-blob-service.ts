@@ -5,6 +5,7 @@ import type { ChunkSizes } from "../chunking/parameters.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { OperationOptions } from "../options.ts";
+import { untilAborted } from "../unless-aborted.ts";
 import { type BlobService, type ChunkMeta, MAX_LISTED_CHUNKS, type ReadBlobOptions } from "./blob-service.ts";
 import { type ByteRange, clip, toByteRange } from "./byte-range.ts";
 import type { ChunkListStore } from "./chunk-list-store.ts";
@@ -97,7 +98,8 @@ export class ChunkedBlobService implements BlobService {
     signal?.throwIfAborted();
     const list = this.#lists.write();
     try {
-      return await this.#putChunks(source, list, signal);
+      const mayWait = signal !== undefined && !(source instanceof Uint8Array);
+      return await this.#putChunks(mayWait ? untilAborted(source, signal) : source, list, signal);
     } catch (error) {
       await list.abort();
       throw error;

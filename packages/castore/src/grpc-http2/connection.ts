@@ -7,7 +7,7 @@ import {
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { unlessAborted } from "../grpc/unless-aborted.ts";
+import { unlessAborted } from "../unless-aborted.ts";
 import { Keepalive } from "./keepalive.ts";
 import { noAnswer, unansweredCall } from "./no-answer.ts";
 import type { ParsedAddress } from "./server-address.ts";

@@ -4,7 +4,7 @@ import {
   DirectoryService as SnixDirectoryService,
 } from "@tvix/protocol/snix/castore";
 import { BlobService, DirectoryService } from "@tvix/protocol/tvix/castore";
-import { unlessAborted } from "./unless-aborted.ts";
+import { unlessAborted } from "../unless-aborted.ts";
 
 /** Under which names a peer serves: those of tvix, or those of snix. The messages are the same. */
 export type Namespace = "tvix" | "snix";

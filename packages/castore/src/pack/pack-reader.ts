@@ -17,6 +17,7 @@ interface OpenPack {
 /** Reads payloads out of packs. A pack stays open while it is used, the latest used ones longer. */
 export class PackReader {
   readonly #directory: PackDirectory;
+  #closed = false;
   /** In the order of their last use. */
   readonly #open: Map<number, OpenPack> = new Map();
 
@@ -96,16 +97,18 @@ export class PackReader {
       throw cause;
     } finally {
       opened.readers--;
-      await this.#closeUnused(OPEN_PACKS);
+      await this.#closeUnused(this.#closed ? 0 : OPEN_PACKS);
     }
   }
 
-  /** Closes every pack that is not being read. */
+  /** Closes every pack; one that is being read, when it has been. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#closeUnused(0);
   }
 
   #acquire(pack: number): OpenPack {
+    if (this.#closed) throw new CastoreError("CLOSED", "the store is closed");
     const opened = this.#open.get(pack) ?? { handle: this.#directory.openPack(pack, "r"), readers: 0 };
     opened.readers++;
     this.#open.delete(pack);

@@ -1,6 +1,6 @@
 import { type B3Digest, CastorePath, DEFAULT_SIZE_CONVENTION, type FileNode } from "@tvix/castore";
 import { ingest, restore, type TreeServices } from "@tvix/castore/node";
-import { type Command, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { findNode, findRoot } from "./find-node.ts";
 import { interruptible } from "./interrupt.ts";
 import { listTree } from "./list-tree.ts";
@@ -95,16 +95,21 @@ function addLs(castore: Command): void {
     .command("ls")
     .description("list a directory")
     .argument("<digest>", `of a directory: ${DIGEST}`, parseDigest)
-    .argument("[path]", "a path inside it", parsePath, CastorePath.ROOT)
+    .addArgument(pathArgument("a path inside it"))
     .option("-R, --recursive", "list everything below as well")
-    .option("--json", "print an array of objects");
+    .addOption(new Option("--json", "print an array of objects").conflicts("null"))
+    .option("-z, --null", "names as they are, and a NUL at the end of each line");
   addServiceOptions(command).action(
-    async (digest: B3Digest, path: CastorePath, options: JsonOption & { recursive?: boolean }) => {
+    async (
+      digest: B3Digest,
+      path: CastorePath,
+      options: JsonOption & { recursive?: boolean; null?: boolean },
+    ) => {
       await withServices(options, async (services) => {
         const node = await findNode(services, digest, path);
         await listTree(services.directoryService, node, path, {
           recursive: options.recursive === true,
-          json: options.json === true,
+          format: options.json === true ? "json" : options.null === true ? "raw" : "quoted",
         });
       });
     },
@@ -116,15 +121,23 @@ function addCat(castore: Command): void {
     .command("cat")
     .description("write the contents of a blob, or of a file in a directory, to stdout")
     .argument("<digest>", `of a blob or directory: ${DIGEST}`, parseDigest)
-    .argument("[path]", "a path inside the directory", parsePath, CastorePath.ROOT);
+    .addArgument(pathArgument("a path inside the directory"));
   addServiceOptions(command).action(async (digest: B3Digest, path: CastorePath, options: ServiceOptions) => {
     await withServices(options, async (services) => {
       const blob = path.components.length === 0 ? digest : await findFile(services, digest, path);
       const contents = await services.blobService.read(blob);
-      if (contents === undefined) throw new Error(`blob ${blob} is not in the store`);
+      if (contents === undefined) throw await noSuchBlob(services, blob);
       for await (const piece of contents) await print(piece);
     });
   });
+}
+
+/** Why there is nothing to write: what has this digest may be a directory. */
+async function noSuchBlob({ directoryService }: TreeServices, digest: B3Digest): Promise<Error> {
+  const isDirectory = (await directoryService.get(digest)) !== undefined;
+  return new Error(
+    isDirectory ? `${digest} is a directory, not a file` : `blob ${digest} is not in the store`,
+  );
 }
 
 async function findFile(
@@ -153,6 +166,8 @@ function parseDigest(text: string): B3Digest {
   return parsed(text, (name) => parseNodeName(name).digest);
 }
 
-function parsePath(text: string): CastorePath {
-  return parsed(text, CastorePath.fromHostPath);
+function pathArgument(description: string): Argument {
+  return new Argument("[path]", description)
+    .argParser((text) => parsed(text, CastorePath.fromHostPath))
+    .default(CastorePath.ROOT, "the directory itself");
 }

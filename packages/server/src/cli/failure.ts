@@ -28,3 +28,22 @@ function withoutEndOf(message: string, cause: string): string {
 function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;
 }
+
+/** How a connection fails where nobody listens. */
+const NOBODY_THERE = new Set(["ECONNREFUSED", "ENOENT"]);
+
+/** A line on what to do, where there is something; else nothing. */
+export function hintFor(error: unknown): string {
+  for (let current: unknown = error; current instanceof Error; current = current.cause) {
+    const errors: readonly unknown[] = current instanceof AggregateError ? current.errors : [current];
+    if (errors.some(isNobodyThere)) {
+      return "(is a server running there? start one with `tvix-store daemon`, or say --data DIRECTORY to work without)\n";
+    }
+  }
+  return "";
+}
+
+function isNobodyThere(error: unknown): boolean {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return false;
+  return error.syscall === "connect" && NOBODY_THERE.has(String(error.code));
+}

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { print } from "./output.ts";
 import { pathInfoToJson } from "./path-info-text.ts";
 import { withProgress } from "./progress.ts";
+import { UsageError } from "./repeatable.ts";
 import { addServiceOptions, type ServiceOptions, withWritableServices } from "./services.ts";
 
 /** `tvix-store import`: paths of the file system become objects of the store. */
@@ -11,11 +12,15 @@ export function addImportCommand(program: Command): void {
     .command("import")
     .description("store paths under the names that Nix gives them, and print these")
     .argument("<path...>", "files, directories or links")
+    .option("--name <name>", "name in the store, for one path; default: its last component")
     .option("--json", "print an array of path infos");
   addServiceOptions(command).action(
-    async (paths: readonly string[], options: ServiceOptions & { json?: boolean }) => {
+    async (paths: readonly string[], options: ServiceOptions & { json?: boolean; name?: string }) => {
       // All names are checked before anything is stored.
-      const named = paths.map((path) => ({ path, name: importName(path) }));
+      if (options.name !== undefined && paths.length > 1) {
+        throw new UsageError("option '--name' is for one path");
+      }
+      const named = paths.map((path) => ({ path, name: options.name ?? importName(path) }));
       await withWritableServices(options, async (services) => {
         const infos = [];
         for (const { path, name } of named) {

@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import { SecretKey } from "@tvix/narinfo";
 import type { Command } from "commander";
 import { print } from "./output.ts";
+import { parsed } from "./parse.ts";
 
 /** `tvix-store keys …`: keys that sign path infos. */
 export function addKeysCommands(program: Command): void {
@@ -10,14 +11,13 @@ export function addKeysCommands(program: Command): void {
     .description("make keys to sign with")
     .command("generate")
     .description("make a new key")
-    .argument("<name>", "such as cache.example.org-1")
+    .argument("<name>", "such as cache.example.org-1", (name) => parsed(name, SecretKey.generate))
     .argument("[file]", "where the secret key goes to; without it, stdout")
     .action(generate);
 }
 
 /** The secret goes to a file that only its owner can read, or to stdout, never to both. */
-async function generate(name: string, file: string | undefined): Promise<void> {
-  const key = SecretKey.generate(name);
+async function generate(key: SecretKey, file: string | undefined): Promise<void> {
   if (file === undefined) {
     process.stderr.write(`public key: ${key.publicKey}\n`);
     await print(`${key.export()}\n`);

@@ -1,30 +1,32 @@
 import type { CastorePath, DirectoryEntry, DirectoryService, Node } from "@tvix/castore";
 import { bytesToJson, nodeToJson, print } from "./output.ts";
+import { quoteName } from "./quote-name.ts";
 
 /** How a tree is listed. */
 export interface ListOptions {
   readonly recursive: boolean;
-  readonly json: boolean;
+  /** Lines with names that are quoted where they need to be, or that end in NUL with names as they are. */
+  readonly format: "quoted" | "raw" | "json";
 }
 
 /**
  * Lists a node: the entries of a directory, or the file or link itself. A line is type and
- * mode, size, digest and path; names are written as they are, so that other programs find
- * what they expect.
+ * mode, size, digest and path. A name that would break a line, or a terminal, is in double quotes
+ * with escapes as in C.
  */
 export async function listTree(
   service: DirectoryService,
   node: Node,
   path: CastorePath,
-  { recursive, json }: ListOptions,
+  { recursive, format }: ListOptions,
 ): Promise<void> {
   let separator = "[";
   for await (const item of items(service, node, path, recursive)) {
-    if (json) await print(`${separator}${JSON.stringify(itemToJson(item))}`);
-    else await print(itemToLine(item));
+    if (format === "json") await print(`${separator}${JSON.stringify(itemToJson(item))}`);
+    else await print(format === "raw" ? itemToLine(item, asIs, "\0") : itemToLine(item, quoted, "\n"));
     separator = ",\n ";
   }
-  if (json) await print(separator === "[" ? "[]\n" : "]\n");
+  if (format === "json") await print(separator === "[" ? "[]\n" : "]\n");
 }
 
 interface Item {
@@ -70,10 +72,18 @@ async function entriesOf(
   return directory.entries.values();
 }
 
-function itemToLine({ path, node }: Item): Uint8Array {
-  const line = Buffer.concat([Buffer.from(describe(node)), path.toBytes()]);
-  const arrow = node.type === "symlink" ? [Buffer.from(" -> "), node.target.bytes] : [];
-  return Buffer.concat([line, ...arrow, Buffer.from("\n")]);
+function itemToLine({ path, node }: Item, write: (name: Uint8Array) => Uint8Array, end: string): Uint8Array {
+  const line = Buffer.concat([Buffer.from(describe(node)), write(path.toBytes())]);
+  const arrow = node.type === "symlink" ? [Buffer.from(" -> "), write(node.target.bytes)] : [];
+  return Buffer.concat([line, ...arrow, Buffer.from(end)]);
+}
+
+function asIs(name: Uint8Array): Uint8Array {
+  return name;
+}
+
+function quoted(name: Uint8Array): Uint8Array {
+  return Buffer.from(quoteName(name));
 }
 
 function describe(node: Node): string {

@@ -2,7 +2,7 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { addCastoreCommands } from "./castore-commands.ts";
 import { addDaemonCommand } from "./daemon.ts";
-import { describeFailure } from "./failure.ts";
+import { describeFailure, hintFor } from "./failure.ts";
 import { addImportCommand } from "./import-command.ts";
 import { addKeysCommands } from "./keys-commands.ts";
 import { addNarCommands } from "./nar-commands.ts";
@@ -45,7 +45,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = USAGE;
       return;
     }
-    process.stderr.write(`tvix-store: ${describeFailure(error)}\n`);
+    process.stderr.write(`tvix-store: ${describeFailure(error)}\n${hintFor(error)}`);
     process.exitCode = FAILURE;
   }
 }

@@ -1,7 +1,7 @@
 import { CastorePath } from "@tvix/castore";
 import { writeListing } from "@tvix/nar";
 import { ingestNar, outlineOf, renderNar } from "@tvix/store";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { listTree } from "./list-tree.ts";
 import { nameOfNode } from "./node-name.ts";
 import { findObject, OBJECT, type ObjectName, parseObject } from "./object.ts";
@@ -58,8 +58,9 @@ function addLs(nar: Command): void {
     .command("ls")
     .description("list what the NAR of an object holds")
     .argument("<object>", OBJECT, parseObject)
-    .option("--json", "print the listing that binary caches have as .ls");
-  addServiceOptions(command).action(async (object: ObjectName, options: JsonOption) => {
+    .addOption(new Option("--json", "print the listing that binary caches have as .ls").conflicts("null"))
+    .option("-z, --null", "names as they are, and a NUL at the end of each line");
+  addServiceOptions(command).action(async (object: ObjectName, options: JsonOption & { null?: boolean }) => {
     await withServices(options, async (services) => {
       const root = await findObject(services, object);
       if (options.json === true) {
@@ -67,7 +68,10 @@ function addLs(nar: Command): void {
           await print(piece);
         await print("\n");
       } else {
-        await listTree(services.directoryService, root, CastorePath.ROOT, { recursive: true, json: false });
+        await listTree(services.directoryService, root, CastorePath.ROOT, {
+          recursive: true,
+          format: options.null === true ? "raw" : "quoted",
+        });
       }
     });
   });

@@ -11,6 +11,7 @@ const PIECE_BYTES = 512 << 10;
 export async function* readFileInPieces(path: string): ByteStream {
   const handle = await open(path);
   try {
+    if ((await handle.stat()).isDirectory()) throw new Error(`${path} is a directory`);
     // The next piece is read while this one is being used.
     const buffers = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)] as const;
     let reading = handle.read(buffers[0]);

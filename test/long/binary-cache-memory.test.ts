@@ -8,9 +8,9 @@ import { setTimeout } from "node:timers/promises";
 import { formatNarInfo } from "@tvix/narinfo";
 import { encodeNixbase32, NixHash, StorePath } from "@tvix/nix-compat";
 import { expect, test } from "vitest";
-import { peakMemory, startDaemon } from "../packages/server/test/tvix-store.ts";
+import { peakMemory, startDaemon } from "../../packages/server/test/tvix-store.ts";
+import { temporaryDirectory } from "../temporary.ts";
 import { sameMixNar } from "./same-mix-nar.ts";
-import { temporaryDirectory } from "./temporary.ts";
 
 const READERS = 64;
 const UPLOADS = 16;

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { expect, test } from "vitest";
+import { temporaryDirectory } from "../temporary.ts";
 import { sameMixNar } from "./same-mix-nar.ts";
-import { temporaryDirectory } from "./temporary.ts";
 
-const BIN = join(import.meta.dirname, "../packages/server/bin/tvix-store.js");
+const BIN = join(import.meta.dirname, "../../packages/server/bin/tvix-store.js");
 /** The young generation as the command has it; the old one far below what a tree would fill. */
 const NODE_OPTIONS = ["--max-semi-space-size=8", "--max-old-space-size=48"];
 const TELL_PEAK =

@@ -6,9 +6,9 @@ import { B3Digest } from "@tvix/castore";
 import { GrpcBlobService } from "@tvix/castore/grpc";
 import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { expect, test } from "vitest";
-import { peakMemory, startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
+import { peakMemory, startDaemon, tvixStore } from "../../packages/server/test/tvix-store.ts";
+import { temporaryDirectory } from "../temporary.ts";
 import { realTree } from "./large-tree.ts";
-import { temporaryDirectory } from "./temporary.ts";
 
 const MIB = 1 << 20;
 const LEAST = { files: 20_000, bytes: 1024 * MIB };

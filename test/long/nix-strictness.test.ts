@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { readNar } from "@tvix/nar";
 import { expect, test } from "vitest";
-import { mutatedNar, seededRandom } from "./nix/mutations.ts";
-import { NixVerdicts } from "./nix/nix-verdicts.ts";
-import { noNix } from "./nix/real-nix.ts";
+import { mutatedNar, seededRandom } from "../nix/mutations.ts";
+import { NixVerdicts } from "../nix/nix-verdicts.ts";
+import { noNix } from "../nix/real-nix.ts";
 
 const NARS = 10_000;
 const PROCESSES = 2;
@@ -82,7 +82,7 @@ async function refusal(nar: Uint8Array): Promise<string | undefined> {
 }
 
 test(`${NARS} mutated NARs take no more than 64 MiB`, { timeout: 120_000 }, async () => {
-  const script = join(import.meta.dirname, "nix/read-mutated.ts");
+  const script = join(import.meta.dirname, "../nix/read-mutated.ts");
   const { stdout } = await promisify(execFile)(process.execPath, [
     "--max-semi-space-size=1",
     script,

@@ -1,0 +1,116 @@
+import { spawnSync } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { quoteName } from "../src/cli/quote-name.ts";
+import { temporaryDirectory } from "./temporary.ts";
+import { startDaemon, tvixStore } from "./tvix-store.ts";
+
+const BIN = join(import.meta.dirname, "../bin/tvix-store.js");
+
+test.each([[["--version"]], [["daemon", "--help"]], [["castore", "ingest", "file", "--data", "data"]]])(
+  "%j to a full disk is one line and exit status 1",
+  async (args) => {
+    const directory = await temporaryDirectory();
+    await writeFile(join(directory, "file"), "contents");
+    const { status, stderr } = spawnSync(
+      "sh",
+      ["-c", `"$@" > /dev/full`, "sh", process.execPath, BIN, ...args],
+      {
+        cwd: directory,
+        encoding: "utf8",
+      },
+    );
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^tvix-store: cannot write to stdout: ENOSPC.*\n$/),
+    ]);
+  },
+);
+
+test.each<[string, string]>([
+  ["plain name.txt", "plain name.txt"],
+  ["größe", "größe"],
+  ["a\nb", '"a\\nb"'],
+  ["\u001b[31mred", '"\\033[31mred"'],
+  ['a "quoted" one', '"a \\"quoted\\" one"'],
+  ["back\\slash", '"back\\\\slash"'],
+  ["\u202egpj.exe", '"\\342\\200\\256gpj.exe"'],
+])("%j is listed as %s", (name, line) => {
+  expect(quoteName(Buffer.from(name))).toBe(line);
+});
+
+test("a name that is not UTF-8 is listed with its bytes", () => {
+  expect(quoteName(Buffer.from([0x61, 0xff, 0x0a]))).toBe('"a\\377\\n"');
+});
+
+test("names are quoted in lists, and as they are with -z", async () => {
+  const directory = await temporaryDirectory();
+  const tree = join(directory, "tree");
+  await mkdir(tree);
+  await writeFile(join(tree, "one\ntwo \u001b[31m"), "contents");
+  const data = ["--data", join(directory, "data")];
+  const digest = (await tvixStore("castore", "ingest", tree, ...data)).stdout.trim();
+  for (const command of [
+    ["castore", "ls"],
+    ["nar", "ls"],
+  ]) {
+    const lines = (await tvixStore(...command, digest, ...data)).stdout;
+    expect(lines).toMatch(/ "one\\ntwo \\033\[31m"\n$/);
+    const raw = (await tvixStore(...command, digest, "-z", ...data)).stdout;
+    expect(raw.endsWith(" one\ntwo \u001b[31m\0")).toBe(true);
+    expect((await tvixStore(...command, digest, "-z", "--json", ...data)).status).toBe(2);
+  }
+});
+
+test("one option, or one variable, says where all services are; --data goes before the environment", async () => {
+  const directory = await temporaryDirectory();
+  const file = join(directory, "file");
+  await writeFile(file, "contents");
+  const daemon = await startDaemon(join(directory, "data"));
+  const address = `grpc+${daemon.url}`;
+  const ingested = await tvixStore("castore", "ingest", file, "--service-addr", address);
+  expect(ingested).toMatchObject({ status: 0, stderr: "" });
+  const run = (variables: Record<string, string>, ...args: string[]) =>
+    spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8", env: { ...process.env, ...variables } });
+  expect(run({ TVIX_STORE_ADDR: address }, "castore", "cat", ingested.stdout.trim()).stdout).toBe("contents");
+  const own = ["--data", join(directory, "own")];
+  const elsewhere = {
+    BLOB_SERVICE_ADDR: "grpc+http://127.0.0.1:1",
+    TVIX_STORE_ADDR: "grpc+http://127.0.0.1:1",
+  };
+  expect(run(elsewhere, "castore", "ingest", file, ...own)).toMatchObject({ status: 0, stderr: "" });
+  const both = await tvixStore("castore", "ingest", file, ...own, "--service-addr", address);
+  expect([both.status, both.stderr]).toEqual([
+    2,
+    expect.stringContaining("cannot be used with option '--service-addr'"),
+  ]);
+});
+
+test("where nobody listens, a line says what to do", async () => {
+  const { status, stderr } = await tvixStore(
+    "castore",
+    "ls",
+    "blake3-rxNJufX5oaagQE3qNtzJSZvLJcmtwRK3zJqTyuQfMmI=",
+    "--service-addr",
+    "grpc+http://127.0.0.1:1",
+  );
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/ECONNREFUSED 127\.0\.0\.1:1\n\(is a server running there\? .*--data.*\)\n$/);
+});
+
+test("an import has the name it is given, and messages name what was wrong", async () => {
+  const directory = await temporaryDirectory();
+  const tree = join(directory, "tree");
+  await mkdir(tree);
+  await writeFile(join(tree, "file"), "contents");
+  const data = ["--data", join(directory, "data")];
+  const named = await tvixStore("import", tree, "--name", "other-1.0", ...data);
+  expect(named.stdout).toMatch(/^\/nix\/store\/[a-z0-9]{32}-other-1\.0\n$/);
+  expect((await tvixStore("import", tree, tree, "--name", "x", ...data)).status).toBe(2);
+  const digest = (await tvixStore("castore", "ingest", tree, ...data)).stdout.trim();
+  expect((await tvixStore("castore", "cat", digest, ...data)).stderr).toContain("is a directory, not a file");
+  const ingested = await tvixStore("nar", "ingest", tree, ...data);
+  expect([ingested.status, ingested.stderr]).toEqual([1, `tvix-store: ${tree} is a directory\n`]);
+  expect((await tvixStore("castore", "ls", "--help")).stdout).not.toContain("components");
+});
