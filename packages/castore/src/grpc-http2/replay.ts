@@ -11,7 +11,7 @@ const MOST_REFUSED = 100;
 
 /** What all requests of a transport may keep. */
 export class ReplayBudget {
-  left = ALL_BYTES;
+  left: number = ALL_BYTES;
 }
 
 type Frame = readonly Uint8Array[];
