@@ -11,7 +11,7 @@ import {
   smallSample,
   upload,
 } from "../packages/nar-bridge/test/samples.ts";
-import { startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
+import { endDaemon, startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 const DISK_BYTES = 48 << 20;
@@ -102,6 +102,32 @@ describe.skipIf(noDisk !== undefined)("on a disk that gets full", () => {
     await disk.empty();
     await expect.poll(async () => (await fetch(`${daemon.url}/healthz`)).status, { timeout: 5000 }).toBe(200);
     await upload(daemon.url, large);
+  });
+
+  test.each(["full", "read-only"])("a store on a %s disk is opened for reading", async (why) => {
+    const disk = await smallDisk();
+    const data = join(disk.path, "data");
+    const file = join(disk.path, "file");
+    await writeFile(file, "contents");
+    const { stdout } = await tvixStore("import", file, "--data", data);
+    const digest = (await tvixStore("castore", "ingest", file, "--data", data)).stdout.trim();
+    if (why === "full") await disk.fill(0);
+    else execFileSync("mount", ["-o", "remount,ro", disk.path]);
+    const read = await tvixStore("castore", "cat", digest, "--data", data);
+    expect([read.status, read.stdout]).toEqual([0, "contents"]);
+    expect(read.stderr).toMatch(/the disk of the store is (full|read-only), it is opened for reading\n$/);
+    const daemon = await startDaemon(data);
+    expect((await tvixStore("nar", "dump", stdout.trim(), ...daemon.options)).stdout).toContain("contents");
+    expect((await fetch(`${daemon.url}/healthz`)).status).toBe(503);
+    const one = await smallSample("other");
+    const [status, text] = await put(`${daemon.url}/nar/${one.digits}.nar`, one.nar as BodyInit);
+    expect([507, 503]).toContain(status);
+    expect(text).not.toContain(data);
+    expect(await endDaemon(daemon, "SIGTERM")).toBe(0);
+    if (why === "read-only") return;
+    await disk.empty();
+    const again = await startDaemon(data);
+    expect(await put(`${again.url}/nar/${one.digits}.nar`, one.nar as BodyInit)).toEqual([200, ""]);
   });
 
   test("a daemon that nobody writes to says that it is well again", async () => {

@@ -24,6 +24,8 @@ export interface DatabaseOptions {
    * needs room on the disk. Default: never, and later writes fail as the first one did.
    */
   readonly mayReopen?: () => Promise<boolean>;
+  /** Why nothing can be written, where that is known from the start. Reading works. */
+  readonly unwritable?: CastoreError | undefined;
 }
 
 const VIEWS = { keyEncoding: "view", valueEncoding: "view" } as const;
@@ -52,8 +54,10 @@ export class Database {
   #reopening: Promise<void> | undefined;
   #closed = false;
 
-  constructor(level: AnyLevel, { sync = false, mayReopen = async () => false }: DatabaseOptions = {}) {
+  constructor(level: AnyLevel, options: DatabaseOptions = {}) {
+    const { sync = false, mayReopen = async () => false, unwritable } = options;
     this.#level = level;
+    this.#broken = unwritable;
     this.#writeOptions = { ...VIEWS, sync };
     this.#mayReopen = mayReopen;
     this.#commits = new GroupCommit((groups) => this.#apply(groups.flat()), BATCH_BYTES);

@@ -20,6 +20,7 @@ import { checkFormat, writeFormat } from "./format.ts";
 import { PackAppender } from "./pack-appender.ts";
 import { PackDirectory } from "./pack-directory.ts";
 import { PackReader } from "./pack-reader.ts";
+import { standInFor, unwritableFor } from "./read-only-index.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
 import { isDiskFull, storageFailure } from "./storage-failure.ts";
 import { zstdCodec } from "./zstd-codec.ts";
@@ -80,14 +81,18 @@ const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
  * @param path folder of the store
  * @throws CastoreError LOCKED when another process has it open, UNKNOWN_FORMAT when a newer
  *   version wrote it, NOT_A_STORE when there is none and none may be made, CORRUPT when the index
- *   has lost a part, STORAGE_FAILURE when it cannot be read or written
+ *   has lost a part, STORAGE_FAILURE when it cannot be read. Where nothing can be written, to a full
+ *   disk or a read-only one, it is opened all the same, and what would write fails: NO_SPACE,
+ *   STORAGE_FAILURE
  */
 export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
   const { sync = true, compressionLevel = 3, packBytes = 256 << 20, chunkSizes, create = true } = options;
-  const level = await openLevel(path, create);
+  const { level, unwritable, release } = await openIndex(path, create);
   try {
-    const mayReopen = async () => await hasRoom(path, REOPEN_BYTES);
-    const database = new Database(level, { sync, mayReopen });
+    if (unwritable !== undefined)
+      options.onNotice?.(`${path}: ${unwritable.message}, it is opened for reading`);
+    const mayReopen = async () => unwritable === undefined && (await hasRoom(path, REOPEN_BYTES));
+    const database = new Database(level, { sync, mayReopen, unwritable });
     const packs = new PackDirectory(join(path, "packs"));
     const packNumbers = await packs.open();
     if ((await checkFormat(database)) === "new") {
@@ -96,11 +101,15 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
       await writeFormat(database);
     }
     const lists = new LevelChunkListStore(database);
-    await lists.removeUnfinished();
-    await removeAllStaged(database);
+    if (unwritable === undefined) {
+      await lists.removeUnfinished();
+      await removeAllStaged(database);
+    }
 
     const appender = new PackAppender(packs, packNumbers.at(-1) ?? 0, { packBytes, sync });
-    await resumeNewestPack(appender, packs, packNumbers, database, packBytes);
+    if (unwritable === undefined) {
+      await resumeNewestPack(appender, packs, packNumbers, database, packBytes);
+    }
     const reader = new PackReader(packs);
     const pool = new ZstdPool(compressionLevel);
     const chunks = await PackChunkStore.open({ database, appender, reader, codec: zstdCodec(pool) });
@@ -111,7 +120,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     });
     let closing: Promise<void> | undefined;
     const close = async () => {
-      closing ??= closeAll({ level, database, appender, reader, pool });
+      closing ??= closeAll({ level, database, appender, reader, pool }).finally(release);
       await closing;
     };
     return {
@@ -128,26 +137,41 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     };
   } catch (error) {
     await level.close();
+    await release();
     throw error;
   }
 }
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
-async function openLevel(path: string, create: boolean): Promise<Level> {
+/** An index that is open. */
+interface OpenIndex {
+  readonly level: Level;
+  /** Why it can only be read, where that is so. */
+  readonly unwritable: CastoreError | undefined;
+  /** To be called when it has been closed. */
+  release(): Promise<void>;
+}
+
+async function openIndex(path: string, create: boolean): Promise<OpenIndex> {
   try {
     const found = await checkIndex(path);
     if (!found.store && !create) {
       throw new CastoreError("NOT_A_STORE", `there is no store in ${path}`, { subject: path });
     }
     await makeDirectory(path);
-    const level: Level = new ClassicLevel(join(path, "index"), {
-      keyEncoding: "view",
-      valueEncoding: "view",
-      writeBufferSize: WRITE_BUFFER_BYTES,
-    });
-    await level.open();
-    return level;
+    try {
+      return { level: await openLevel(join(path, "index")), unwritable: undefined, release: async () => {} };
+    } catch (error) {
+      const unwritable = unwritableFor(error, rootMessage(error));
+      if (!found.store || unwritable === undefined) throw error;
+      const standIn = await standInFor(join(path, "index"));
+      const level = await openLevel(standIn.path).catch(async (failure) => {
+        await standIn.remove();
+        throw failure;
+      });
+      return { level, unwritable, release: standIn.remove };
+    }
   } catch (cause) {
     if (CastoreError.is(cause)) throw cause;
     if (rootCode(cause) === "LEVEL_LOCKED") {
@@ -158,6 +182,16 @@ async function openLevel(path: string, create: boolean): Promise<Level> {
       subject: path,
     });
   }
+}
+
+async function openLevel(path: string): Promise<Level> {
+  const level: Level = new ClassicLevel(path, {
+    keyEncoding: "view",
+    valueEncoding: "view",
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  });
+  await level.open();
+  return level;
 }
 
 async function hasRoom(path: string, bytes: number): Promise<boolean> {
