@@ -7,8 +7,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   n: 1e-6,
 };
 
-/** Longest time that timers can wait. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
+/** Longest time that timers can wait, in milliseconds: 25 days. */
+export const TIMER_MAX_MS: number = 2 ** 31 - 1;
 
 /** Milliseconds of a `grpc-timeout` header; undefined where there is none, or it is malformed. */
 export function parseTimeout(header: string | string[] | undefined): number | undefined {

@@ -9,10 +9,17 @@ export async function* leavingEarly<T>(
   call: (signal: AbortSignal) => AsyncIterable<T>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T, void, undefined> {
-  const left = new AbortController();
+  // Not `AbortSignal.any`: what it makes is remembered by a signal that outlives many calls.
+  const own = new AbortController();
+  const passOn = () => own.abort(signal?.reason);
+  signal?.addEventListener("abort", passOn);
+  if (signal?.aborted === true) passOn();
+  let isComplete = false;
   try {
-    yield* call(signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]));
+    yield* call(own.signal);
+    isComplete = true;
   } finally {
-    left.abort();
+    signal?.removeEventListener("abort", passOn);
+    if (!isComplete) own.abort();
   }
 }
