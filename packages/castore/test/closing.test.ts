@@ -1,4 +1,4 @@
-import { readdir, readlink } from "node:fs/promises";
+import { readdir, readlink, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { openStore } from "@tvix/castore/node";
 import { fixtures } from "@tvix/castore/testing";
@@ -26,6 +26,24 @@ test("a store that is closed while blobs are read leaves no pack open", async ()
   for (const end of await reading)
     if (end.status === "rejected") expect(end.reason).toMatchObject({ code: "CLOSED" });
   expect(await openPacks(data)).toBe(0);
+});
+
+test("a store of which a pack is missing closes in peace, whenever that is", async () => {
+  const data = join(await temporaryDirectory(), "data");
+  const store = await openStore(data, { sync: false, packBytes: 1 << 20 });
+  const digest = await store.blobService.put(fixtures.pseudoRandomBytes(5_000_000, 1));
+  await store.close();
+  const packs = (await readdir(join(data, "packs"))).sort();
+  await rm(join(data, "packs", packs.at(-1) ?? ""));
+  for (let round = 0; round < 100; round++) {
+    const again = await openStore(data, { sync: false });
+    const stream = await again.blobService.read(digest);
+    const reading = (async () => {
+      for await (const _ of stream ?? []);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "CORRUPT" });
+    await again.close();
+  }
 });
 
 test("a put whose source says nothing ends with its signal, and nothing is stored", async () => {

@@ -123,7 +123,9 @@ export class PackReader {
       if (this.#open.size <= kept) return;
       if (readers > 0) continue;
       this.#open.delete(pack);
-      await (await handle).close();
+      // One that could not be opened has told whoever wanted it.
+      const opened = await handle.catch(() => undefined);
+      await opened?.close();
     }
   }
 }
