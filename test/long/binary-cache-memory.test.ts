@@ -8,13 +8,14 @@ import { setTimeout } from "node:timers/promises";
 import { formatNarInfo } from "@tvix/narinfo";
 import { encodeNixbase32, NixHash, StorePath } from "@tvix/nix-compat";
 import { expect, test } from "vitest";
-import { peakMemory, startDaemon } from "../../packages/server/test/tvix-store.ts";
+import { startDaemon } from "../../packages/server/test/tvix-store.ts";
 import { temporaryDirectory } from "../temporary.ts";
+import { AnonymousMemory } from "./anonymous-memory.ts";
 import { sameMixNar } from "./same-mix-nar.ts";
 
 const READERS = 64;
 const UPLOADS = 16;
-/** What the daemon may take at its peak, in MiB. */
+/** What the daemon may take at its peak, in MiB of its own. */
 const PEAK_MIB = 400;
 /** What a slow reader takes at a time, and how long it then does nothing. */
 const SIP_BYTES = 128 << 10;
@@ -135,7 +136,8 @@ test("64 slow readers and 16 uploads at once: the server stays below 400 MiB", a
     bodies.push(/^URL: (.*)$/m.exec(narInfo)?.[1] as string);
     bodies.push(`nar/${encodeNixbase32(nar.hash.digest)}.nar`);
   }
-  const before = peakMemory(daemon);
+  const memory = new AnonymousMemory(daemon.process.pid as number);
+  const before = memory.takePeak();
 
   const uploaded = new AbortController();
   const readers = Array.from({ length: READERS }, (_, index) => {
@@ -148,10 +150,11 @@ test("64 slow readers and 16 uploads at once: the server stays below 400 MiB", a
   uploaded.abort();
   const beginnings = await Promise.all(readers);
 
-  const peak = peakMemory(daemon);
+  const peak = memory.takePeak();
+  memory.end();
   console.log(
     `${UPLOADS} uploads of ${((written[0] as Nar).size / 2 ** 20).toFixed(0)} MiB in ${seconds.toFixed(0)} s beside ` +
-      `${READERS} slow readers: peak memory of the daemon ${before.toFixed(0)}, then ${peak.toFixed(0)} MiB`,
+      `${READERS} slow readers: peak memory of the daemon itself ${before.toFixed(0)}, then ${peak.toFixed(0)} MiB`,
   );
   for (const [index, seen] of beginnings.entries()) {
     // Every pass of a reader began alike; uncompressed bodies with what was uploaded.

@@ -5,4 +5,10 @@ export { leavingEarly } from "./grpc/leave-early.ts";
 export { DEFAULT_MAX_MESSAGE_BYTES } from "./grpc/message-limit.ts";
 export { NAMESPACES, type Namespace, NamespaceChoice } from "./grpc/namespace.ts";
 export { isRequestComplete } from "./grpc/request-completeness.ts";
-export { ERROR_CODE_TRAILER, fromConnectError, STATUS_OF_ERROR, toConnectError } from "./grpc/status.ts";
+export {
+  ERROR_CODE_TRAILER,
+  errorCodeOfStatus,
+  fromConnectError,
+  STATUS_OF_ERROR,
+  toConnectError,
+} from "./grpc/status.ts";

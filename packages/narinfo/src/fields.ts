@@ -28,7 +28,17 @@ export function splitFields(text: string): readonly Field[] {
   });
 }
 
-/** Writes what {@link splitFields} reads. */
+/**
+ * Writes what {@link splitFields} reads.
+ *
+ * @throws NarInfoError INVALID_NARINFO for a line feed, behind which another field would begin
+ */
 export function joinFields(fields: readonly Field[]): string {
-  return fields.map(([key, value]) => `${key}: ${value}\n`).join("");
+  return fields.map(joinField).join("");
+}
+
+function joinField([key, value]: Field): string {
+  if (!key.includes("\n") && !value.includes("\n")) return `${key}: ${value}\n`;
+  const shown = JSON.stringify(value.slice(0, SHOWN_CHARACTERS));
+  throw new NarInfoError("INVALID_NARINFO", `the field ${JSON.stringify(key)} has a line feed: ${shown}`);
 }

@@ -1,8 +1,14 @@
 import { formatContentAddress } from "@tvix/nix-compat";
 import { joinFields } from "./fields.ts";
+import { isKeyName } from "./keys/named.ts";
 import type { NarInfo } from "./narinfo.ts";
 
-/** Writes a narinfo, in the order of fields that Nix has. */
+/**
+ * Writes a narinfo, in the order of fields that Nix has. A signature whose name no key can have is
+ * left out.
+ *
+ * @throws NarInfoError INVALID_NARINFO when a value has a line feed
+ */
 export function formatNarInfo(info: NarInfo): string {
   const { quirks = {} } = info;
   const { texts = {}, otherSignatures = [], unknownFields = [] } = quirks;
@@ -24,7 +30,9 @@ export function formatNarInfo(info: NarInfo): string {
     ...own("References", info.references, noReferences ? undefined : references),
     ...own("Deriver", info.deriver, info.deriver?.toString()),
     ...own("System", info.system, info.system),
-    ...info.signatures.map((signature) => ["Sig", signature.toString()] as const),
+    ...info.signatures
+      .filter(({ name }) => isKeyName(name))
+      .map((signature) => ["Sig", signature.toString()] as const),
     ...otherSignatures.map((signature) => ["Sig", signature] as const),
     ...own("CA", info.contentAddress, info.contentAddress && formatContentAddress(info.contentAddress)),
     ...unknownFields,

@@ -4,6 +4,7 @@ export { extraFieldsOf, withExtraFields } from "./extra-fields.ts";
 export { type Field, joinFields, splitFields } from "./fields.ts";
 export { type Fingerprinted, fingerprint } from "./fingerprint.ts";
 export { formatNarInfo } from "./format.ts";
+export { isKeyName } from "./keys/named.ts";
 export { PublicKey } from "./keys/public-key.ts";
 export { SecretKey } from "./keys/secret-key.ts";
 export { SIGNATURE_LENGTH, Signature } from "./keys/signature.ts";

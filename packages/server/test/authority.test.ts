@@ -48,8 +48,8 @@ test.each(["localhost:8000", "::1:8000", "[", "host:1:2"])(
   "a server that is called %j answers, and goes on",
   async (name) => {
     const daemon = await newDaemon();
-    // UNIMPLEMENTED: the call says of no path how to find it.
-    expect(await call(daemon.url, { ":authority": name })).toBe("12");
+    // INVALID_ARGUMENT: the call says of no path how to find it.
+    expect(await call(daemon.url, { ":authority": name })).toBe("3");
     expect((await fetch(`${daemon.url}/healthz`)).status).toBe(200);
   },
 );
@@ -64,7 +64,7 @@ test.each(["::1:8000", "[", "host:1:2"])(
     });
     asked.end("{}");
     const [answer] = (await once(asked, "response")) as [IncomingMessage];
-    expect(await json(answer)).toMatchObject({ code: "unimplemented" });
+    expect(await json(answer)).toMatchObject({ code: "invalid_argument" });
   },
 );
 

@@ -207,34 +207,117 @@ describe("a message that is none", () => {
     narCalculationService: { calculateNar: nowhere },
   };
 
-  test.each(methods)("%s: INVALID_ARGUMENT, by gRPC and by Connect", async (path) => {
-    const { url, close } = await runningServer({ store: store as never });
-    const garbage = Uint8Array.of(0xff, 0xff, 0xff);
-    const answer = await callRaw(url, path, garbage);
-    expect(answer["grpc-status"]).toBe(String(Code.InvalidArgument));
-    const response = await fetch(`${url}${path}`, {
-      method: "POST",
-      headers: { "content-type": "application/proto" },
-      body: garbage,
+  /** Status and code of a call of which all these messages are sent, as gRPC and gRPC-Web tell them. */
+  async function refusals(url: string, path: string, messages: readonly Uint8Array[]) {
+    const body = Buffer.concat(messages.map(framed));
+    const session = sessionTo(url);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
     });
+    let answer: Record<string, unknown> = {};
+    for (const event of ["response", "trailers"]) {
+      stream.on(event, (received) => {
+        answer = { ...answer, ...received };
+      });
+    }
+    stream.end(body).resume();
+    await once(stream, "end");
     const web = await fetch(`${url}${path}`, {
       method: "POST",
       headers: { "content-type": "application/grpc-web+proto" },
-      body: new Uint8Array(framed(garbage)),
+      body: new Uint8Array(body),
     });
-    const status = web.headers.get("grpc-status") ?? /grpc-status: ?(\d+)/.exec(await web.text())?.[1];
-    expect(status).toBe(String(Code.InvalidArgument));
+    const trailers = await web.text();
+    const inWeb = (name: string) =>
+      web.headers.get(name) ?? new RegExp(`${name}: ?([\\w]+)`).exec(trailers)?.[1];
+    return [
+      [answer["grpc-status"], answer["tvix-error-code"]],
+      [inWeb("grpc-status"), inWeb("tvix-error-code")],
+    ];
+  }
+
+  /** The same of Connect, whose calls of one message are never without one, nor with two. */
+  async function connectRefusal(url: string, path: string, message: Uint8Array) {
+    const response = await fetch(`${url}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/proto" },
+      body: new Uint8Array(message),
+    });
     // Streams are no calls of one message in Connect.
     if (response.status !== 415) {
-      expect([response.status, await response.json()]).toMatchObject([400, { code: "invalid_argument" }]);
-    } else {
-      const stream = await fetch(`${url}${path}`, {
-        method: "POST",
-        headers: { "content-type": "application/connect+proto" },
-        body: new Uint8Array(framed(garbage)),
-      });
-      expect(await stream.text()).toContain('"code":"invalid_argument"');
+      const { code } = (await response.json()) as { code: string };
+      return [response.status, code, response.headers.get("tvix-error-code")];
     }
+    const stream = await fetch(`${url}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/connect+proto" },
+      body: new Uint8Array(framed(message)),
+    });
+    const end = await stream.text();
+    const { error, metadata } = JSON.parse(end.slice(end.indexOf("{"))) as {
+      error: { code: string };
+      metadata: Record<string, string[]>;
+    };
+    return [400, error.code, metadata["tvix-error-code"]?.[0]];
+  }
+
+  const invalid = [String(Code.InvalidArgument), "INVALID_REQUEST"];
+  const tooLarge = [String(Code.ResourceExhausted), "TOO_LARGE"];
+
+  test.each(methods)("%s: INVALID_ARGUMENT by every protocol, with a code", async (path) => {
+    const { url, close } = await runningServer({ store: store as never });
+    const garbage = Uint8Array.of(0xff, 0xff, 0xff);
+    expect(await refusals(url, path, [garbage])).toEqual([invalid, invalid]);
+    expect(await connectRefusal(url, path, garbage)).toEqual([400, "invalid_argument", "INVALID_REQUEST"]);
+    await close();
+  });
+
+  const ofOneMessage = methods.filter((path) => !/(castore.*Put)$/.test(path));
+
+  test.each(ofOneMessage)("%s with no message or two: INVALID_ARGUMENT", async (path) => {
+    const { url, close } = await runningServer({ store: store as never });
+    const empty = new Uint8Array(0);
+    expect(await refusals(url, path, [])).toEqual([invalid, invalid]);
+    expect(await refusals(url, path, [empty, empty])).toEqual([invalid, invalid]);
+    await close();
+  });
+
+  test.each(methods)("%s with a message too large: RESOURCE_EXHAUSTED", async (path) => {
+    const { url, close } = await runningServer({ store: store as never, maxMessageBytes: 10 });
+    const message = Uint8Array.of(0x7a, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    expect(await refusals(url, path, [message])).toEqual([tooLarge, tooLarge]);
+    const [, code, errorCode] = await connectRefusal(url, path, message);
+    expect([code, errorCode]).toEqual(["resource_exhausted", "TOO_LARGE"]);
+    await close();
+  });
+
+  test.each(["/tvix.castore.v1.DirectoryService/Get", "/tvix.store.v1.PathInfoService/Get"])(
+    "%s without saying of what: INVALID_ARGUMENT",
+    async (path) => {
+      const { url, close } = await runningServer({ store: store as never });
+      const empty = new Uint8Array(0);
+      expect(await refusals(url, path, [empty])).toEqual([invalid, invalid]);
+      expect(await connectRefusal(url, path, empty)).toEqual([400, "invalid_argument", "INVALID_REQUEST"]);
+      await close();
+    },
+  );
+
+  test("what is not there, and a method that is not there, have a code too", async () => {
+    const { url, close } = await runningServer();
+    const stat = toBinary(
+      StatBlobRequestSchema,
+      create(StatBlobRequestSchema, { digest: new Uint8Array(32) }),
+    );
+    const notFound = [String(Code.NotFound), "NOT_FOUND"];
+    for (const method of ["Stat", "Read"]) {
+      const path = `/tvix.castore.v1.BlobService/${method}`;
+      expect(await refusals(url, path, [stat])).toEqual([notFound, notFound]);
+    }
+    const unknown = await callRaw(url, "/tvix.castore.v1.BlobService/Delete", stat);
+    expect([unknown["grpc-status"], unknown["tvix-error-code"]]).toEqual(["12", "UNIMPLEMENTED"]);
     await close();
   });
 });

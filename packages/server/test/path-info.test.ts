@@ -98,7 +98,7 @@ describe.each(Object.entries(TRANSPORTS))("PathInfoService answers over %s", (_,
   };
 
   test("a Get with what it lacks", async () => {
-    expect(await statusOf(client().get({}))).toEqual([Code.Unimplemented, "by_what needs to be specified"]);
+    expect(await statusOf(client().get({}))).toEqual([Code.InvalidArgument, "by_what needs to be specified"]);
     const get = (length: number) =>
       client().get({ byWhat: { case: "byOutputHash", value: new Uint8Array(length) } });
     expect(await statusOf(get(19))).toEqual([

@@ -1,12 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { ERROR_CODE_TRAILER, errorCodeOfStatus } from "../grpc/status.ts";
 
 /** Trailers that end a call with success. */
 export const OK_TRAILERS: Readonly<Record<string, string>> = { "grpc-status": "0" };
 
-/** Trailers that end a call with an error; its metadata goes with them. */
+/** Trailers that end a call with an error; its metadata goes with them, and a code for who reads no texts. */
 export function trailersOf(error: ConnectError): Record<string, string> {
   return {
+    [ERROR_CODE_TRAILER]: errorCodeOfStatus(error.code),
     ...Object.fromEntries(error.metadata),
     "grpc-status": String(error.code),
     "grpc-message": encodeStatusMessage(error.rawMessage),

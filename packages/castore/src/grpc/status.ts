@@ -33,6 +33,21 @@ export const STATUS_OF_ERROR: Readonly<Record<CastoreErrorCode, Code>> = {
 /** Trailer that carries our code to clients of this package. */
 export const ERROR_CODE_TRAILER = "tvix-error-code";
 
+const ERROR_CODE_OF_STATUS: Readonly<Partial<Record<Code, string>>> = {
+  [Code.InvalidArgument]: "INVALID_REQUEST",
+  [Code.NotFound]: "NOT_FOUND",
+  [Code.ResourceExhausted]: "TOO_LARGE",
+  [Code.Unimplemented]: "UNIMPLEMENTED",
+  [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
+  [Code.Canceled]: "CANCELLED",
+  [Code.Unavailable]: "UNAVAILABLE",
+};
+
+/** What {@link ERROR_CODE_TRAILER} says of a failure that is none of our errors: a code for its status. */
+export function errorCodeOfStatus(status: Code): string {
+  return ERROR_CODE_OF_STATUS[status] ?? "INTERNAL";
+}
+
 /**
  * Any failure as a status for a client: code and message of our errors, nothing at all of
  * others, whose messages may hold paths. The original stays its cause, for the log.

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ByteStream } from "@tvix/byte-stream";
 import { type FilePart, fetchFile, type UpstreamFile } from "./fetch.ts";
-import { StallWatch } from "./stall-watch.ts";
+import { TimeLimit } from "./time-limit.ts";
 import type { Upstream } from "./upstream.ts";
 import { UpstreamError } from "./upstream-error.ts";
 import type { WebClient } from "./web-client.ts";
@@ -39,7 +39,7 @@ export async function* download(
 /** A file, and what gives it up when nothing comes. */
 interface Opened {
   readonly file: UpstreamFile;
-  readonly stall: StallWatch;
+  readonly stall: TimeLimit;
 }
 
 /** One file on its way, over as many requests as it takes. */
@@ -109,10 +109,9 @@ class Download {
   }
 
   async #ask(part: FilePart | undefined): Promise<Opened> {
-    const stall = new StallWatch(this.#upstream.stallMs);
+    const stall = new TimeLimit(this.#upstream.stallMs, this.#signal);
     try {
-      const signal = AbortSignal.any([this.#signal, stall.signal]);
-      const file = await fetchFile(this.#client, this.#upstream, this.#location, signal, part);
+      const file = await fetchFile(this.#client, this.#upstream, this.#location, stall.signal, part);
       if (file !== undefined) return { file, stall };
     } catch (error) {
       stall.end();

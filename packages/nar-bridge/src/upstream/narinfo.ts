@@ -6,6 +6,7 @@ import { certifiesItself } from "../trust/content-address.ts";
 import { checkSignatures } from "../trust/signatures.ts";
 import { NARINFO_MAX_BYTES } from "../write/narinfo.ts";
 import { fetchFile, isReachable } from "./fetch.ts";
+import { TimeLimit } from "./time-limit.ts";
 import type { Upstream } from "./upstream.ts";
 import { UpstreamError } from "./upstream-error.ts";
 import type { WebClient } from "./web-client.ts";
@@ -25,19 +26,8 @@ export async function fetchNarInfo(
   closing: AbortSignal,
   maxNarBytes: number,
 ): Promise<NarInfo | undefined> {
-  const signal = AbortSignal.any([closing, AbortSignal.timeout(upstream.narInfoTimeoutMs)]);
-  const file = await fetchFile(client, upstream, `${encodeNixbase32(digest)}.narinfo`, signal);
-  if (file === undefined) return undefined;
-  let info: NarInfo;
-  try {
-    info = parseNarInfo(new TextDecoder().decode(await collect(file.decode(file.body), NARINFO_MAX_BYTES)));
-  } catch (cause) {
-    if (cause instanceof UpstreamError) throw cause;
-    if (signal.aborted)
-      throw new UpstreamError(upstream, "did not answer in time", { cause, passing: true, ofHost: true });
-    const why = cause instanceof NarInfoError ? `sent what is no narinfo: ${cause.message}` : "broke off";
-    throw new UpstreamError(upstream, why, { cause });
-  }
+  const info = await readNarInfo(client, upstream, digest, closing);
+  if (info === undefined) return undefined;
   if (!equalBytes(info.storePath.digest, digest)) {
     throw new UpstreamError(upstream, "sent the narinfo of another path");
   }
@@ -53,4 +43,26 @@ export async function fetchNarInfo(
     throw new UpstreamError(upstream, "has a NAR where it may not be fetched from");
   }
   return info;
+}
+
+async function readNarInfo(
+  client: WebClient,
+  upstream: Upstream,
+  digest: Uint8Array,
+  closing: AbortSignal,
+): Promise<NarInfo | undefined> {
+  const limit = new TimeLimit(upstream.narInfoTimeoutMs, closing);
+  try {
+    const file = await fetchFile(client, upstream, `${encodeNixbase32(digest)}.narinfo`, limit.signal);
+    if (file === undefined) return undefined;
+    return parseNarInfo(new TextDecoder().decode(await collect(file.decode(file.body), NARINFO_MAX_BYTES)));
+  } catch (cause) {
+    if (cause instanceof UpstreamError) throw cause;
+    if (limit.signal.aborted)
+      throw new UpstreamError(upstream, "did not answer in time", { cause, passing: true, ofHost: true });
+    const why = cause instanceof NarInfoError ? `sent what is no narinfo: ${cause.message}` : "broke off";
+    throw new UpstreamError(upstream, why, { cause });
+  } finally {
+    limit.end();
+  }
 }

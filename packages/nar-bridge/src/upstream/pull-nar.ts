@@ -7,6 +7,7 @@ import type { Bridge } from "../options.ts";
 import { certifiesItself } from "../trust/content-address.ts";
 import { pathInfoOf } from "../write/narinfo.ts";
 import { download } from "./download.ts";
+import { TimeLimit } from "./time-limit.ts";
 import type { Upstream } from "./upstream.ts";
 import { UpstreamError } from "./upstream-error.ts";
 import type { WebClient } from "./web-client.ts";
@@ -29,7 +30,8 @@ export async function pullNar(
   if (compression === undefined) {
     throw new UpstreamError(upstream, `compresses a NAR with ${compressionOf(info)}`);
   }
-  const signal = AbortSignal.any([closing, AbortSignal.timeout(bridge.limits.uploadTimeoutMs)]);
+  const limit = new TimeLimit(bridge.limits.uploadTimeoutMs, closing);
+  const { signal } = limit;
   const failing = new WatchedDownload();
   try {
     const file = failing.watch(download(client, upstream, info.url, signal));
@@ -53,6 +55,8 @@ export async function pullNar(
       throw new UpstreamError(upstream, "did not send a NAR in time", { cause, passing: true });
     if (isOurs(cause)) throw cause;
     throw new UpstreamError(upstream, `sent what is not the NAR of ${storePath}`, { cause });
+  } finally {
+    limit.end();
   }
 }
 

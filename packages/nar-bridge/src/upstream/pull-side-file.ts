@@ -5,7 +5,7 @@ import type { SideFile } from "../side-files/side-files.ts";
 import { keepSideFile } from "../side-files/store.ts";
 import type { AskedUpstream } from "./asked-upstream.ts";
 import { fetchFile } from "./fetch.ts";
-import { StallWatch } from "./stall-watch.ts";
+import { TimeLimit } from "./time-limit.ts";
 import { UpstreamError } from "./upstream-error.ts";
 import type { WebClient } from "./web-client.ts";
 
@@ -26,10 +26,9 @@ export async function pullSideFile(
   for (const asked of upstreams) {
     const { upstream } = asked;
     const { found: file } = await asked.ask(path, closing, async () => {
-      const stall = new StallWatch(upstream.stallMs);
+      const stall = new TimeLimit(upstream.stallMs, closing);
       try {
-        const signal = AbortSignal.any([closing, stall.signal]);
-        const found = await fetchFile(client, upstream, path, signal);
+        const found = await fetchFile(client, upstream, path, stall.signal);
         if (found === undefined) return undefined;
         const contents = whole(found.decode(stall.watch(found.body)), asked);
         const bounded = within(contents, bridge.limits.maxSideFileBytes);

@@ -31,9 +31,14 @@ export function parseNamed(text: string, what: string, length: number, code: Nar
   return { name, bytes };
 }
 
+/** Whether a key, and what it signs, can be called so. */
+export function isKeyName(name: string): boolean {
+  return name !== "" && !FORBIDDEN.test(name);
+}
+
 export function checkName(name: string, what: string, code: NarInfoErrorCode): void {
   if (name === "") throw new NarInfoError(code, `not a ${what}: its name is empty`);
-  if (FORBIDDEN.test(name)) {
+  if (!isKeyName(name)) {
     throw new NarInfoError(
       code,
       `not a ${what}: its name has white space, a colon or an invisible character`,

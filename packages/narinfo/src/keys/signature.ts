@@ -6,7 +6,7 @@ export const SIGNATURE_LENGTH = 64;
 
 /** An Ed25519 signature with the name of the key that made it. */
 export class Signature {
-  /** Of the key; any text, where it comes from a peer. */
+  /** Of the key; any text, where it comes from a message (`isKeyName` tells). */
   readonly name: string;
   /** 64 bytes. Shared, not copied: they must not be changed. */
   readonly bytes: Uint8Array;

@@ -15,7 +15,7 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import { isRequestComplete } from "@tvix/castore/grpc";
-import { encodeStatusMessage } from "@tvix/castore/grpc-http2";
+import { trailersOf } from "@tvix/castore/grpc-http2";
 import type { Logger } from "pino";
 import { NEVER_COMPRESS } from "../routes.ts";
 import { callerAddress, logFailures } from "./call-log.ts";
@@ -130,8 +130,7 @@ function endAtDeadline(
 function refuse(response: NodeResponse, code: Code, message: string): void {
   setHeaders(response, {
     "content-type": "application/grpc",
-    "grpc-status": String(code),
-    "grpc-message": encodeStatusMessage(message),
+    ...trailersOf(new ConnectError(message, code)),
   });
   response.end();
 }

@@ -1,4 +1,5 @@
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import { concatBytes } from "@tvix/byte-stream";
 import {
   correctConnectBody,
@@ -17,8 +18,8 @@ export async function withReadableStatus(
     if (trailer !== undefined) correctStatus(trailer);
     return response;
   }
-  if (status === 500) return await withReadableError(response, body);
   const type = header?.get("content-type") ?? "";
+  if (status !== 200 && type === "application/json") return await withReadableError(response, body);
   const correctFrame = type.startsWith("application/grpc-web")
     ? correctWebFrame
     : type.startsWith("application/connect")
@@ -37,16 +38,14 @@ async function withReadableError(
   response: UniversalServerResponse,
   body: AsyncIterable<Uint8Array>,
 ): Promise<UniversalServerResponse> {
-  const bytes = concatBytes(await Array.fromAsync(body));
-  const corrected = correctConnectBody(bytes);
   const header = new Headers(response.header);
+  const { code, body: corrected } = correctConnectBody(concatBytes(await Array.fromAsync(body)), header);
   header.delete("content-length");
   return {
-    ...response,
+    status: codeToHttpStatus(code),
     header,
-    ...(corrected === undefined ? {} : { status: 400 }),
     body: (async function* () {
-      yield corrected ?? bytes;
+      yield corrected;
     })(),
   };
 }

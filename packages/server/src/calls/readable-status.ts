@@ -1,26 +1,32 @@
 import { Code } from "@connectrpc/connect";
+import { codeFromString, codeToString } from "@connectrpc/connect/protocol-connect";
+import { ERROR_CODE_TRAILER, errorCodeOfStatus } from "@tvix/castore/grpc";
 import { encodeStatusMessage } from "@tvix/castore/grpc-http2";
 
-/** How Connect begins the message for what does not decode: it takes that for a failure of its own. */
-const UNDECODABLE = /^parse binary: /;
-
 /**
- * Corrects a status that Connect has made: a message that does not decode is the client's mistake,
- * and the text is encoded no more than gRPC asks for, because some clients show it as it comes.
+ * How Connect's texts begin for what is wrong with the messages of a request: it takes what does not
+ * decode for a failure of its own, and another number of messages than one for a method that is not there.
  */
-export function correctStatus(status: Headers): void {
-  const encoded = status.get("grpc-message");
-  if (encoded === null) return;
-  const message = decodeURIComponent(encoded);
-  if (UNDECODABLE.test(message) && status.get("grpc-status") === String(Code.Internal)) {
-    status.set("grpc-status", String(Code.InvalidArgument));
-  }
-  status.set("grpc-message", encodeStatusMessage(message));
+const INVALID_REQUEST = /^(parse binary|protocol error: (missing|received extra) input message)/;
+
+function correctCode(code: Code, message: string): Code {
+  return INVALID_REQUEST.test(message) ? Code.InvalidArgument : code;
 }
 
-/** Flag of the frame in which gRPC-Web sends its trailers (PROTOCOL-WEB.md of gRPC). */
-const TRAILER_FLAG = 0x80;
-const HEAD_BYTES = 5;
+/**
+ * Corrects a status that Connect has made: what is wrong with the messages of a request is the client's
+ * mistake, each failure has a code for who reads no texts, and the text is encoded no more than gRPC asks
+ * for, because some clients show it as it comes.
+ */
+export function correctStatus(status: Headers): void {
+  const code = status.get("grpc-status");
+  if (code === null || code === "0") return;
+  const message = decodeURIComponent(status.get("grpc-message") ?? "");
+  const corrected = correctCode(Number(code), message);
+  status.set("grpc-status", String(corrected));
+  status.set("grpc-message", encodeStatusMessage(message));
+  if (!status.has(ERROR_CODE_TRAILER)) status.set(ERROR_CODE_TRAILER, errorCodeOfStatus(corrected));
+}
 
 /** An error as Connect writes it. */
 interface ConnectErrorJson {
@@ -28,32 +34,40 @@ interface ConnectErrorJson {
   message?: string;
 }
 
-/** The same for an error in JSON. @returns whether it was one that had to be corrected */
-function correctJson(error: ConnectErrorJson | undefined): boolean {
-  if (error?.code !== "internal" || !UNDECODABLE.test(error.message ?? "")) return false;
-  error.code = "invalid_argument";
-  return true;
+/** The same for an error in JSON. @returns its code */
+function correctJson(error: ConnectErrorJson): Code {
+  const code = correctCode(codeFromString(error.code ?? "") ?? Code.Unknown, error.message ?? "");
+  error.code = codeToString(code);
+  return code;
 }
 
-/** The same for the body of a call of Connect with one answer; undefined where nothing is wrong with it. */
-export function correctConnectBody(body: Uint8Array): Uint8Array | undefined {
+/** The same for the answer to a call of Connect with one answer, whose metadata are headers. */
+export function correctConnectBody(body: Uint8Array, header: Headers): { code: Code; body: Uint8Array } {
   const error = JSON.parse(new TextDecoder().decode(body)) as ConnectErrorJson;
-  return correctJson(error) ? new TextEncoder().encode(JSON.stringify(error)) : undefined;
+  const code = correctJson(error);
+  if (!header.has(ERROR_CODE_TRAILER)) header.set(ERROR_CODE_TRAILER, errorCodeOfStatus(code));
+  return { code, body: new TextEncoder().encode(JSON.stringify(error)) };
 }
 
 /** Flag of the frame that ends a stream of Connect. */
 const END_OF_STREAM_FLAG = 0x02;
+const HEAD_BYTES = 5;
 
 /** The same for the last frame of a stream of Connect; other pieces are passed on as they are. */
 export function correctConnectFrame(piece: Uint8Array): Uint8Array {
   if (piece.length < HEAD_BYTES || piece[0] !== END_OF_STREAM_FLAG) return piece;
   const end = JSON.parse(new TextDecoder().decode(piece.subarray(HEAD_BYTES))) as {
     error?: ConnectErrorJson;
+    metadata?: Record<string, string[]>;
   };
-  return correctJson(end.error)
-    ? framed(END_OF_STREAM_FLAG, new TextEncoder().encode(JSON.stringify(end)))
-    : piece;
+  if (end.error === undefined) return piece;
+  const errorCode = errorCodeOfStatus(correctJson(end.error));
+  end.metadata = { [ERROR_CODE_TRAILER]: [errorCode], ...end.metadata };
+  return framed(END_OF_STREAM_FLAG, new TextEncoder().encode(JSON.stringify(end)));
 }
+
+/** Flag of the frame in which gRPC-Web sends its trailers (PROTOCOL-WEB.md of gRPC). */
+const TRAILER_FLAG = 0x80;
 
 /** The same for the last frame of gRPC-Web; other pieces are passed on as they are. */
 export function correctWebFrame(piece: Uint8Array): Uint8Array {

@@ -1,5 +1,6 @@
 import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { CastoreError, type OperationOptions } from "@tvix/castore";
+import { isKeyName } from "@tvix/narinfo";
 import { EntrySchema } from "@tvix/protocol/snix/castore";
 import * as snix from "@tvix/protocol/snix/store";
 import { type Node as NodeMessage, NodeSchema } from "@tvix/protocol/tvix/castore";
@@ -62,7 +63,7 @@ function operations({ pathInfoService, narCalculationService }: StoreServices) {
     async get({ byWhat }: tvix.GetPathInfoRequest, { signal }: OperationOptions): Promise<tvix.PathInfo> {
       return await answering(signal, async () => {
         if (byWhat.case !== "byOutputHash") {
-          throw new ConnectError("by_what needs to be specified", Code.Unimplemented);
+          throw new ConnectError("by_what needs to be specified", Code.InvalidArgument);
         }
         if (byWhat.value.length !== 20) {
           const text = `invalid output digest length: ${byWhat.value.length}, expected 20 bytes`;
@@ -105,9 +106,17 @@ async function answering<T>(signal: AbortSignal | undefined, answer: () => Promi
   }
 }
 
+/** What is to be stored; signatures that no narinfo can hold are not, though tvix takes them. */
 function parseRequest(message: tvix.PathInfo): PathInfo {
   try {
-    return parsePathInfo(message);
+    const info = parsePathInfo(message);
+    const nameless = info.signatures.findIndex(({ name }) => !isKeyName(name));
+    if (nameless < 0) return info;
+    const name = JSON.stringify(info.signatures[nameless]?.name);
+    throw new StoreError(
+      "INVALID_PATH_INFO",
+      `The signature at position ${nameless} is invalid: ${name} is not the name of a key`,
+    );
   } catch (cause) {
     if (!StoreError.is(cause)) throw cause;
     throw new StoreError(cause.code, `Invalid path info: ${cause.message}`, cause);

@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
+import { text } from "node:stream/consumers";
+import { openStore } from "@tvix/castore/node";
+import type { NarBridgeOptions } from "@tvix/nar-bridge";
+import { NixHash } from "@tvix/nix-compat";
+import { binaryCacheServicesOf, servicesOf, startServer } from "@tvix/server";
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import { temporaryDirectory } from "./temporary.ts";
+
+/** A server with everything, over a store in a folder, and what it has logged. */
+export async function wholeServer(options: Partial<NarBridgeOptions> = {}) {
+  const store = await openStore(await temporaryDirectory(), { sync: false });
+  const services = servicesOf(store);
+  const logged: string[] = [];
+  const log = pino({ level: "warn" }, { write: (line: string) => void logged.push(line) });
+  const server = await startServer({
+    ...services,
+    store: services,
+    binaryCache: { ...binaryCacheServicesOf(store, services), ...options },
+    address: { type: "tcp", host: "127.0.0.1", port: 0 },
+    check: store.check,
+    log,
+  });
+  onTestFinished(async () => {
+    await server.close(0);
+    await store.close();
+  });
+  const [address] = server.addresses;
+  const port = address?.type === "tcp" ? address.port : 0;
+  return { store, services, server, port, url: `http://127.0.0.1:${port}`, logged: () => logged.join("") };
+}
+
+/** A path over HTTP/2, as `curl --http2-prior-knowledge` asks for it. */
+export async function overHttp2(url: string, path: string): Promise<{ status: number; body: string }> {
+  const session = connectHttp2(url);
+  const stream = session.request({ ":path": path });
+  const [headers] = await once(stream, "response");
+  const body = await text(stream);
+  session.close();
+  return { status: headers[":status"], body };
+}
+
+/** As it names NARs. */
+export function sha256(bytes: Uint8Array): NixHash {
+  return NixHash.from("sha256", new Uint8Array(createHash("sha256").update(bytes).digest()));
+}
