@@ -23,6 +23,7 @@ export type { DirectoryMessage } from "./directory/messages.ts";
 export type { DirectoryEntry, DirectoryNode, FileNode, Node, SymlinkNode } from "./directory/node.ts";
 export { decodeDirectory, parseDirectory } from "./directory/parse.ts";
 export { NAME_MAX_BYTES, PathComponent } from "./directory/path-component.ts";
+export { ReadAhead } from "./directory/read-ahead.ts";
 export { SymlinkTarget, TARGET_MAX_BYTES } from "./directory/symlink-target.ts";
 export { descendTo, traverse } from "./directory/traverse.ts";
 export { TreeBuilder, type TreeEntry } from "./directory/tree-builder.ts";

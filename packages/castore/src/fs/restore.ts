@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir, open, rename, symlink } from "node:fs/promises";
 import type { DirectoryNode, FileNode, Node } from "../directory/node.ts";
+import { ReadAhead } from "../directory/read-ahead.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
@@ -133,6 +134,7 @@ class Restorer {
     root: Node,
     path: HostPath,
   ): AsyncGenerator<{ node: Exclude<Node, DirectoryNode>; path: HostPath }, void, undefined> {
+    const directories = new ReadAhead(this.#services.directoryService, { signal: this.#signal });
     const open: { node: Node; path: HostPath }[] = [{ node: root, path }];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       const { node, path: at } = next;
@@ -140,11 +142,11 @@ class Restorer {
         yield { node, path: at };
         continue;
       }
-      const directory = await this.#services.directoryService.get(node.digest, { signal: this.#signal });
+      const directory = await directories.get(node.digest);
       if (directory === undefined) throw missing("directory", node, at);
       await onPath("create directory", at, () => mkdir(at, { mode: DIRECTORY_MODE }));
       this.#done(node);
-      for (const entry of directory.entries)
+      for (const entry of directory.entries.toReversed())
         open.push({ node: entry.node, path: joinPath(at, entry.name.bytes) });
     }
   }

@@ -1,4 +1,10 @@
-import type { CastorePath, DirectoryEntry, DirectoryService, Node } from "@tvix/castore";
+import {
+  type CastorePath,
+  type DirectoryEntry,
+  type DirectoryService,
+  type Node,
+  ReadAhead,
+} from "@tvix/castore";
 import { bytesToJson, nodeToJson, print } from "./output.ts";
 import { quoteName } from "./quote-name.ts";
 
@@ -45,7 +51,8 @@ async function* items(
     yield { path, node };
     return;
   }
-  const open: Iterator<DirectoryEntry>[] = [await entriesOf(service, node)];
+  const directories = recursive ? new ReadAhead(service) : service;
+  const open: Iterator<DirectoryEntry>[] = [await entriesOf(directories, node)];
   const parents: CastorePath[] = [path];
   for (let current = open.at(-1); current !== undefined; current = open.at(-1)) {
     const next = current.next();
@@ -58,13 +65,13 @@ async function* items(
     const place = (parents.at(-1) as CastorePath).join(name);
     yield { path: place, node: child };
     if (!recursive || child.type !== "directory") continue;
-    open.push(await entriesOf(service, child));
+    open.push(await entriesOf(directories, child));
     parents.push(place);
   }
 }
 
 async function entriesOf(
-  service: DirectoryService,
+  service: Pick<ReadAhead, "get">,
   { digest }: Extract<Node, { type: "directory" }>,
 ): Promise<Iterator<DirectoryEntry>> {
   const directory = await service.get(digest);

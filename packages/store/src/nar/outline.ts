@@ -6,6 +6,7 @@ import {
   type FileNode,
   type Node,
   type OperationOptions,
+  ReadAhead,
 } from "@tvix/castore";
 import type { NarDirectory, NarEnd, NarFile, NarSymlink } from "@tvix/nar";
 
@@ -20,8 +21,8 @@ export type TreeOutline = NarDirectory | NarEnd | NarSymlink | BlobFile;
 const ROOT_NAME = new Uint8Array(0);
 
 /**
- * The NAR of a node without the contents of its files: directories are looked up one by one,
- * depth first, and memory grows with the depth only.
+ * The NAR of a node without the contents of its files: directories are looked up depth first, a
+ * few of them ahead, and memory grows with the depth only.
  *
  * @throws CastoreError INCOMPLETE when a directory is not in the service
  */
@@ -30,10 +31,11 @@ export async function* outlineOf(
   directories: Pick<DirectoryService, "get">,
   { signal }: OperationOptions = {},
 ): AsyncGenerator<TreeOutline, void, undefined> {
+  const ahead = new ReadAhead(directories, { signal });
   /** What is left of each open directory. */
   const open: Iterator<DirectoryEntry>[] = [];
   const enter = async (node: Node) => {
-    if (node.type === "directory") open.push((await entriesOf(node, directories, signal)).values());
+    if (node.type === "directory") open.push((await entriesOf(node, ahead)).values());
   };
   yield entryOf(root, ROOT_NAME);
   await enter(root);
@@ -64,10 +66,9 @@ function entryOf(node: Node, name: Uint8Array): TreeOutline {
 
 async function entriesOf(
   { digest }: DirectoryNode,
-  directories: Pick<DirectoryService, "get">,
-  signal: AbortSignal | undefined,
+  directories: ReadAhead,
 ): Promise<readonly DirectoryEntry[]> {
-  const directory = await directories.get(digest, { signal });
+  const directory = await directories.get(digest);
   if (directory !== undefined) return directory.entries;
   throw new CastoreError("INCOMPLETE", `directory ${digest} is not in the store`, {
     subject: digest.toString(),
