@@ -113,11 +113,17 @@ test("a connection that is to go away leaves the next one alone", async () => {
   expect(sessions.length).toBe(2);
 });
 
-test("a call that is given up while the client connects ends, and closing does not wait for a silent server for ever", async () => {
+test("a call that is given up while the client connects ends, and closing does not wait for a silent server", async () => {
   const url = await listen(createTcpServer(() => {}));
   await using transport = createGrpcTransport({ url });
   const giveUp = new AbortController();
   const put = new GrpcBlobService(transport).put(Uint8Array.of(1), { signal: giveUp.signal });
   giveUp.abort(new Error("given up"));
   await expect(put).rejects.toThrow("given up");
+  // A call that is still waiting ends with the connection.
+  const waiting = new GrpcBlobService(transport).put(Uint8Array.of(1));
+  const [ended] = await Promise.allSettled([waiting, transport.close()]);
+  expect(ended).toMatchObject({
+    reason: { code: "UNAVAILABLE", message: expect.stringContaining("was closed") },
+  });
 });

@@ -6,6 +6,7 @@ import { collect } from "@tvix/byte-stream";
 import {
   B3Digest,
   type BlobService,
+  CastoreError,
   Directory,
   MemoryBlobService,
   MemoryDirectoryService,
@@ -193,6 +194,36 @@ describe("ingest", () => {
       code: "CHANGED_WHILE_READING",
       message: expect.stringContaining(join(path, "growing")),
     });
+  });
+
+  test("begins again when the connection is lost on which its directories go out", async () => {
+    const tree = join(await temporaryDirectory(), "tree");
+    await mkdir(join(tree, "folder"), { recursive: true });
+    await writeFile(join(tree, "folder", "file"), "contents");
+    const services = memoryServices();
+    const lost = (times: number) => {
+      const directoryService = new MemoryDirectoryService();
+      const putMany = directoryService.putMany.bind(directoryService);
+      let puts = 0;
+      directoryService.putMany = async (directories, options) => {
+        if (++puts > times) return await putMany(directories, options);
+        for await (const _ of directories) throw new CastoreError("UNAVAILABLE", "the connection is lost");
+        throw new Error("there are directories");
+      };
+      return { ...services, directoryService };
+    };
+    const expected = await ingest(tree, services);
+    expect(await ingest(tree, lost(2))).toEqual(expected);
+    await expect(ingest(tree, lost(3))).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    // A file that was tried often enough is not tried as often again.
+    let tries = 0;
+    const blobService = new MemoryBlobService();
+    blobService.put = async () => {
+      tries++;
+      throw new CastoreError("UNAVAILABLE", "out of reach");
+    };
+    await expect(ingest(tree, { ...services, blobService })).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(tries).toBe(3);
   });
 
   test("ends with the reason when it is aborted", async () => {

@@ -55,6 +55,20 @@ export async function ingest(
   services: TreeServices,
   options: IngestOptions = {},
 ): Promise<Node> {
+  const exhausted = new Set<unknown>();
+  return await repeatedWhileLost(() => ingestOnce(path, services, options, exhausted), {
+    signal: options.signal,
+    exhausted,
+  });
+}
+
+/** @param exhausted takes failures of files that have been tried often enough */
+async function ingestOnce(
+  path: string | Uint8Array,
+  services: TreeServices,
+  options: IngestOptions,
+  exhausted: Set<unknown>,
+): Promise<Node> {
   const { signal, onProgress } = options;
   const { maxDirectoryBytes } = services.directoryService;
   const builder = new TreeBuilder(options.sizeConvention ?? DEFAULT_SIZE_CONVENTION);
@@ -62,7 +76,7 @@ export async function ingest(
   const files = new FileReader((file) => storeFile(file, services.blobService, signal));
   const read = async (entry: WalkedEntry): Promise<TreeEntry> => {
     signal?.throwIfAborted();
-    const node = await repeatedWhileLost(() => readNode(entry, files), signal);
+    const node = await repeatedWhileLost(() => readNode(entry, files), { signal, exhausted });
     return { name: entry.name, depth: entry.depth, node };
   };
 
@@ -85,17 +99,27 @@ export async function ingest(
   return builder.root;
 }
 
-/** How often a file is sent to a service on another machine when the connection breaks. */
+/** How often a file, or a tree, is sent to a service on another machine when the connection breaks. */
 const TRIES = 3;
 
-/** Does what was interrupted because a connection broke from its beginning: files are still there. */
-async function repeatedWhileLost<T>(task: () => T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/**
+ * Does what was interrupted because a connection broke from its beginning: the files are still there.
+ *
+ * @param exhausted failures that have been repeated often enough; the last one is added
+ */
+async function repeatedWhileLost<T>(
+  task: () => T | Promise<T>,
+  { signal, exhausted }: { signal: AbortSignal | undefined; exhausted: Set<unknown> },
+): Promise<T> {
   for (let left = TRIES - 1; ; left--) {
     try {
       return await task();
     } catch (error) {
-      if (!CastoreError.is(error) || error.code !== "UNAVAILABLE" || left === 0 || signal?.aborted === true)
-        throw error;
+      const isLost = CastoreError.is(error) && error.code === "UNAVAILABLE" && signal?.aborted !== true;
+      if (!isLost || exhausted.has(error)) throw error;
+      if (left > 0) continue;
+      exhausted.add(error);
+      throw error;
     }
   }
 }

@@ -140,18 +140,18 @@ export class Connection {
     const until = performance.now() + (this.#wasReached ? this.#timeouts.reconnectMs : 0);
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(LONGEST_WAIT_MS, 2 * waitMs)) {
       try {
-        const connected = await this.#connect(forget);
+        const connected = await this.#connect(forget, closing);
         this.#wasReached = true;
         return connected;
       } catch (error) {
-        if (performance.now() + waitMs > until) throw error;
+        if (closing.aborted || performance.now() + waitMs > until) throw error;
         await sleep(waitMs, undefined, { signal: closing }).catch(() => closing.throwIfAborted());
       }
     }
   }
 
   /** Connects, and waits for the first words of an HTTP/2 server. */
-  async #connect(forget: () => void): Promise<Connected> {
+  async #connect(forget: () => void, closing: AbortSignal): Promise<Connected> {
     const { connectTimeoutMs, keepaliveMs } = this.#timeouts;
     const socket = this.#address.openSocket();
     const session = connect("http://localhost", { ...SESSION_OPTIONS, createConnection: () => socket });
@@ -159,8 +159,11 @@ export class Connection {
     // Any number of calls may share the connection.
     session.setMaxListeners(0);
     let timer: NodeJS.Timeout | undefined;
+    let giveUp = () => {};
     try {
       await new Promise<void>((resolve, reject) => {
+        giveUp = () => reject(closing.reason);
+        closing.addEventListener("abort", giveUp);
         timer = setTimeout(() => reject(this.#tooLate(socket)), connectTimeoutMs);
         session.once("remoteSettings", () => resolve());
         session.on("error", (cause: Error) => reject(this.#unreachable(cause)));
@@ -171,6 +174,7 @@ export class Connection {
       throw error;
     } finally {
       clearTimeout(timer);
+      closing.removeEventListener("abort", giveUp);
     }
     raiseSessionWindow(session);
     const onUnwelcome = () => {
