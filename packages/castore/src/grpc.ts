@@ -1,4 +1,5 @@
 export { GrpcBlobService, type GrpcClientOptions } from "./grpc/blob-service.ts";
+export { callPrincipal, operationOf } from "./grpc/caller.ts";
 export { GrpcDirectoryService } from "./grpc/directory-service.ts";
 export { addCastoreRoutes, type CastoreServices } from "./grpc/handlers.ts";
 export { leavingEarly } from "./grpc/leave-early.ts";

@@ -38,3 +38,6 @@ export { MemoryBlobService } from "./memory/blob-service.ts";
 export { MemoryDirectoryService } from "./memory/directory-service.ts";
 export { ByteBudget } from "./memory-use/byte-budget.ts";
 export type { OperationOptions } from "./options.ts";
+export type { Principal } from "./principal.ts";
+export { readOnlyBlobService } from "./read-only/blob-service.ts";
+export { readOnlyDirectoryService } from "./read-only/directory-service.ts";

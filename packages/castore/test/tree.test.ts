@@ -10,7 +10,9 @@ import {
   Directory,
   MemoryBlobService,
   MemoryDirectoryService,
+  type Node,
   PathComponent,
+  SymlinkTarget,
 } from "@tvix/castore";
 import { ingest, restore } from "@tvix/castore/node";
 import { fixtures } from "@tvix/castore/testing";
@@ -273,6 +275,37 @@ describe("restore", () => {
     expect((await lstat(join(base, "link"))).isDirectory()).toBe(true);
     expect(await readFile(join(base, "outside", "precious"), "utf8")).toBe("precious");
     expect((await readdir(base)).sort()).toEqual(["link", "outside", "source", "target"]);
+  });
+
+  test("fills the longest path and the longest name there are", async () => {
+    const base = await temporaryDirectory();
+    const tree = join(base, "tree");
+    let deepest = tree;
+    // PATH_MAX is 4096 with the NUL at the end.
+    while (deepest.length + 256 < 4000) deepest = join(deepest, "d".repeat(255));
+    await mkdir(deepest, { recursive: true });
+    await writeFile(join(deepest, "f".repeat(4095 - deepest.length - 1)), "contents");
+    const services = memoryServices();
+    const node = await ingest(tree, services);
+    await restore(node, join(base, "copy"), services);
+    const link: Node = { type: "symlink", target: SymlinkTarget.from("elsewhere") };
+    await restore(link, join(base, "l".repeat(255)), services);
+    await restore(node, join(base, "copy"), services, { overwrite: true });
+    expect(await ingest(join(base, "copy"), services)).toEqual(node);
+    expect((await readdir(base)).sort()).toEqual(["copy", "l".repeat(255), "tree"]);
+  });
+
+  test("keeps what stands there when it cannot be replaced, and takes away only what is its own", async () => {
+    const base = await temporaryDirectory();
+    const services = memoryServices();
+    const digest = B3Digest.of(new TextEncoder().encode("absent"));
+    await writeFile(join(base, "kept"), "before");
+    const absent = { type: "file" as const, digest, size: 6n, executable: false };
+    await expect(restore(absent, join(base, "kept"), services, { overwrite: true })).rejects.toMatchObject({
+      code: "INCOMPLETE",
+    });
+    expect(await readdir(base)).toEqual(["kept"]);
+    expect(await readFile(join(base, "kept"), "utf8")).toBe("before");
   });
 
   test("leaves nothing behind when a blob or directory is missing or of another length", async () => {

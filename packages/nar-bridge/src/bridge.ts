@@ -55,14 +55,16 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
 };
 
 function decided(options: NarBridgeOptions): Bridge {
-  const { priority = 39, compression = "zstd", writable = true, trust = {} } = options;
+  const { priority = 39, compression = "zstd", writable = true, principalOf } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { blobService, directoryService, pathInfoService, narIndex, narLengths, storedBlobs } = options;
+  const { narCalculationService } = options;
   const { sideFiles, narInfoExtras, pendingNarInfos } = options;
   return {
     blobService,
     directoryService,
     pathInfoService,
+    narCalculationService,
     narIndex,
     narLengths,
     storedBlobs,
@@ -72,7 +74,7 @@ function decided(options: NarBridgeOptions): Bridge {
     priority,
     compression,
     writable,
-    trust,
+    principalOf,
     limits,
     readAhead: new ByteBudget(limits.readAheadBytes),
     underWay: new ByteBudget(limits.underWayBytes),

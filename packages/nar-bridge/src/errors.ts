@@ -11,9 +11,6 @@ export const NAR_BRIDGE_ERROR_CODES = [
   "FILE_HASH_MISMATCH",
   "UNKNOWN_NAR",
   "PATH_MISMATCH",
-  "MISSING_REFERENCES",
-  "CONTENT_ADDRESS_MISMATCH",
-  "UNTRUSTED",
   "READ_ONLY",
   "NOT_FOUND",
   // The time or the place is.

@@ -19,7 +19,6 @@ export {
   type NarBridgeOptions,
   type NarBridgeRecords,
   type NarBridgeServices,
-  type UploadTrust,
   type UpstreamOptions,
 } from "./options.ts";
 export { LevelPendingNarInfos } from "./pending/level.ts";

@@ -1,6 +1,7 @@
-import type { BlobService, ByteBudget, DirectoryService, StoredBlobs } from "@tvix/castore";
-import type { PublicKey, SecretKey } from "@tvix/narinfo";
-import type { NarIndex, NarLengthsService, PathInfoService } from "@tvix/store";
+import type { IncomingMessage } from "node:http";
+import type { BlobService, ByteBudget, DirectoryService, Principal, StoredBlobs } from "@tvix/castore";
+import type { SecretKey } from "@tvix/narinfo";
+import type { NarCalculationService, NarIndex, NarLengthsService, PathInfoService } from "@tvix/store";
 import type { NarInfoExtrasService } from "./narinfo-extras/narinfo-extras.ts";
 import type { PendingNarInfos } from "./pending/pending-narinfos.ts";
 import type { SideFiles } from "./side-files/side-files.ts";
@@ -11,7 +12,10 @@ import type { Upstream } from "./upstream/upstream.ts";
 export interface NarBridgeServices extends NarBridgeRecords {
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
+  /** Takes what is uploaded; whom it trusts is its own affair. */
   readonly pathInfoService: PathInfoService;
+  /** Is told of NARs that were taken in, so that nobody has to calculate them. */
+  readonly narCalculationService?: NarCalculationService | undefined;
   readonly narIndex: NarIndex;
   readonly narLengths: NarLengthsService;
   /** Blobs as they are stored; without them NARs are offered uncompressed. */
@@ -34,21 +38,10 @@ export interface UpstreamOptions {
   readonly upstreams: readonly Upstream[];
   /** Where what they offered is remembered. */
   readonly offers: Offers;
+  /** Takes what they send, which their own keys have signed. Default: the one of the cache. */
+  readonly pathInfoService?: PathInfoService | undefined;
   /** The keys with which the path info service signs what is put: what is offered is signed alike. */
   readonly signingKeys?: readonly SecretKey[] | undefined;
-}
-
-/** Who may upload path infos. */
-export interface UploadTrust {
-  /**
-   * `accept`: any; a service that signs what is put signs them. `require`: those with a
-   * signature by one of the keys, or whose name follows from their contents. Default `accept`.
-   */
-  readonly unsigned?: "accept" | "require" | undefined;
-  /** Keys for `require`. */
-  readonly trustedKeys?: readonly PublicKey[] | undefined;
-  /** Whether references have to be there before what refers to them. Default false. */
-  readonly checkReferences?: boolean | undefined;
 }
 
 /** Bounds of what clients may take. */
@@ -97,7 +90,8 @@ export interface NarBridgeOptions extends NarBridgeServices {
   readonly compression?: "zstd" | "none" | undefined;
   /** Whether uploads are taken. Default true. */
   readonly writable?: boolean | undefined;
-  readonly trust?: UploadTrust | undefined;
+  /** Who sends a request, where services make a difference. Default: nobody is told apart. */
+  readonly principalOf?: ((request: IncomingMessage) => Principal | undefined) | undefined;
   readonly limits?: Partial<NarBridgeLimits> | undefined;
   /** Default: none are asked. */
   readonly pullThrough?: UpstreamOptions | undefined;
@@ -108,7 +102,7 @@ export interface Bridge extends NarBridgeServices {
   readonly priority: number;
   readonly compression: "zstd" | "none";
   readonly writable: boolean;
-  readonly trust: UploadTrust;
+  readonly principalOf: NarBridgeOptions["principalOf"];
   readonly limits: NarBridgeLimits;
   /** What all readers together may read ahead. */
   readonly readAhead: ByteBudget;

@@ -10,8 +10,14 @@ import {
   parseUpstream,
 } from "@tvix/nar-bridge";
 import type { SecretKey } from "@tvix/narinfo";
-import { MeasuringNarLengths, type PathInfoService, SigningPathInfoService } from "@tvix/store";
-import { LevelNarIndex, LevelNarLengths, LevelPathInfoService } from "@tvix/store/level";
+import {
+  MeasuringNarLengths,
+  type PathInfoService,
+  RenderingNarCalculation,
+  SigningPathInfoService,
+  type TrustServices,
+} from "@tvix/store";
+import { LevelNarCalculation, LevelNarIndex, LevelNarLengths, LevelPathInfoService } from "@tvix/store/level";
 import { fastify } from "fastify";
 import { onTestFinished } from "vitest";
 import { temporaryDirectory } from "./temporary.ts";
@@ -40,6 +46,8 @@ export interface CacheOptions extends Partial<NarBridgeOptions> {
   readonly data?: string;
   /** Most bytes of narinfos that wait for their NARs. */
   readonly maxPendingBytes?: number;
+  /** Puts what it guards around the path info service. */
+  readonly guard?: (service: PathInfoService, services: TrustServices) => PathInfoService;
   /** zstd level of new chunks. */
   readonly compressionLevel?: number;
 }
@@ -51,11 +59,17 @@ export async function startCache(options: CacheOptions = {}): Promise<RunningCac
     signingKeys = [],
     data = await temporaryDirectory(),
     compressionLevel = 3,
+    guard = (service) => service,
     ...rest
   } = options;
   const store = await openStore(data, { sync: false, compressionLevel });
   const { blobService, directoryService, storedBlobs, database } = store;
-  const pathInfoService = new SigningPathInfoService(new LevelPathInfoService(database), signingKeys);
+  const signing = new SigningPathInfoService(new LevelPathInfoService(database), signingKeys);
+  const narCalculationService = new LevelNarCalculation(
+    database,
+    new RenderingNarCalculation({ blobService, directoryService }),
+  );
+  const pathInfoService = guard(signing, { blobService, directoryService, narCalculationService });
   const narIndex = new LevelNarIndex(database);
   const offers = new LevelOffers(database);
   const { maxPendingBytes: maxBytes, ...bridgeOptions } = rest;
@@ -66,6 +80,7 @@ export async function startCache(options: CacheOptions = {}): Promise<RunningCac
     directoryService,
     storedBlobs,
     pathInfoService,
+    narCalculationService,
     narIndex,
     narLengths: new LevelNarLengths(database, new MeasuringNarLengths({ directoryService, storedBlobs })),
     ...levelRecords(database),

@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { parseNarInfo, SecretKey } from "@tvix/narinfo";
 import { buildContentAddressedPath, encodeNixbase32, NixHash, StorePath } from "@tvix/nix-compat";
+import { ReferencesPathInfoService, TrustingPathInfoService } from "@tvix/store";
 import { describe, expect, test } from "vitest";
-import { startCache } from "./running-cache.ts";
+import { type CacheOptions, startCache } from "./running-cache.ts";
 import {
   narInfoOf,
   narInfoUrl,
@@ -122,7 +123,7 @@ describe("uploads of every compression", () => {
 
 describe("what does not fit", () => {
   let one: Sample;
-  const prepared = async (options = {}) => {
+  const prepared = async (options: CacheOptions = {}) => {
     const cache = await startCache(options);
     one = await smallSample("contents");
     await put(`${cache.url}/nar/${one.digits}.nar`, one.nar as BodyInit);
@@ -164,7 +165,7 @@ describe("what does not fit", () => {
   });
 
   test("references that are not here, where they are checked", async () => {
-    const cache = await prepared({ trust: { checkReferences: true } });
+    const cache = await prepared({ guard: (service) => new ReferencesPathInfoService(service) });
     const missing = StorePath.from(new Uint8Array(20), "missing");
     const info = narInfoOf(one, { references: [missing, pathOf(one)] });
     const [status, answer] = await put(narInfoUrl(cache.url, one), info);
@@ -208,10 +209,11 @@ describe("what does not fit", () => {
 
 describe("trust", () => {
   const [trusted, other] = [SecretKey.generate("trusted-1"), SecretKey.generate("other-1")];
-  const trust = { unsigned: "require", trustedKeys: [trusted.publicKey] } as const;
+  const guard: CacheOptions["guard"] = (service, services) =>
+    new TrustingPathInfoService(service, [trusted.publicKey], services);
 
   test("unsigned paths are refused where a signature is required, with the keys that were tried", async () => {
-    const cache = await startCache({ trust });
+    const cache = await startCache({ guard });
     const one = await smallSample("contents");
     await put(`${cache.url}/nar/${one.digits}.nar`, one.nar as BodyInit);
     const send = (info: string) => put(narInfoUrl(cache.url, one), info);
@@ -231,7 +233,7 @@ describe("trust", () => {
   });
 
   test("a path that is named by its contents needs no signature", async () => {
-    const cache = await startCache({ trust });
+    const cache = await startCache({ guard });
     const one = await smallSample("contents");
     await put(`${cache.url}/nar/${one.digits}.nar`, one.nar as BodyInit);
     const contentAddress = { method: "nar", hash: one.hash } as const;

@@ -14,6 +14,7 @@ export function binaryCacheServicesOf(store: Store, services: LocalServices): Na
     directoryService,
     storedBlobs,
     pathInfoService: services.pathInfoService,
+    narCalculationService: services.narCalculationService,
     narIndex: services.narIndex,
     narLengths: new LevelNarLengths(database, measuring),
   };

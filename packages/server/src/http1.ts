@@ -12,14 +12,16 @@ import {
 } from "@tvix/nar-bridge";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
+import type { Admission } from "./admission/admission.ts";
+import { answerRefusal } from "./admission/answer-refusal.ts";
 import { authorityOf } from "./authority.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
-import { parseOrigin } from "./cors-origin.ts";
 import type { StorageWatch } from "./storage-watch.ts";
 
 /** What the HTTP/1.1 side needs. */
 export interface Http1Options {
   readonly calls: Calls;
+  readonly admission: Admission;
   readonly health: Health;
   readonly storage: StorageWatch;
   readonly log: Logger;
@@ -57,7 +59,7 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
 
 /** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
-  const { calls, health, storage, log, corsOrigins, binaryCache } = options;
+  const { calls, admission, health, storage, log, corsOrigins, binaryCache } = options;
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true });
   // The time limits of requests are watched only by a server that believes to listen.
   server.emit("listening");
@@ -73,7 +75,17 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     // One logger for all: a child for each request costs more than answering some of them.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
-    serverFactory: (handler) => server.on("request", handler),
+    serverFactory: (handler) =>
+      server.on("request", (request, response) => {
+        const { method = "", url: path = "", headers } = request;
+        const head = { method, path, headers, isHttp2: false };
+        admission.enter(
+          request,
+          head,
+          () => handler(request, response),
+          (refusal) => answerRefusal(request, response, refusal),
+        );
+      }),
   });
   // The binary cache answers for what there is no route for in the same way.
   if (binaryCache === undefined) answerErrors(app);
@@ -93,7 +105,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   });
   if (corsOrigins.length > 0) {
     await app.register(cors, {
-      origin: corsOrigins.map(parseOrigin),
+      origin: [...corsOrigins],
       methods: ["GET", "HEAD", "POST"],
       exposedHeaders: ["grpc-status", "grpc-message", "tvix-error-code"],
       maxAge: 3600,

@@ -1,18 +1,30 @@
-import { constants, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import {
+  constants,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
+import {
+  type BlobCall,
   type BlobCallOptions,
   findBlobCall,
   MAX_CONCURRENT_STREAMS,
   raiseSessionWindow,
   SESSION_OPTIONS,
 } from "@tvix/castore/grpc-http2";
+import type { Caller } from "./admission/access.ts";
+import type { Admission } from "./admission/admission.ts";
+import { answerRefusal } from "./admission/answer-refusal.ts";
+import type { Refusal } from "./admission/refusal.ts";
 import { authorityOf } from "./authority.ts";
 import type { FailedCall } from "./calls/call-log.ts";
 import { type Calls, isGrpc, type NodeRequest, type NodeResponse } from "./calls/calls.ts";
 
 /** What the HTTP/2 side needs. */
-export interface Http2Options extends Omit<BlobCallOptions, "onError"> {
+export interface Http2Options extends Omit<BlobCallOptions, "onError" | "principal"> {
   readonly calls: Calls;
+  readonly admission: Admission;
   /** Sees every failure of a blob call that is not the client's. */
   readonly onError: (error: unknown, call: FailedCall) => void;
   /** Answers what is no call of gRPC itself, as on the HTTP/1.1 side. */
@@ -35,8 +47,11 @@ const RESETS_PER_SECOND = 10_000;
 export function createHttp2(options: Http2Options): Http2Server {
   // Node's request and response objects take over a stream's trailers, so blob calls must get
   // the stream before they are made: this server only makes them, for the streams it is given.
+  const refused = new WeakMap<ServerHttp2Stream, Refusal>();
   const requests = createServer((request, response) => {
-    if (isGrpc(request.headers["content-type"])) void options.calls.serve(request, response);
+    const refusal = refused.get(request.stream);
+    if (refusal !== undefined) answerRefusal(request, response, refusal);
+    else if (isGrpc(request.headers["content-type"])) void options.calls.serve(request, response);
     else options.fallback(request, response);
   });
   const server = createServer({
@@ -47,21 +62,48 @@ export function createHttp2(options: Http2Options): Http2Server {
   });
   server.on("session", raiseSessionWindow);
   server.on("stream", (stream, headers, flags, rawHeaders) => {
-    const blobCall = findBlobCall(headers);
-    if (blobCall !== undefined) {
-      const call = { call: String(headers[":path"]), from: stream.session?.socket.remoteAddress };
-      const onError = (error: unknown) => options.onError(error, call);
-      blobCall(stream, headers, { ...options, onError }).catch((error) => {
-        onError(error);
-        stream.destroy();
-      });
-      return;
-    }
+    const head = {
+      method: headers[":method"] ?? "",
+      path: headers[":path"] ?? "",
+      headers,
+      isHttp2: true,
+    };
+    const serve = (caller: Caller | undefined) => {
+      const blobCall = caller === undefined ? undefined : findBlobCall(headers);
+      if (blobCall === undefined) return serveAsRequest(stream, headers, flags, rawHeaders);
+      serveBlobCall(blobCall, caller, stream, headers);
+    };
+    options.admission.enter(stream, head, serve, (refusal) => {
+      refused.set(stream, refusal);
+      serve(undefined);
+    });
+  });
+  return server;
+
+  function serveBlobCall(
+    blobCall: BlobCall,
+    principal: Caller | undefined,
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+  ): void {
+    const call = { call: String(headers[":path"]), from: stream.session?.socket.remoteAddress };
+    const onError = (error: unknown) => options.onError(error, call);
+    blobCall(stream, headers, { ...options, principal, onError }).catch((error) => {
+      onError(error);
+      stream.destroy();
+    });
+  }
+
+  function serveAsRequest(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    flags: number,
+    rawHeaders: string[],
+  ): void {
     stream.once("finish", () => dropRestOfRequest(stream));
     const authority = authorityOf(headers[":authority"] ?? headers.host);
     requests.emit("stream", stream, { ...headers, ":authority": authority }, flags, rawHeaders);
-  });
-  return server;
+  }
 }
 
 /** Time that the trailers of a response have to go out, in milliseconds. */

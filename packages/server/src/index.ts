@@ -1,8 +1,16 @@
+export type { Authenticator, Caller, OpenAccess } from "./admission/access.ts";
+export { Refusal, type RefusalKind } from "./admission/refusal.ts";
+export { SCOPES, type Scope } from "./admission/scope.ts";
 export { binaryCacheServicesOf } from "./binary-cache-services.ts";
+export { type GuardOptions, guarded } from "./guard.ts";
 export {
   formatListenAddress,
   type ListenAddress,
   parseListenAddress,
 } from "./listen/listen-address.ts";
-export { type RunningServer, type ServerOptions, startServer } from "./server.ts";
+export { type AccessOptions, type RunningServer, type ServerOptions, startServer } from "./server.ts";
 export { type LocalServices, type Services, servicesOf } from "./services.ts";
+export { TokenAuthenticator } from "./tokens/authenticator.ts";
+export { KnownTokens } from "./tokens/known-tokens.ts";
+export { createToken, type TokenRecord, type TokenRequest } from "./tokens/token.ts";
+export { TokenFile } from "./tokens/token-file.ts";

@@ -6,13 +6,16 @@ import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { Health } from "@tvix/grpc-reflection";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { type Logger, pino } from "pino";
+import { Access, type Authenticator, type OpenAccess } from "./admission/access.ts";
+import { Admission } from "./admission/admission.ts";
 import { logFailure } from "./calls/call-log.ts";
-import { Calls } from "./calls/calls.ts";
+import { Calls, type NodeRequest } from "./calls/calls.ts";
+import { parseOrigin } from "./cors-origin.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
 import { connectionLimit } from "./listen/connection-limit.ts";
 import { listenOnAll } from "./listen/listen.ts";
-import type { ListenAddress } from "./listen/listen-address.ts";
+import { isLocalAddress, type ListenAddress } from "./listen/listen-address.ts";
 import { switchProtocol } from "./listen/protocol-switch.ts";
 import { addRoutes, type RoutedServices, servedServices } from "./routes.ts";
 import { StorageWatch } from "./storage-watch.ts";
@@ -27,12 +30,24 @@ export interface ServerOptions extends RoutedServices {
   readonly maxConnections?: number;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
   readonly corsOrigins?: readonly string[];
+  /** Who may do what. Default: anybody may read, and add where only this machine can connect. */
+  readonly access?: AccessOptions;
   /** Serves a Nix binary cache at the root of the same port. Default: none. */
   readonly binaryCache?: NarBridgeOptions;
   /** Where failures of ours are written. Default: nowhere. */
   readonly log?: Logger;
   /** Says what is wrong with the storage, and tries to mend it; asked every second. Default: nothing is. */
   readonly check?: () => Promise<Error | undefined>;
+}
+
+/** Who may use a server. */
+export interface AccessOptions {
+  /** Know those who show a token, asked in this order. Default none. */
+  readonly authenticators?: readonly Authenticator[];
+  /** What may be done without a token. Default: reading; adding, as `auto` says. */
+  readonly open?: Partial<OpenAccess>;
+  /** Names by which the server may be called when only this machine can connect, beside its own. Default none. */
+  readonly allowedHosts?: readonly string[];
 }
 
 /** A server that takes calls. */
@@ -62,18 +77,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const health = new Health(servedServices(options).map(({ typeName }) => typeName));
   const ending = new AbortController();
   const routes = (router: ConnectRouter) => addRoutes(router, options, health, ending.signal);
-  const calls = new Calls({ routes, maxMessageBytes, log });
+  const admission = admissionOf(options);
+  const principalOf = (request: NodeRequest | IncomingMessage) => admission.callerOf(request);
+  const calls = new Calls({ routes, maxMessageBytes, principalOf, log });
   const storage = new StorageWatch(options.check ?? (async () => undefined), health, log);
   const http1 = await createHttp1({
     calls,
+    admission,
     health,
     storage,
     log,
     corsOrigins,
-    binaryCache,
+    binaryCache: binaryCache && { principalOf, ...binaryCache },
   });
   const http2 = createHttp2({
     calls,
+    admission,
     maxMessageBytes,
     blobService: options.blobService,
     onError: (error, call) => logFailure(log, error, call),
@@ -122,6 +141,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return !cut;
     },
   };
+}
+
+function admissionOf(options: ServerOptions): Admission {
+  const { authenticators = [], open, allowedHosts = [] } = options.access ?? {};
+  const isLocal = addressesOf(options).every(isLocalAddress);
+  const origins = new Set((options.corsOrigins ?? []).map(parseOrigin));
+  return new Admission({
+    access: new Access(authenticators, { reads: true, writes: "auto", ...open }, isLocal),
+    browser: {
+      isLocal,
+      allowedHosts: allowedHosts.map((host) => host.toLowerCase()),
+      isAllowedOrigin: (origin) => origins.has(origin),
+    },
+  });
 }
 
 function addressesOf({ address }: ServerOptions): readonly ListenAddress[] {

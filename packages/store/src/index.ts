@@ -1,5 +1,16 @@
 export { CachePathInfoService } from "./cache/path-info-service.ts";
 export { STORE_ERROR_CODES, StoreError, type StoreErrorCode } from "./errors/store-error.ts";
+export { AdditivePathInfoService, unitedSignatures } from "./guard/additive.ts";
+export {
+  type ContentAddressed,
+  type ContentServices,
+  certifiesItself,
+  checkContentAddress,
+} from "./guard/content-address.ts";
+export { readOnlyPathInfoService } from "./guard/read-only.ts";
+export { ReferencesPathInfoService } from "./guard/references.ts";
+export { checkSignatures } from "./guard/signatures.ts";
+export { TrustingPathInfoService, type TrustServices } from "./guard/trust.ts";
 export { type MemoryPathInfoOptions, MemoryPathInfoService } from "./memory/path-info-service.ts";
 export { type NarCalculationService, type NarSummary, RenderingNarCalculation } from "./nar/calculate.ts";
 export { type IngestedNar, type IngestNarOptions, type IngestServices, ingestNar } from "./nar/ingest.ts";
@@ -22,5 +33,5 @@ export { decodePathInfo, encodePathInfo, formatPathInfo } from "./path-info/form
 export { decodeNamelessNode, encodeNamelessNode } from "./path-info/nameless-node.ts";
 export { parsePathInfo } from "./path-info/parse.ts";
 export { type PathInfo, toNarInfo } from "./path-info/path-info.ts";
-export type { PathInfoService } from "./path-info/path-info-service.ts";
+export type { PathInfoClaim, PathInfoService } from "./path-info/path-info-service.ts";
 export { SigningPathInfoService, signaturesWith } from "./signing/path-info-service.ts";

@@ -16,6 +16,7 @@ export const CASTORE_ERROR_CODES = [
   "INVALID_CLOSURE",
   "TOO_DEEP",
   "TOO_LARGE",
+  "READ_ONLY",
   // What is stored, or what a peer sent, is at fault.
   "CORRUPT",
   "INCOMPLETE",

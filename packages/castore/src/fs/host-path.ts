@@ -1,3 +1,4 @@
+import { lstat } from "node:fs/promises";
 import { escapeBytes } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 
@@ -43,4 +44,15 @@ function failureOn(verb: string, path: HostPath, cause: unknown): unknown {
 
 function isSystemError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
+}
+
+/** Whether anything stands at a path; a link is something, wherever it leads. */
+export async function exists(path: HostPath): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    throw error;
+  }
 }

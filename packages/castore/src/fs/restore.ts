@@ -1,12 +1,12 @@
-import { randomBytes } from "node:crypto";
-import { lstat, mkdir, open, rename, symlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, rename, symlink } from "node:fs/promises";
 import type { DirectoryNode, FileNode, Node } from "../directory/node.ts";
 import { ReadAhead } from "../directory/read-ahead.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
-import { type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
+import { exists, type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
 import type { TreeProgress, TreeServices } from "./ingest.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
+import { pathBeside } from "./name-beside.ts";
 import { removeTree } from "./remove-tree.ts";
 
 /** Options of {@link restore}. */
@@ -26,9 +26,9 @@ const DIRECTORY_MODE = 0o755;
 const PRIVATE_MODE = 0o700;
 
 /**
- * Writes a tree to the file system. It is put together beside the destination, in a new
- * folder `.tvix-…` that nobody else can enter, and moved there when it is complete: a failure leaves
- * nothing behind, and no link, neither of the tree nor of the destination, is ever followed.
+ * Writes a tree to the file system. It is put together beside the destination, under a name that
+ * begins with a dot and where nobody else can enter, and gets its own name when it is complete: a failure
+ * leaves nothing behind, and no link, neither of the tree nor of the destination, is ever followed.
  *
  * Modes are 0755 for directories and executables and 0644 for other files, less the umask.
  *
@@ -45,39 +45,24 @@ export async function restore(
   const target = withoutSlash(Buffer.from(destination));
   const { overwrite = false } = options;
   if (!overwrite) await refuseExisting(target);
-  const workshop = joinPath(parentOf(target), Buffer.from(`.tvix-${randomBytes(4).toString("hex")}`));
-  await onPath("create", target, () => makeWorkshop(workshop, parentOf(target)));
-  const built = joinPath(workshop, Buffer.from("t"));
+  const built = await pathBeside(target);
+  const restorer = new Restorer(services, options);
   try {
-    await new Restorer(services, options).write(node, built);
+    await restorer.write(node, built);
     options.signal?.throwIfAborted();
-    if (overwrite && (await exists(target))) await replace(target, built, workshop);
+    if (overwrite && (await exists(target))) await replace(target, built);
     else {
       await refuseExisting(target);
       await onPath("create", target, () => rename(built, target));
     }
   } catch (error) {
+    // What somebody else has made under this name is not ours to remove.
+    if (restorer.hasBegun) await removeTree(built);
     throw inPlaceOf(error, built, target);
-  } finally {
-    await removeTree(workshop);
   }
 }
 
-/** Makes the folder. What is wrong is told of the directory around it, which users know. */
-async function makeWorkshop(workshop: HostPath, parent: HostPath): Promise<void> {
-  try {
-    await mkdir(workshop, { mode: PRIVATE_MODE });
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const message = error.message.replaceAll(workshop.toString(), parent.toString());
-    throw Object.assign(new Error(message, { cause: error.cause }), error, {
-      message,
-      path: parent.toString(),
-    });
-  }
-}
-
-/** What failed at a place in the workshop, told of the place where it was to come. */
+/** What failed at a place below the name for the time being, told of the place where it was to come. */
 function inPlaceOf(error: unknown, built: HostPath, target: HostPath): unknown {
   const [from, to] = [showPath(built), showPath(target)];
   if (!CastoreError.is(error) || !error.message.includes(from)) return error;
@@ -89,16 +74,16 @@ function inPlaceOf(error: unknown, built: HostPath, target: HostPath): unknown {
 }
 
 /** Puts a tree in the place of another; what stood there comes back when that fails. */
-async function replace(target: HostPath, built: HostPath, workshop: HostPath): Promise<void> {
-  const replaced = joinPath(workshop, Buffer.from("replaced"));
+async function replace(target: HostPath, built: HostPath): Promise<void> {
+  const replaced = await pathBeside(target);
   await onPath("replace", target, () => rename(target, replaced));
   try {
     await onPath("create", target, () => rename(built, target));
   } catch (error) {
-    const kept = Buffer.concat([target, Buffer.from(`.replaced-${randomBytes(6).toString("hex")}`)]);
-    await rename(replaced, target).catch(() => rename(replaced, kept));
+    await onPath(`put back ${showPath(replaced)} as`, target, () => rename(replaced, target));
     throw error;
   }
+  await removeTree(replaced);
 }
 
 class Restorer {
@@ -106,6 +91,7 @@ class Restorer {
   readonly #signal: AbortSignal | undefined;
   readonly #onProgress: RestoreOptions["onProgress"];
   readonly #progress = { entries: 0, bytes: 0 };
+  #hasBegun = false;
 
   constructor(services: TreeServices, { signal, onProgress }: RestoreOptions) {
     this.#services = services;
@@ -113,14 +99,31 @@ class Restorer {
     this.#onProgress = onProgress;
   }
 
-  /** Writes a node to a path where nothing is. */
+  /** Whether there is something at the path already. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** Writes a node to a path where nothing is. Nobody else can enter a directory until it is complete. */
   async write(node: Node, path: HostPath): Promise<void> {
+    if (node.type !== "directory") return await this.#writeAll(node, path);
+    // The umask decides.
+    await onPath("create directory", path, () => mkdir(path, { mode: DIRECTORY_MODE }));
+    this.#hasBegun = true;
+    const mode = (await lstat(path)).mode & 0o7777;
+    await onPath("change", path, () => chmod(path, PRIVATE_MODE));
+    await this.#writeAll(node, path);
+    await onPath("change", path, () => chmod(path, mode));
+  }
+
+  async #writeAll(node: Node, path: HostPath): Promise<void> {
     // Directories are made on the way down, so that their entries can be written in any order.
     const written = mapConcurrently(this.#leaves(node, path), CONCURRENCY, async (leaf) => {
       this.#signal?.throwIfAborted();
       if (leaf.node.type === "symlink") {
         const { bytes } = leaf.node.target;
         await onPath("create link", leaf.path, () => symlink(Buffer.from(bytes), leaf.path));
+        this.#hasBegun = true;
       } else {
         await this.#writeFile(leaf.node, leaf.path);
       }
@@ -144,7 +147,7 @@ class Restorer {
       }
       const directory = await directories.get(node.digest);
       if (directory === undefined) throw missing("directory", node, at);
-      await onPath("create directory", at, () => mkdir(at, { mode: DIRECTORY_MODE }));
+      if (at !== path) await onPath("create directory", at, () => mkdir(at, { mode: DIRECTORY_MODE }));
       this.#done(node);
       for (const entry of directory.entries.toReversed())
         open.push({ node: entry.node, path: joinPath(at, entry.name.bytes) });
@@ -156,6 +159,7 @@ class Restorer {
     if (contents === undefined) throw missing("blob", node, path);
     const mode = node.executable ? EXECUTABLE_MODE : FILE_MODE;
     const handle = await onPath("create", path, () => open(path, "wx", mode));
+    this.#hasBegun = true;
     try {
       let length = 0n;
       for await (const piece of contents) {
@@ -189,26 +193,9 @@ async function refuseExisting(target: HostPath): Promise<void> {
   throw new CastoreError("ALREADY_EXISTS", `${shown} exists already`, { subject: shown });
 }
 
-async function exists(path: HostPath): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
-    throw error;
-  }
-}
-
 function missing(kind: "blob" | "directory", node: FileNode | DirectoryNode, path: HostPath): CastoreError {
   const text = `${kind} ${node.digest} of ${showPath(path)} is not in the store`;
   return new CastoreError("INCOMPLETE", text, { subject: node.digest.toString() });
-}
-
-/** The directory in which a path lies. */
-function parentOf(path: HostPath): HostPath {
-  const slash = path.lastIndexOf(0x2f);
-  if (slash < 0) return Buffer.from(".");
-  return slash === 0 ? Buffer.from("/") : path.subarray(0, slash);
 }
 
 function withoutSlash(path: HostPath): HostPath {

@@ -8,6 +8,7 @@ import { B3Digest } from "../digest/b3-digest.ts";
 import { blobNotFound, SENT_PIECE_BYTES } from "../grpc/blob-handlers.ts";
 import { blobServiceOf, NAMESPACES } from "../grpc/namespace.ts";
 import { toConnectError } from "../grpc/status.ts";
+import type { Principal } from "../principal.ts";
 import { bodyOf } from "./body.ts";
 import { blobChunkHead, framedBytes, onlyBlobData, readBlobData, readMessages } from "./framing.ts";
 import { OK_TRAILERS, trailersOf } from "./status-headers.ts";
@@ -19,6 +20,8 @@ export interface BlobCallOptions {
   readonly blobService: BlobService;
   /** Longest message accepted, in bytes. */
   readonly maxMessageBytes: number;
+  /** Who has sent the call, where that is known. */
+  readonly principal?: Principal | undefined;
   /** Sees every failure that is not the client's. */
   readonly onError: (error: unknown) => void;
 }
@@ -62,10 +65,11 @@ interface Exchange extends BlobCallOptions {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-async function read({ stream, signal, body, blobService, maxMessageBytes }: Exchange): Promise<undefined> {
+async function read(exchange: Exchange): Promise<undefined> {
+  const { stream, signal, body, blobService, principal, maxMessageBytes } = exchange;
   const { digest: bytes } = parseRequest(await onlyMessage(readMessages(body, maxMessageBytes)));
   const digest = B3Digest.from(bytes);
-  const blob = await blobService.read(digest, { signal });
+  const blob = await blobService.read(digest, { signal, principal });
   if (blob === undefined) throw blobNotFound(digest);
   for await (const piece of blob) {
     for await (const data of rechunk(piece, 2 * SENT_PIECE_BYTES)) {
@@ -75,8 +79,8 @@ async function read({ stream, signal, body, blobService, maxMessageBytes }: Exch
   }
 }
 
-async function put({ signal, body, blobService, maxMessageBytes }: Exchange): Promise<Uint8Array> {
-  const digest = await blobService.put(await readBlob(body, maxMessageBytes), { signal });
+async function put({ signal, body, blobService, principal, maxMessageBytes }: Exchange): Promise<Uint8Array> {
+  const digest = await blobService.put(await readBlob(body, maxMessageBytes), { signal, principal });
   return framedBytes(digest.bytes);
 }
 

@@ -3,6 +3,7 @@ import { rechunk } from "@tvix/byte-stream";
 import type { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore";
 import type { BlobService } from "../blob/blob-service.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
+import { operationOf } from "./caller.ts";
 import { untilComplete } from "./request-completeness.ts";
 import { toConnectError } from "./status.ts";
 
@@ -17,39 +18,38 @@ export const SENT_PIECE_BYTES: number = 256 << 10;
  */
 export function blobHandlers(blobs: BlobService): ServiceImpl<typeof BlobServiceDesc> {
   return {
-    async stat(request, { signal }) {
+    async stat(request, context) {
       try {
         const digest = B3Digest.from(request.digest);
-        const chunks = await blobs.chunks(digest, { signal });
+        const chunks = await blobs.chunks(digest, operationOf(context));
         if (chunks === undefined) throw blobNotFound(digest);
         return {
           chunks: chunks.map(({ digest: chunk, size }) => ({ digest: chunk.bytes, size: BigInt(size) })),
         };
       } catch (error) {
-        throw toConnectError(error, signal);
+        throw toConnectError(error, context.signal);
       }
     },
 
-    async *read(request, { signal }) {
+    async *read(request, context) {
       try {
         const digest = B3Digest.from(request.digest);
-        const stream = await blobs.read(digest, { signal });
+        const stream = await blobs.read(digest, operationOf(context));
         if (stream === undefined) throw blobNotFound(digest);
         for await (const piece of stream) {
           for await (const data of rechunk(piece, SENT_PIECE_BYTES)) yield { data };
         }
       } catch (error) {
-        throw toConnectError(error, signal);
+        throw toConnectError(error, context.signal);
       }
     },
 
     async put(requests, context) {
-      const { signal } = context;
       try {
-        const digest = await blobs.put(dataOf(untilComplete(requests, context)), { signal });
+        const digest = await blobs.put(dataOf(untilComplete(requests, context)), operationOf(context));
         return { digest: digest.bytes };
       } catch (error) {
-        throw toConnectError(error, signal);
+        throw toConnectError(error, context.signal);
       }
     },
   };

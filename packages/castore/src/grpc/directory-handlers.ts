@@ -7,6 +7,7 @@ import { formatEntries } from "../directory/encode.ts";
 import type { DirectoryMessage } from "../directory/messages.ts";
 import { parseDirectory } from "../directory/parse.ts";
 import { CastoreError } from "../errors/castore-error.ts";
+import { operationOf } from "./caller.ts";
 import { untilComplete } from "./request-completeness.ts";
 import { toConnectError } from "./status.ts";
 
@@ -19,34 +20,36 @@ import { toConnectError } from "./status.ts";
  */
 export function directoryHandlers(directories: DirectoryService): ServiceImpl<typeof DirectoryServiceDesc> {
   return {
-    async *get({ byWhat, recursive }, { signal }) {
+    async *get({ byWhat, recursive }, context) {
       try {
         if (byWhat.case !== "digest")
           throw new ConnectError("invalid by_what: not set", Code.InvalidArgument);
         const digest = B3Digest.from(byWhat.value);
         if (recursive) {
-          for await (const directory of directories.getRecursive(digest, { signal })) {
+          for await (const directory of directories.getRecursive(digest, operationOf(context))) {
             yield formatEntries(directory.entries);
           }
           return;
         }
-        const directory = await directories.get(digest, { signal });
+        const directory = await directories.get(digest, operationOf(context));
         if (directory === undefined) {
           throw new ConnectError(`directory ${digest} not found`, Code.NotFound);
         }
         yield formatEntries(directory.entries);
       } catch (error) {
-        throw toConnectError(error, signal);
+        throw toConnectError(error, context.signal);
       }
     },
 
     async put(messages, context) {
-      const { signal } = context;
       try {
-        const root = await directories.putMany(parseAll(untilComplete(messages, context)), { signal });
+        const root = await directories.putMany(
+          parseAll(untilComplete(messages, context)),
+          operationOf(context),
+        );
         return { rootDigest: root.bytes };
       } catch (error) {
-        throw toConnectError(error, signal);
+        throw toConnectError(error, context.signal);
       }
     },
   };

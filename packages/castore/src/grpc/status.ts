@@ -14,6 +14,7 @@ export const STATUS_OF_ERROR: Readonly<Record<CastoreErrorCode, Code>> = {
   INVALID_CLOSURE: Code.InvalidArgument,
   TOO_DEEP: Code.InvalidArgument,
   TOO_LARGE: Code.ResourceExhausted,
+  READ_ONLY: Code.PermissionDenied,
   CORRUPT: Code.DataLoss,
   INCOMPLETE: Code.DataLoss,
   INVALID_RESPONSE: Code.Internal,

@@ -1,9 +1,8 @@
 import { collect, equalBytes } from "@tvix/byte-stream";
 import { compressionOf, type NarInfo, NarInfoError, parseNarInfo } from "@tvix/narinfo";
 import { encodeNixbase32 } from "@tvix/nix-compat";
+import { certifiesItself, checkSignatures } from "@tvix/store";
 import { compressionOfName } from "../compression/compression.ts";
-import { certifiesItself } from "../trust/content-address.ts";
-import { checkSignatures } from "../trust/signatures.ts";
 import { NARINFO_MAX_BYTES } from "../write/narinfo.ts";
 import { fetchFile, isReachable } from "./fetch.ts";
 import { TimeLimit } from "./time-limit.ts";
@@ -17,7 +16,7 @@ import type { WebClient } from "./web-client.ts";
  * when they come. Undefined when the upstream has none.
  *
  * @param maxNarBytes a longer NAR is none that can be had
- * @throws UpstreamError; NarBridgeError UNTRUSTED
+ * @throws UpstreamError; StoreError UNTRUSTED
  */
 export async function fetchNarInfo(
   client: WebClient,
@@ -32,7 +31,7 @@ export async function fetchNarInfo(
     throw new UpstreamError(upstream, "sent the narinfo of another path");
   }
   if (!certifiesItself(info)) {
-    checkSignatures(info, { unsigned: "require", trustedKeys: upstream.trustedKeys });
+    checkSignatures(info, upstream.trustedKeys);
   }
   const compression = compressionOf(info);
   if (compressionOfName(compression) === undefined) {

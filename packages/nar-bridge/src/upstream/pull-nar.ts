@@ -1,10 +1,9 @@
 import { compressionOf, extraFieldsOf, type NarInfo } from "@tvix/narinfo";
-import { ingestNar, type KnownNar } from "@tvix/store";
+import { certifiesItself, ingestNar, type KnownNar } from "@tvix/store";
 import { compressionOfName } from "../compression/compression.ts";
 import { decompress } from "../compression/decompress.ts";
 import { within } from "../http/request-body.ts";
 import type { Bridge } from "../options.ts";
-import { certifiesItself } from "../trust/content-address.ts";
 import { pathInfoOf } from "../write/narinfo.ts";
 import { download } from "./download.ts";
 import { TimeLimit } from "./time-limit.ts";

@@ -49,7 +49,7 @@ export class PullThrough {
   readonly #pullingFiles: Map<string, Promise<SideFile | undefined>> = new Map();
 
   constructor(bridge: Bridge, options: UpstreamOptions, log: FastifyBaseLogger) {
-    this.#bridge = bridge;
+    this.#bridge = { ...bridge, pathInfoService: options.pathInfoService ?? bridge.pathInfoService };
     this.#options = options;
     this.#upstreams = options.upstreams.map((upstream) => new AskedUpstream(upstream, log));
     this.#log = log;

@@ -1,4 +1,5 @@
 import type { ByteStream } from "@tvix/byte-stream";
+import type { OperationOptions } from "@tvix/castore";
 import { ingestNar } from "@tvix/store";
 import type { FastifyRequest } from "fastify";
 import { decompress } from "../compression/decompress.ts";
@@ -17,7 +18,12 @@ import { storePending } from "./narinfo.ts";
  *
  * @throws NarBridgeError as {@link requestBody}, FILE_HASH_MISMATCH; as {@link ingestNar}
  */
-export async function storeNar(bridge: Bridge, name: NarFileName, request: FastifyRequest): Promise<void> {
+export async function storeNar(
+  bridge: Bridge,
+  name: NarFileName,
+  request: FastifyRequest,
+  options: OperationOptions = {},
+): Promise<void> {
   const { maxUploadBytes, maxNarBytes, stallMs, uploadTimeoutMs } = bridge.limits;
   const limits = {
     maxBytes: maxUploadBytes,
@@ -38,7 +44,8 @@ export async function storeNar(bridge: Bridge, name: NarFileName, request: Fasti
   });
   await bridge.narIndex.put({ narHash, narSize, node, lasting: false });
   if (file.digest !== undefined) await bridge.narIndex.putFile(file.digest, { narHash, compression });
-  await storePending(bridge, narHash, request.log);
+  await bridge.narCalculationService?.keep?.(node, { narHash, narSize });
+  await storePending(bridge, narHash, request.log, options);
 }
 
 /** A compressed file is named by its own hash, as Nix does, or by that of the NAR in it, as we do. */

@@ -1,12 +1,11 @@
 import { equalBytes } from "@tvix/byte-stream";
-import { extraFieldsOf, type NarInfo, parseNarInfo, type Signature } from "@tvix/narinfo";
+import type { OperationOptions } from "@tvix/castore";
+import { extraFieldsOf, type NarInfo, parseNarInfo } from "@tvix/narinfo";
 import type { NixHash } from "@tvix/nix-compat";
-import type { KnownNar, PathInfo } from "@tvix/store";
+import { checkContentAddress, type KnownNar, type PathInfo, StoreError, unitedSignatures } from "@tvix/store";
 import type { FastifyBaseLogger } from "fastify";
 import { NarBridgeError } from "../errors.ts";
 import type { Bridge } from "../options.ts";
-import { checkContentAddress } from "../trust/content-address.ts";
-import { checkSignatures } from "../trust/signatures.ts";
 
 /** Longest narinfo, in bytes. */
 export const NARINFO_MAX_BYTES: number = 2 << 20;
@@ -17,26 +16,25 @@ export const NARINFO_MAX_BYTES: number = 2 << 20;
  *
  * @returns whether the path can be had now, or waits for its NAR
  * @throws NarInfoError; NarBridgeError PATH_MISMATCH, UNKNOWN_NAR when too much waits already,
- *   MISSING_REFERENCES, CONTENT_ADDRESS_MISMATCH, UNTRUSTED, INVALID_REQUEST
+ *   INVALID_REQUEST; StoreError CONTENT_ADDRESS_MISMATCH, and as the path info service refuses a put
  */
 export async function storeNarInfo(
   bridge: Bridge,
   digest: Uint8Array,
   text: string,
+  options: OperationOptions = {},
 ): Promise<"stored" | "pending"> {
   const narInfo = parseNarInfo(text);
   const { storePath, narHash } = narInfo;
   if (!equalBytes(storePath.digest, digest)) {
     throw new NarBridgeError("PATH_MISMATCH", `the narinfo is that of ${storePath}, which belongs elsewhere`);
   }
-  await checkReferences(bridge, narInfo);
+  await bridge.pathInfoService.checkPut?.(narInfo, options);
   const nar = await bridge.narIndex.get(narHash);
   if (nar !== undefined) {
-    await storeComplete(bridge, narInfo, nar);
+    await storeComplete(bridge, narInfo, nar, options);
     return "stored";
   }
-  // What certifies itself shows when the contents are here.
-  if (narInfo.contentAddress === undefined) checkSignatures(narInfo, bridge.trust);
   if (!(await bridge.pendingNarInfos.put({ digest, narHash, text }))) {
     const why = `the NAR ${narHash} of ${storePath} is not here: it has to be uploaded first`;
     throw new NarBridgeError("UNKNOWN_NAR", why);
@@ -44,19 +42,27 @@ export async function storeNarInfo(
   // It may have come in between, and then did not find this.
   const arrived = await bridge.narIndex.get(narHash);
   if (arrived === undefined) return "pending";
-  await storeComplete(bridge, narInfo, arrived);
+  await storeComplete(bridge, narInfo, arrived, options);
   await bridge.pendingNarInfos.remove({ digest, narHash });
   return "stored";
 }
 
 /** Stores the narinfos that have waited for a NAR. One that proves wrong now is dropped. */
-export async function storePending(bridge: Bridge, narHash: NixHash, log: FastifyBaseLogger): Promise<void> {
+export async function storePending(
+  bridge: Bridge,
+  narHash: NixHash,
+  log: FastifyBaseLogger,
+  { principal }: OperationOptions = {},
+): Promise<void> {
+  // Who has told of the path was looked at then; what has come since stays.
+  const teller = principal && { name: "what came before its NAR", mayReplace: false, pathPrefix: undefined };
   const nar = await bridge.narIndex.get(narHash);
   for (const pending of await bridge.pendingNarInfos.of(narHash)) {
     try {
-      if (nar !== undefined) await storeComplete(bridge, parseNarInfo(pending.text), nar);
+      if (nar !== undefined)
+        await storeComplete(bridge, parseNarInfo(pending.text), nar, { principal: teller });
     } catch (error) {
-      if (!NarBridgeError.is(error)) throw error;
+      if (!NarBridgeError.is(error) && !StoreError.is(error)) throw error;
       log.warn({ err: error }, "a narinfo that waited for its NAR is refused");
     }
     await bridge.pendingNarInfos.remove(pending);
@@ -64,55 +70,35 @@ export async function storePending(bridge: Bridge, narHash: NixHash, log: Fastif
 }
 
 /** Stores what a narinfo tells of a path whose NAR is known. */
-async function storeComplete(bridge: Bridge, narInfo: NarInfo, nar: KnownNar): Promise<void> {
+async function storeComplete(
+  bridge: Bridge,
+  narInfo: NarInfo,
+  nar: KnownNar,
+  options: OperationOptions,
+): Promise<void> {
   const { storePath, narSize } = narInfo;
   if (nar.narSize !== narSize) {
     const text = `NarSize of ${storePath} is ${narSize}, and the NAR has ${nar.narSize} bytes`;
     throw new NarBridgeError("INVALID_REQUEST", text);
   }
-  const selfCertified = await checkContentAddress(bridge, narInfo, nar.node);
-  if (!selfCertified) checkSignatures(narInfo, bridge.trust);
+  await checkContentAddress(bridge, narInfo, nar.node, options);
 
-  const known = await bridge.pathInfoService.get(storePath.digest);
+  const known = await bridge.pathInfoService.get(storePath.digest, options);
   const info = pathInfoOf(narInfo, nar.node);
+  const signatures = known === undefined ? info.signatures : unitedSignatures(info, known);
+  await bridge.pathInfoService.put({ ...info, signatures }, options);
   await bridge.narIndex.put({ ...nar, lasting: true });
-  await bridge.narInfoExtras.put(storePath.digest, info.narHash, {
-    fields: extraFieldsOf(narInfo),
-    plain: false,
-  });
-  await bridge.pathInfoService.put({ ...info, signatures: mergedSignatures(info, known) });
+  // Whoever may only add changes nothing that is there.
+  if (known === undefined || options.principal?.mayReplace !== false) {
+    const fields = extraFieldsOf(narInfo);
+    await bridge.narInfoExtras.put(storePath.digest, info.narHash, { fields, plain: false });
+  }
   // Whoever asks for the narinfo next need not wait for it. It is measured then if not now.
   if (bridge.compression === "zstd") await bridge.narLengths.files(nar.node).catch(() => {});
-}
-
-async function checkReferences({ trust, pathInfoService }: Bridge, info: NarInfo): Promise<void> {
-  if (trust.checkReferences !== true) return;
-  const missing: string[] = [];
-  for (const reference of info.references) {
-    if (reference.equals(info.storePath)) continue;
-    if ((await pathInfoService.get(reference.digest)) === undefined) missing.push(reference.toString());
-  }
-  if (missing.length === 0) return;
-  const text = `${info.storePath} refers to what is not here: ${missing.slice(0, 10).join(", ")}`;
-  throw new NarBridgeError("MISSING_REFERENCES", text);
 }
 
 /** What a narinfo tells of contents. */
 export function pathInfoOf(info: NarInfo, node: PathInfo["node"]): PathInfo {
   const { storePath, references, narSize, narHash, signatures, deriver, contentAddress } = info;
   return { storePath, node, references, narSize, narHash, signatures, deriver, contentAddress };
-}
-
-/** Signatures of both, where both are over the same. */
-function mergedSignatures(info: PathInfo, known: PathInfo | undefined): readonly Signature[] {
-  if (known === undefined || !isSameObject(info, known)) return info.signatures;
-  const others = known.signatures.filter(
-    (old) => !info.signatures.some((signature) => signature.equals(old)),
-  );
-  return [...info.signatures, ...others];
-}
-
-function isSameObject(one: PathInfo, other: PathInfo): boolean {
-  const referencesOf = ({ references }: PathInfo) => references.map(String).sort().join();
-  return one.narHash.equals(other.narHash) && referencesOf(one) === referencesOf(other);
 }

@@ -41,7 +41,9 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
         return reply.send();
       }
       const limits = { maxBytes: NARINFO_MAX_BYTES, stallMs, timeoutMs };
-      const outcome = await storeNarInfo(bridge, digest, await requestText(request, limits));
+      const outcome = await storeNarInfo(bridge, digest, await requestText(request, limits), {
+        principal: bridge.principalOf?.(request.raw),
+      });
       if (outcome === "stored") return reply.send();
       const text = "kept until its NAR is uploaded, which has to be within a few days\n";
       return reply.code(202).type("text/plain; charset=utf-8").send(text);
@@ -74,7 +76,8 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
           `${shown(file)} does not name a NAR: expected its SHA-256 or that of the file, .nar, and one of the suffixes .xz .zst .bz2 .gz .br .lzma or none`,
         );
       }
-      const store = () => gate.pass(() => storeNar(bridge, name, request));
+      const store = () =>
+        gate.pass(() => storeNar(bridge, name, request, { principal: bridge.principalOf?.(request.raw) }));
       await (name.compression === "bzip2" ? bzip2Gate.pass(store) : store());
       return reply.send();
     },

@@ -14,7 +14,8 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import { isRequestComplete } from "@tvix/castore/grpc";
+import type { Principal } from "@tvix/castore";
+import { callPrincipal, isRequestComplete } from "@tvix/castore/grpc";
 import { trailersOf } from "@tvix/castore/grpc-http2";
 import type { Logger } from "pino";
 import { NEVER_COMPRESS } from "../routes.ts";
@@ -35,6 +36,8 @@ export interface CallsOptions {
   readonly routes: (router: ConnectRouter) => void;
   /** Longest message accepted, in bytes. */
   readonly maxMessageBytes: number;
+  /** Who has sent a request. */
+  readonly principalOf: (request: NodeRequest) => Principal | undefined;
   readonly log: Logger;
 }
 
@@ -55,9 +58,10 @@ export function isGrpc(contentType: string | undefined): boolean {
  */
 export class Calls {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly #principalOf: CallsOptions["principalOf"];
   readonly #log: Logger;
 
-  constructor({ routes, maxMessageBytes, log }: CallsOptions) {
+  constructor({ routes, maxMessageBytes, principalOf, log }: CallsOptions) {
     const router = createConnectRouter({
       interceptors: [logFailures(log)],
       readMaxBytes: maxMessageBytes,
@@ -66,6 +70,7 @@ export class Calls {
     });
     routes(router);
     this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+    this.#principalOf = principalOf;
     this.#log = log;
   }
 
@@ -86,7 +91,10 @@ export class Calls {
     try {
       const from = request.socket?.remoteAddress;
       const isComplete = () => !("stream" in request && request.stream.aborted);
-      const values = createContextValues().set(isRequestComplete, isComplete).set(callerAddress, from);
+      const values = createContextValues()
+        .set(isRequestComplete, isComplete)
+        .set(callerAddress, from)
+        .set(callPrincipal, this.#principalOf(request));
       const received = universalRequestFromNodeRequest(request, response, undefined, values);
       const timer = endAtDeadline(takeDeadline(received.header), request, response);
       const isText = isGrpcWebText(received.header);

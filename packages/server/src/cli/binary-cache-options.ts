@@ -33,11 +33,11 @@ export function addBinaryCacheOptions(command: Command): void {
         .choices(["zstd", "none"])
         .default("zstd"),
     )
-    .option("--no-uploads", "take no uploads over HTTP")
+    .option("--no-uploads", "take nothing, by any protocol")
     .addOption(
       new Option(
         "--unsigned-uploads <rule>",
-        "what happens to paths uploaded over HTTP without a signature by a trusted key",
+        "what happens to paths without a signature by a trusted key, by whatever protocol they come",
       )
         .choices(["accept", "require"])
         .default("accept"),
@@ -47,7 +47,7 @@ export function addBinaryCacheOptions(command: Command): void {
         PublicKey.parse(text),
       ),
     )
-    .option("--check-references", "refuse uploaded paths that refer to what is not here")
+    .option("--check-references", "refuse paths that refer to what is not here")
     .addOption(
       repeatableSecret(
         "--upstream <address>",

@@ -1,26 +1,32 @@
 import type { Store } from "@tvix/castore/node";
-import { LevelOffers, type NarBridgeOptions, type NarBridgeServices } from "@tvix/nar-bridge";
+import { LevelOffers, type NarBridgeOptions } from "@tvix/nar-bridge";
 import type { SecretKey } from "@tvix/narinfo";
+import { binaryCacheServicesOf } from "../binary-cache-services.ts";
+import type { LocalServices } from "../services.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
+
+/** What a binary cache is made from. */
+export interface BinaryCacheParts {
+  readonly store: Store;
+  /** All of it, for what the daemon itself puts. */
+  readonly stored: LocalServices;
+  /** As those who ask may use it. */
+  readonly services: LocalServices;
+  readonly signingKeys: readonly SecretKey[];
+}
 
 /** The binary cache that the command line asks for. */
 export function binaryCacheOf(
   options: BinaryCacheOptions,
-  services: NarBridgeServices,
-  { database }: Store,
-  signingKeys: readonly SecretKey[],
+  { store, stored, services, signingKeys }: BinaryCacheParts,
 ): NarBridgeOptions {
   const { maxUploadBytes, maxNarBytes, maxUploads, uploadTimeout, stallTimeout, upstream } = options;
+  const { pathInfoService } = stored;
   return {
-    ...services,
+    ...binaryCacheServicesOf(store, services),
     priority: options.cachePriority,
     compression: options.narCompression,
     writable: options.uploads,
-    trust: {
-      unsigned: options.unsignedUploads,
-      trustedKeys: options.trustedPublicKey,
-      checkReferences: options.checkReferences,
-    },
     limits: {
       maxUploadBytes,
       maxNarBytes,
@@ -31,6 +37,6 @@ export function binaryCacheOf(
     pullThrough:
       upstream === undefined
         ? undefined
-        : { upstreams: upstream, offers: new LevelOffers(database), signingKeys },
+        : { upstreams: upstream, offers: new LevelOffers(store.database), signingKeys, pathInfoService },
   };
 }

@@ -7,8 +7,14 @@ import { defaultDataDirectory } from "./data-directory.ts";
 import { directory, integer } from "./parse.ts";
 import { repeatable } from "./repeatable.ts";
 import type { DaemonOptions } from "./run-daemon.ts";
+import { tokenFileOption } from "./token-commands.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
+
+function parseHostName(text: string): string {
+  if (/^[a-z0-9_][a-z0-9_.-]*$/i.test(text)) return text;
+  throw new RangeError("expected the name of a host, without a port");
+}
 
 /** `tvix-store daemon`: serves a data directory until it is told to end. */
 export function addDaemonCommand(program: Command): void {
@@ -42,6 +48,23 @@ export function addDaemonCommand(program: Command): void {
     )
     .addOption(
       repeatable("--cors-origin <origin>", "let pages of this origin call from a browser", parseOrigin),
+    )
+    .addOption(
+      new Option("--reads <who>", "who may read: anybody, or who has a token")
+        .choices(["open", "token"])
+        .default("open"),
+    )
+    .addOption(
+      new Option(
+        "--writes <who>",
+        "who may add: anybody, or who has a token; auto asks for a token as soon as there is one, or when other machines can connect",
+      )
+        .choices(["auto", "open", "token"])
+        .default("auto"),
+    )
+    .addOption(tokenFileOption())
+    .addOption(
+      repeatable("--allowed-host <name>", "a name by which browsers may call a local daemon", parseHostName),
     )
     .addOption(
       repeatable(

@@ -9,6 +9,7 @@ import { addNarCommands } from "./nar-commands.ts";
 import { endWithReader } from "./output.ts";
 import { addPathInfoCommands } from "./path-info-commands.ts";
 import { refuseRepetition, UsageError } from "./repeatable.ts";
+import { addTokenCommands } from "./token-commands.ts";
 
 /** Exit statuses of the command line. */
 const FAILURE = 1;
@@ -30,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addNarCommands(program);
   addPathInfoCommands(program);
   addKeysCommands(program);
+  addTokenCommands(program);
   refuseRepetition(program);
   endWithReader();
   try {

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import { openStore, type Store } from "@tvix/castore/node";
 import type { Logger } from "pino";
-import { binaryCacheServicesOf } from "../binary-cache-services.ts";
+import { guarded } from "../guard.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { servicesOf } from "../services.ts";
+import { accessOf } from "./access.ts";
 import { binaryCacheOf } from "./binary-cache.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
 import { openLog, welcome } from "./daemon-log.ts";
@@ -22,6 +23,10 @@ export interface DaemonOptions extends BinaryCacheOptions {
   readonly corsOrigin?: readonly string[];
   readonly shutdownTimeout: number;
   readonly signingKeyFile?: readonly string[];
+  readonly reads: "open" | "token";
+  readonly writes: "auto" | "open" | "token";
+  readonly tokenFile?: string;
+  readonly allowedHost?: readonly string[];
   readonly logLevel: string;
 }
 
@@ -67,13 +72,22 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
   });
   try {
     const signingKeys = await readSigningKeys(options.signingKeyFile ?? []);
-    const services = servicesOf(store, signingKeys);
+    const stored = servicesOf(store, signingKeys);
+    const services = guarded(stored, {
+      writable: options.uploads,
+      unsigned: options.unsignedUploads,
+      trustedKeys: options.trustedPublicKey,
+      checkReferences: options.checkReferences,
+    });
+    const address = options.listenAddress ?? [DEFAULT_ADDRESS];
+    const access = accessOf(options, address, log);
     const server = await startServer({
       blobService: services.blobService,
       directoryService: services.directoryService,
       store: services,
-      binaryCache: binaryCacheOf(options, binaryCacheServicesOf(store, services), store, signingKeys),
-      address: options.listenAddress ?? DEFAULT_ADDRESS,
+      binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys }),
+      address,
+      access,
       maxMessageBytes,
       corsOrigins: options.corsOrigin ?? [],
       check: store.check,

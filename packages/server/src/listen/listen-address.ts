@@ -30,3 +30,9 @@ export function formatListenAddress(address: ListenAddress): string {
   if (address.type === "unix") return address.path;
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
+
+/** Whether only this machine can connect to an address. */
+export function isLocalAddress(address: ListenAddress): boolean {
+  if (address.type === "unix") return true;
+  return address.host === "localhost" || address.host === "::1" || /^127(\.\d{1,3}){3}$/.test(address.host);
+}

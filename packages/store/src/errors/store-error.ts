@@ -11,6 +11,11 @@ export const STORE_ERROR_CODES = [
   "CONTENT_ADDRESS_MISMATCH",
   "INVALID_NAME",
   "INVALID_NODE",
+  "MISSING_REFERENCES",
+  // Whoever asks may not.
+  "UNTRUSTED",
+  "FORBIDDEN",
+  "CONFLICT",
   // What is stored, or what a peer sent, is at fault.
   "SIZE_MISMATCH",
   "CORRUPT",

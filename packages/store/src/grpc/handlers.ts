@@ -1,5 +1,6 @@
 import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { CastoreError, type OperationOptions } from "@tvix/castore";
+import { operationOf } from "@tvix/castore/grpc";
 import { isKeyName } from "@tvix/narinfo";
 import { EntrySchema } from "@tvix/protocol/snix/castore";
 import * as snix from "@tvix/protocol/snix/store";
@@ -30,12 +31,10 @@ export function addStoreRoutes(router: ConnectRouter, services: StoreServices): 
 function tvixHandlers(services: StoreServices): ServiceImpl<typeof tvix.PathInfoService> {
   const { get, put, calculate, list } = operations(services);
   return {
-    get,
-    put,
-    calculateNAR: calculate,
-    async *list(_, { signal }) {
-      yield* list({ signal });
-    },
+    get: (request, context) => get(request, operationOf(context)),
+    put: (message, context) => put(message, operationOf(context)),
+    calculateNAR: (node, context) => calculate(node, operationOf(context)),
+    list: (_, context) => list(operationOf(context)),
   };
 }
 
@@ -43,16 +42,18 @@ function snixHandlers(services: StoreServices): ServiceImpl<typeof snix.PathInfo
   const { get, put, calculate, list } = operations(services);
   const toSnix = (message: tvix.PathInfo) => translate(tvix.PathInfoSchema, message, snix.PathInfoSchema);
   return {
-    get: async (request, options) =>
-      toSnix(
-        await get(translate(snix.GetPathInfoRequestSchema, request, tvix.GetPathInfoRequestSchema), options),
-      ),
-    put: async (message, options) =>
-      toSnix(await put(translate(snix.PathInfoSchema, message, tvix.PathInfoSchema), options)),
-    calculateNAR: async (entry, options) =>
-      await calculate(translate(EntrySchema, entry, NodeSchema), options),
-    async *list(_, { signal }) {
-      for await (const message of list({ signal })) yield toSnix(message);
+    get: async (message, context) => {
+      const request = translate(snix.GetPathInfoRequestSchema, message, tvix.GetPathInfoRequestSchema);
+      return toSnix(await get(request, operationOf(context)));
+    },
+    put: async (message, context) => {
+      const info = translate(snix.PathInfoSchema, message, tvix.PathInfoSchema);
+      return toSnix(await put(info, operationOf(context)));
+    },
+    calculateNAR: async (entry, context) =>
+      await calculate(translate(EntrySchema, entry, NodeSchema), operationOf(context)),
+    async *list(_, context) {
+      for await (const message of list(operationOf(context))) yield toSnix(message);
     },
   };
 }
@@ -60,8 +61,8 @@ function snixHandlers(services: StoreServices): ServiceImpl<typeof snix.PathInfo
 /** The methods of the protocol over services of ours, in messages of tvix. */
 function operations({ pathInfoService, narCalculationService }: StoreServices) {
   return {
-    async get({ byWhat }: tvix.GetPathInfoRequest, { signal }: OperationOptions): Promise<tvix.PathInfo> {
-      return await answering(signal, async () => {
+    async get({ byWhat }: tvix.GetPathInfoRequest, options: OperationOptions): Promise<tvix.PathInfo> {
+      return await answering(options.signal, async () => {
         if (byWhat.case !== "byOutputHash") {
           throw new ConnectError("by_what needs to be specified", Code.InvalidArgument);
         }
@@ -69,30 +70,30 @@ function operations({ pathInfoService, narCalculationService }: StoreServices) {
           const text = `invalid output digest length: ${byWhat.value.length}, expected 20 bytes`;
           throw new ConnectError(text, Code.InvalidArgument);
         }
-        const info = await pathInfoService.get(byWhat.value, { signal });
+        const info = await pathInfoService.get(byWhat.value, options);
         if (info === undefined) throw new ConnectError("PathInfo not found", Code.NotFound);
         return formatPathInfo(info);
       });
     },
 
-    async put(message: tvix.PathInfo, { signal }: OperationOptions): Promise<tvix.PathInfo> {
-      return await answering(signal, async () =>
-        formatPathInfo(await pathInfoService.put(parseRequest(message), { signal })),
+    async put(message: tvix.PathInfo, options: OperationOptions): Promise<tvix.PathInfo> {
+      return await answering(options.signal, async () =>
+        formatPathInfo(await pathInfoService.put(parseRequest(message), options)),
       );
     },
 
-    async calculate(message: NodeMessage, { signal }: OperationOptions) {
-      return await answering(signal, async () => {
-        const { narSize, narHash } = await narCalculationService.calculateNar(parseRoot(message), { signal });
+    async calculate(message: NodeMessage, options: OperationOptions) {
+      return await answering(options.signal, async () => {
+        const { narSize, narHash } = await narCalculationService.calculateNar(parseRoot(message), options);
         return { narSize: BigInt(narSize), narSha256: narHash.digest };
       });
     },
 
-    async *list({ signal }: OperationOptions): AsyncGenerator<tvix.PathInfo, void, undefined> {
+    async *list(options: OperationOptions): AsyncGenerator<tvix.PathInfo, void, undefined> {
       try {
-        for await (const info of pathInfoService.list({ signal })) yield formatPathInfo(info);
+        for await (const info of pathInfoService.list(options)) yield formatPathInfo(info);
       } catch (error) {
-        throw toConnectError(error, signal);
+        throw toConnectError(error, options.signal);
       }
     },
   };

@@ -15,6 +15,9 @@ export interface NarSummary {
 export interface NarCalculationService {
   /** @throws as rendering the NAR does: what is missing or damaged */
   calculateNar(root: Node, options?: OperationOptions): Promise<NarSummary>;
+
+  /** Takes what is known of a node from reading its NAR; absent where nothing is remembered. */
+  keep?(root: Node, summary: NarSummary): Promise<void>;
 }
 
 /** Renders the NAR to calculate it. */

@@ -1,6 +1,9 @@
 import type { OperationOptions } from "@tvix/castore";
 import type { PathInfo } from "./path-info.ts";
 
+/** What is told of a path before its contents are there. */
+export type PathInfoClaim = Omit<PathInfo, "node">;
+
 /**
  * What is known about store paths, by the digest of the path (20 bytes).
  *
@@ -21,6 +24,12 @@ export interface PathInfoService {
    * a service may add a signature.
    */
   put(info: PathInfo, options?: OperationOptions): Promise<PathInfo>;
+
+  /**
+   * Fails as a put would that is refused whatever the contents are; absent where none is. Whoever takes
+   * in contents for a path learns here that it is in vain.
+   */
+  checkPut?(claim: PathInfoClaim, options?: OperationOptions): Promise<void>;
 
   /** Every PathInfo, in any order; memory does not grow with their number. */
   list(options?: OperationOptions): AsyncIterable<PathInfo>;

@@ -1,0 +1,42 @@
+import { ConnectError } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import { trailersOf } from "@tvix/castore/grpc-http2";
+import type { NodeRequest, NodeResponse } from "../calls/calls.ts";
+import type { Refusal } from "./refusal.ts";
+
+const GRPC = /^application\/grpc/i;
+const CONNECT = /^application\/(connect\+)?(proto|json)\b/i;
+
+/** What is asked of who shows nothing: Nix's netrc makes the first. */
+const CHALLENGE = 'Basic realm="tvix-store", Bearer realm="tvix-store"';
+
+/** How long somebody who comes too soon is to wait, in seconds. */
+const RETRY_AFTER_S = 5;
+
+/** Tells somebody in their own protocol that they are not let in. */
+export function answerRefusal(request: NodeRequest, response: NodeResponse, refusal: Refusal): void {
+  if (response.headersSent || response.destroyed) return;
+  const type = request.headers["content-type"] ?? "";
+  const { message, status, httpStatus } = refusal;
+  response.setHeader("cache-control", "no-store");
+  if (GRPC.test(type)) {
+    response.setHeader("content-type", type);
+    const trailers = trailersOf(new ConnectError(message, status, { "tvix-error-code": refusal.kind }));
+    for (const [name, value] of Object.entries(trailers)) response.setHeader(name, value);
+    response.end();
+  } else {
+    response.statusCode = httpStatus;
+    if (httpStatus === 401) response.setHeader("www-authenticate", CHALLENGE);
+    if (httpStatus === 503) response.setHeader("retry-after", RETRY_AFTER_S);
+    if (CONNECT.test(type)) {
+      response.setHeader("content-type", "application/json");
+      response.setHeader("tvix-error-code", refusal.kind);
+      response.end(JSON.stringify({ code: codeToString(status), message }));
+    } else {
+      response.setHeader("content-type", "text/plain; charset=utf-8");
+      response.end(request.method === "HEAD" ? "" : `${message}\n`);
+    }
+  }
+  // What still comes of the body is dropped, so that the answer can be read.
+  request.resume();
+}

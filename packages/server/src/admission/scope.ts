@@ -1,0 +1,34 @@
+/** What a principal may do: read; add as well; or everything. Each includes those before it. */
+export const SCOPES = ["read", "write", "admin"] as const;
+
+/** One of {@link SCOPES}. */
+export type Scope = (typeof SCOPES)[number];
+
+/** Whether one scope is enough where another is needed. */
+export function includes(scope: Scope, needed: Scope): boolean {
+  return SCOPES.indexOf(scope) >= SCOPES.indexOf(needed);
+}
+
+/** What everybody may ask for, whoever they are. */
+const OPEN = new Set(["/healthz", "/readyz", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"]);
+
+/** `/package.Service/Method`. */
+const CALL = /^\/[\w.]+\.[A-Z]\w*\/(\w+)$/;
+
+/** Methods of calls that store something. */
+const STORING = new Set(["Put"]);
+
+/**
+ * The scope that a request needs; undefined for what everybody may ask for.
+ *
+ * @param method of HTTP
+ * @param path without a query
+ */
+export function scopeNeeded(method: string, path: string): Scope | undefined {
+  if (OPEN.has(path)) return undefined;
+  const call = CALL.exec(path)?.[1];
+  if (call !== undefined) return STORING.has(call) ? "write" : "read";
+  // A preflight has no credentials, and tells nothing.
+  if (method === "OPTIONS") return undefined;
+  return method === "GET" || method === "HEAD" ? "read" : "write";
+}

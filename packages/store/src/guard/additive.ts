@@ -1,0 +1,112 @@
+import type { OperationOptions, Principal } from "@tvix/castore";
+import type { Signature } from "@tvix/narinfo";
+import { StoreError } from "../errors/store-error.ts";
+import type { PathInfo } from "../path-info/path-info.ts";
+import type { PathInfoClaim, PathInfoService } from "../path-info/path-info-service.ts";
+
+/**
+ * Holds what a principal may do with path infos:
+ *
+ * - It may tell of paths whose names begin with its prefix, where it has one.
+ * - Where a path info is there, one of the same NAR (hash and size) and references adds its signatures,
+ *   and nothing else of it counts. Any other is refused, unless the principal may replace.
+ *
+ * A principal that may replace puts its own in the place of what is there, with the signatures of both
+ * where they are over the same. The program itself, which is no principal, is not held up.
+ */
+export class AdditivePathInfoService implements PathInfoService {
+  readonly #inner: PathInfoService;
+  /** The last put of each path that is under way, by its digest: they are compared one after the other. */
+  readonly #underWay: Map<string, Promise<unknown>> = new Map();
+
+  constructor(inner: PathInfoService) {
+    this.#inner = inner;
+  }
+
+  get(digest: Uint8Array, options: OperationOptions = {}): Promise<PathInfo | undefined> {
+    return this.#inner.get(digest, options);
+  }
+
+  /** @throws StoreError FORBIDDEN for another prefix; CONFLICT when another path info is there */
+  async put(info: PathInfo, options: OperationOptions = {}): Promise<PathInfo> {
+    const { principal } = options;
+    if (principal === undefined) return await this.#inner.put(info, options);
+    checkPrefix(info, principal);
+    return await this.#inTurn(info.storePath.digestText(), async () => {
+      const known = await this.#known(info, options);
+      return await this.#inner.put(known === undefined ? info : united(known, info, principal), options);
+    });
+  }
+
+  async checkPut(claim: PathInfoClaim, options: OperationOptions = {}): Promise<void> {
+    const { principal } = options;
+    if (principal !== undefined) {
+      checkPrefix(claim, principal);
+      const known = await this.#known(claim, options);
+      if (known !== undefined && !isSame(known, claim)) checkReplaces(claim, principal);
+    }
+    await this.#inner.checkPut?.(claim, options);
+  }
+
+  list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
+    return this.#inner.list(options);
+  }
+
+  /** What is there; a damaged record is not, and is mended by whoever puts the path again. */
+  async #known({ storePath }: PathInfoClaim, options: OperationOptions): Promise<PathInfo | undefined> {
+    try {
+      return await this.#inner.get(storePath.digest, options);
+    } catch (error) {
+      if (StoreError.is(error) && error.code === "CORRUPT") return undefined;
+      throw error;
+    }
+  }
+
+  async #inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {
+    const before = this.#underWay.get(key);
+    const mine = (before ?? Promise.resolve()).then(task, task);
+    this.#underWay.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#underWay.get(key) === mine) this.#underWay.delete(key);
+    }
+  }
+}
+
+/** Signatures that one path info gathers: who may only add cannot make it grow for ever. */
+const MAX_SIGNATURES = 100;
+
+function checkPrefix({ storePath }: PathInfoClaim, { name, pathPrefix }: Principal): void {
+  if (pathPrefix === undefined || storePath.name.startsWith(pathPrefix)) return;
+  const text = `${name} may only tell of paths whose names begin with ${JSON.stringify(pathPrefix)}`;
+  throw new StoreError("FORBIDDEN", `${text}, not of ${storePath}`);
+}
+
+function checkReplaces({ storePath }: PathInfoClaim, { name, mayReplace }: Principal): void {
+  if (mayReplace) return;
+  throw new StoreError("CONFLICT", `${storePath} is here with other contents, and ${name} may only add`);
+}
+
+function united(known: PathInfo, info: PathInfo, principal: Principal): PathInfo {
+  if (!isSame(known, info)) checkReplaces(info, principal);
+  if (principal.mayReplace) return { ...info, signatures: unitedSignatures(info, known) };
+  return { ...known, signatures: unitedSignatures(known, info) };
+}
+
+/** The signatures of a path info, and those of another one of the same path that are over the same. */
+export function unitedSignatures(info: PathInfo, other: PathInfo): readonly Signature[] {
+  if (!isSame(info, other)) return info.signatures;
+  const more = other.signatures.filter((added) => !info.signatures.some((known) => known.equals(added)));
+  return [...info.signatures, ...more].slice(0, MAX_SIGNATURES);
+}
+
+/** Whether signatures over the one are over the other. */
+function isSame(one: PathInfoClaim, other: PathInfoClaim): boolean {
+  const referencesOf = ({ references }: PathInfoClaim) => references.map(String).sort().join();
+  return (
+    one.narHash.equals(other.narHash) &&
+    one.narSize === other.narSize &&
+    referencesOf(one) === referencesOf(other)
+  );
+}
