@@ -1,5 +1,5 @@
 export { type BlobCall, type BlobCallOptions, findBlobCall } from "./grpc-http2/blob-calls.ts";
-export type { ServerAddress } from "./grpc-http2/server-address.ts";
+export type { ClientTls, ServerAddress } from "./grpc-http2/server-address.ts";
 export { encodeStatusMessage, trailersOf } from "./grpc-http2/status-headers.ts";
 export { parseTimeout, TIMER_MAX_MS } from "./grpc-http2/timeout.ts";
 export {

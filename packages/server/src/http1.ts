@@ -39,6 +39,12 @@ export interface Http1Side {
   endConnections(): void;
 }
 
+/** Whatever is served from the store is what it is said to be, and runs nothing in a browser. */
+const INERT = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; sandbox",
+};
+
 /** Time a client has for the header of a request, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 20_000;
 
@@ -78,7 +84,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     serverFactory: (handler) =>
       server.on("request", (request, response) => {
         const { method = "", url: path = "", headers } = request;
-        const head = { method, path, headers, isHttp2: false };
+        const head = { method, path, headers, host: headers.host };
         admission.enter(
           request,
           head,
@@ -102,6 +108,9 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     response.once("close", () => {
       if (ending) server.closeIdleConnections();
     });
+  });
+  app.addHook("onRequest", async (_request, reply) => {
+    reply.headers(INERT);
   });
   if (corsOrigins.length > 0) {
     await app.register(cors, {

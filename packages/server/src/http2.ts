@@ -66,7 +66,7 @@ export function createHttp2(options: Http2Options): Http2Server {
       method: headers[":method"] ?? "",
       path: headers[":path"] ?? "",
       headers,
-      isHttp2: true,
+      host: stream.session?.encrypted === true ? (headers[":authority"] ?? headers.host) : undefined,
     };
     const serve = (caller: Caller | undefined) => {
       const blobCall = caller === undefined ? undefined : findBlobCall(headers);

@@ -8,6 +8,9 @@ export {
   type ListenAddress,
   parseListenAddress,
 } from "./listen/listen-address.ts";
+export { ReloadingTls, type TlsFiles } from "./listen/reloading-tls.ts";
+export { OidcAuthenticator } from "./oidc/authenticator.ts";
+export { type OidcRule, readOidcRules } from "./oidc/rules.ts";
 export { type AccessOptions, type RunningServer, type ServerOptions, startServer } from "./server.ts";
 export { type LocalServices, type Services, servicesOf } from "./services.ts";
 export { TokenAuthenticator } from "./tokens/authenticator.ts";

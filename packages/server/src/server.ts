@@ -17,6 +17,7 @@ import { connectionLimit } from "./listen/connection-limit.ts";
 import { listenOnAll } from "./listen/listen.ts";
 import { isLocalAddress, type ListenAddress } from "./listen/listen-address.ts";
 import { switchProtocol } from "./listen/protocol-switch.ts";
+import type { ReloadingTls } from "./listen/reloading-tls.ts";
 import { addRoutes, type RoutedServices, servedServices } from "./routes.ts";
 import { StorageWatch } from "./storage-watch.ts";
 
@@ -30,6 +31,8 @@ export interface ServerOptions extends RoutedServices {
   readonly maxConnections?: number;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
   readonly corsOrigins?: readonly string[];
+  /** Encrypts connections by TCP. Default: they are in clear text. */
+  readonly tls?: ReloadingTls | undefined;
   /** Who may do what. Default: anybody may read, and add where only this machine can connect. */
   readonly access?: AccessOptions;
   /** Serves a Nix binary cache at the root of the same port. Default: none. */
@@ -111,12 +114,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     session.once("close", () => sessions.delete(session));
   });
   const { maxConnections = connectionLimit() } = options;
-  const { servers, bound } = await listenOnAll(addressesOf(options), (socket) => {
-    if (sockets.size >= maxConnections) return void socket.destroy();
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-    silent.add(socket);
-    switchProtocol(socket, http1.server, http2, () => silent.delete(socket));
+  const { servers, bound } = await listenOnAll(addressesOf(options), {
+    tls: options.tls,
+    isWelcome: (socket) => {
+      if (sockets.size >= maxConnections) return false;
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+      return true;
+    },
+    onConnection: (socket) => {
+      if (socket.destroyed) return;
+      silent.add(socket);
+      switchProtocol(socket, http1.server, http2, () => silent.delete(socket));
+    },
   });
 
   return {
@@ -138,6 +148,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await Promise.all(closed);
       clearTimeout(timer);
       await http1.app.close();
+      options.tls?.close();
       return !cut;
     },
   };
@@ -145,7 +156,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 function admissionOf(options: ServerOptions): Admission {
   const { authenticators = [], open, allowedHosts = [] } = options.access ?? {};
-  const isLocal = addressesOf(options).every(isLocalAddress);
+  // Whoever has to show a certificate is no stranger, wherever they are.
+  const isLocal = addressesOf(options).every(isLocalAddress) || options.tls?.asksClients === true;
   const origins = new Set((options.corsOrigins ?? []).map(parseOrigin));
   return new Admission({
     access: new Access(authenticators, { reads: true, writes: "auto", ...open }, isLocal),

@@ -5,23 +5,41 @@ import { text } from "node:stream/consumers";
 import { openStore } from "@tvix/castore/node";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { NixHash } from "@tvix/nix-compat";
-import { binaryCacheServicesOf, servicesOf, startServer } from "@tvix/server";
+import {
+  type AccessOptions,
+  binaryCacheServicesOf,
+  type GuardOptions,
+  guarded,
+  type ReloadingTls,
+  servicesOf,
+  startServer,
+} from "@tvix/server";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { temporaryDirectory } from "./temporary.ts";
 
+/** Who may do what with it. */
+interface WholeServerOptions {
+  readonly access?: AccessOptions;
+  readonly guard?: GuardOptions;
+  readonly tls?: ReloadingTls;
+}
+
 /** A server with everything, over a store in a folder, and what it has logged. */
-export async function wholeServer(options: Partial<NarBridgeOptions> = {}) {
+export async function wholeServer(options: Partial<NarBridgeOptions> & WholeServerOptions = {}) {
+  const { access, guard, tls, ...bridgeOptions } = options;
   const store = await openStore(await temporaryDirectory(), { sync: false });
-  const services = servicesOf(store);
+  const services = guarded(servicesOf(store), guard);
   const logged: string[] = [];
   const log = pino({ level: "warn" }, { write: (line: string) => void logged.push(line) });
   const server = await startServer({
     ...services,
     store: services,
-    binaryCache: { ...binaryCacheServicesOf(store, services), ...options },
+    binaryCache: { ...binaryCacheServicesOf(store, services), ...bridgeOptions },
     address: { type: "tcp", host: "127.0.0.1", port: 0 },
     check: store.check,
+    ...(access === undefined ? {} : { access }),
+    tls,
     log,
   });
   onTestFinished(async () => {

@@ -110,6 +110,7 @@ export class Connection {
           {
             ":method": "POST",
             ":path": path,
+            ":scheme": this.#address.scheme,
             ":authority": this.#address.authority,
             "content-type": "application/grpc+proto",
             te: "trailers",

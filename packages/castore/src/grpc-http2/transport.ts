@@ -22,7 +22,7 @@ import { blobChunkHead, frameHead } from "./framing.ts";
 import { unansweredCall } from "./no-answer.ts";
 import { putWholeBlob } from "./put-whole-blob.ts";
 import { ReplayBudget, ReplayedRequest, repeating } from "./replay.ts";
-import { parseServerAddress, type ServerAddress } from "./server-address.ts";
+import { type ClientTls, parseServerAddress, type ServerAddress } from "./server-address.ts";
 import { formatTimeout } from "./timeout.ts";
 
 /** Options of {@link createGrpcTransport}. */
@@ -46,6 +46,10 @@ export interface GrpcTransportOptions {
    * more, as while it is restarted, in milliseconds. Default 30 000.
    */
   readonly reconnectMs?: number;
+  /** Whom to believe, and what to show, where the address begins with `https`. */
+  readonly tls?: ClientTls | undefined;
+  /** A token that every call shows (`Authorization: Bearer`), or a function that is asked for each. */
+  readonly token?: string | (() => string | Promise<string>) | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -60,7 +64,7 @@ export interface GrpcTransport extends WholeBlobTransport, AsyncDisposable {
 }
 
 /**
- * gRPC over HTTP/2 in clear text, on `node:http2`: a Connect transport like any other, several
+ * gRPC over HTTP/2, in clear text or over TLS, on `node:http2`: a Connect transport like any other, several
  * times as fast for the bytes of blobs. It connects with the first call, and again when
  * the connection was lost. A call that nobody has answered is sent again, as long as no more than
  * 16 MiB of its request have gone out: on the new connection of a proxy that ends its connections
@@ -78,13 +82,18 @@ export function createGrpcTransport(
     keepaliveMs = KEEPALIVE_MS,
     reconnectMs = RECONNECT_MS,
   } = options;
-  const parsed = parseServerAddress(address);
+  const parsed = parseServerAddress(address, options.tls);
   const timeouts = { connectTimeoutMs, keepaliveMs, reconnectMs };
   const budget = new ReplayBudget();
   // Node stops reading from a socket while it writes to it: when both sides have much to send on
   // one connection, each waits for the other for ever. So uploads have a connection of their own.
   const uploads = new Connection(parsed, timeouts);
   const downloads = new Connection(parsed, timeouts);
+  const { token } = options;
+  const authorization = async (): Promise<Record<string, string>> => {
+    const text = typeof token === "function" ? await token() : token;
+    return text === undefined ? {} : { authorization: `Bearer ${text}` };
+  };
   const close = async () => {
     await Promise.all([uploads.close(), downloads.close()]);
   };
@@ -99,6 +108,7 @@ export function createGrpcTransport(
     signal?.throwIfAborted();
     const path = `/${method.parent.typeName}/${method.name}`;
     const headers = {
+      ...(await authorization()),
       ...(timeoutMs === undefined ? {} : { "grpc-timeout": formatTimeout(timeoutMs) }),
       ...(header === undefined ? {} : Object.fromEntries(new Headers(header))),
     };
@@ -154,7 +164,8 @@ export function createGrpcTransport(
     },
     async putWholeBlob(path, bytes, signal) {
       signal?.throwIfAborted();
-      const put = (open: OpenStream) => putWholeBlob(uploads.name, open(path), bytes, signal);
+      const headers = await authorization();
+      const put = (open: OpenStream) => putWholeBlob(uploads.name, open(path, headers), bytes, signal);
       return await repeating(uploads, signal, put, () => true);
     },
     close,

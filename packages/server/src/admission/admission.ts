@@ -11,7 +11,8 @@ export interface RequestHead {
   /** With its query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  readonly isHttp2: boolean;
+  /** What the server was called; undefined for HTTP/2 in clear text, which no browser speaks. */
+  readonly host: string | undefined;
 }
 
 /** What stands for a request from its head to its end: its stream where it has one. */
@@ -78,12 +79,11 @@ export class Admission {
   }
 
   /** @throws Refusal */
-  #decide({ method, path, headers, isHttp2 }: RequestHead): Caller | Promise<Caller> {
+  #decide({ method, path, headers, host }: RequestHead): Caller | Promise<Caller> {
     const { access, browser } = this.#options;
-    const { origin, host, authorization, "sec-fetch-site": fetchSite } = headers;
+    const { origin, authorization, "sec-fetch-site": fetchSite } = headers;
     const site = typeof fetchSite === "string" ? fetchSite : undefined;
-    // HTTP/2 in clear text is spoken by no browser.
-    checkBrowser({ method, host: isHttp2 ? undefined : host, origin, site }, browser);
+    checkBrowser({ method, host, origin, site }, browser);
     return access.admit(authorization, scopeNeeded(method, path.replace(/\?.*$/, "")));
   }
 }

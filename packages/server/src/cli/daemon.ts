@@ -63,6 +63,18 @@ export function addDaemonCommand(program: Command): void {
         .default("auto"),
     )
     .addOption(tokenFileOption())
+    .option("--tls-cert-file <file>", "serve by TLS with this certificate, in PEM", directory)
+    .option("--tls-key-file <file>", "the key of the certificate, in PEM", directory)
+    .option(
+      "--tls-client-ca-file <file>",
+      "let in only who has a certificate signed by one of these",
+      directory,
+    )
+    .option(
+      "--oidc-rules <file>",
+      "TOML file that says which identity tokens of CI systems are taken",
+      directory,
+    )
     .addOption(
       repeatable("--allowed-host <name>", "a name by which browsers may call a local daemon", parseHostName),
     )

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
 import { createGrpcTransport, type ServerAddress } from "@tvix/castore/grpc-http2";
 import { GrpcPathInfoService } from "@tvix/store/grpc";
@@ -19,17 +20,23 @@ export interface RemoteServiceOptions extends ServiceAddresses {
   readonly connectTimeout: number;
   /** In seconds. */
   readonly stallTimeout: number;
+  readonly caFile?: string;
+  readonly bearerTokenFile?: string;
 }
 
 /** The services at these addresses. Connects when they are first used. */
 export function openRemoteServices(options: RemoteServiceOptions): RemoteServices {
   const { namespace, maxMessageBytes, serviceAddr } = options;
   const { blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr } = options;
+  const ca = options.caFile === undefined ? undefined : readFileSync(options.caFile);
+  const token = tokenOf(options);
   const transportTo = (address: ServerAddress = serviceAddr) =>
     createGrpcTransport(address, {
       maxMessageBytes,
       connectTimeoutMs: options.connectTimeout * 1000,
       stallTimeoutMs: options.stallTimeout * 1000,
+      token,
+      tls: { ca },
     });
   const blobs = transportTo(blobServiceAddr);
   const directories = transportTo(directoryServiceAddr);
@@ -49,4 +56,11 @@ export function openRemoteServices(options: RemoteServiceOptions): RemoteService
       await Promise.all([blobs.close(), directories.close(), pathInfos.close()]);
     },
   };
+}
+
+/** The token to show: that in a file, which may change, or that in the environment. */
+function tokenOf({ bearerTokenFile }: RemoteServiceOptions): string | (() => string) | undefined {
+  if (bearerTokenFile !== undefined) return () => readFileSync(bearerTokenFile, "utf8").trim();
+  const { TVIX_STORE_TOKEN: token } = process.env;
+  return token === undefined || token === "" ? undefined : token;
 }

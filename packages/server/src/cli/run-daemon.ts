@@ -3,18 +3,20 @@ import { openStore, type Store } from "@tvix/castore/node";
 import type { Logger } from "pino";
 import { guarded } from "../guard.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
+import { ReloadingTls } from "../listen/reloading-tls.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { servicesOf } from "../services.ts";
-import { accessOf } from "./access.ts";
+import { type AccessCommandOptions, accessOf } from "./access.ts";
 import { binaryCacheOf } from "./binary-cache.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
 import { openLog, welcome } from "./daemon-log.ts";
 import { limitHeapGrowth } from "./heap-growth.ts";
+import { UsageError } from "./repeatable.ts";
 import { waitForSignal } from "./signals.ts";
 import { readSigningKeys } from "./signing-key.ts";
 
 /** What the command line says of the daemon. */
-export interface DaemonOptions extends BinaryCacheOptions {
+export interface DaemonOptions extends BinaryCacheOptions, AccessCommandOptions {
   readonly listenAddress?: readonly ListenAddress[];
   readonly data: string;
   readonly sync: boolean;
@@ -23,11 +25,10 @@ export interface DaemonOptions extends BinaryCacheOptions {
   readonly corsOrigin?: readonly string[];
   readonly shutdownTimeout: number;
   readonly signingKeyFile?: readonly string[];
-  readonly reads: "open" | "token";
-  readonly writes: "auto" | "open" | "token";
-  readonly tokenFile?: string;
-  readonly allowedHost?: readonly string[];
   readonly logLevel: string;
+  readonly tlsCertFile?: string;
+  readonly tlsKeyFile?: string;
+  readonly tlsClientCaFile?: string;
 }
 
 /** Where it listens unless told otherwise. */
@@ -80,6 +81,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
       checkReferences: options.checkReferences,
     });
     const address = options.listenAddress ?? [DEFAULT_ADDRESS];
+    const tls = tlsOf(options, log);
     const access = accessOf(options, address, log);
     const server = await startServer({
       blobService: services.blobService,
@@ -88,6 +90,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
       binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys }),
       address,
       access,
+      tls,
       maxMessageBytes,
       corsOrigins: options.corsOrigin ?? [],
       check: store.check,
@@ -101,4 +104,14 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
     await store.close();
     throw error;
   }
+}
+
+function tlsOf(options: DaemonOptions, log: Logger): ReloadingTls | undefined {
+  const { tlsCertFile: certFile, tlsKeyFile: keyFile, tlsClientCaFile: clientCaFile } = options;
+  if (certFile === undefined && keyFile === undefined && clientCaFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined) {
+    throw new UsageError("TLS needs both --tls-cert-file and --tls-key-file");
+  }
+  const onFailure = (error: unknown) => log.error({ err: error }, "the changed certificate cannot be used");
+  return new ReloadingTls({ certFile, keyFile, clientCaFile }, onFailure);
 }

@@ -13,14 +13,14 @@ export interface ServiceAddresses {
 export const DEFAULT_SERVICE_ADDRESS = "grpc+http://localhost:8000";
 
 /**
- * Reads `grpc+http://host[:port]` or `grpc+unix:///path`.
+ * Reads `grpc+http://host[:port]`, `grpc+https://host[:port]` or `grpc+unix:///path`.
  *
- * @throws RangeError when it is neither
+ * @throws RangeError when it is none of these
  */
 export function parseServiceAddress(text: string): ServerAddress {
   const url = URL.parse(text.replace(/^grpc\+/, ""));
   if (!text.startsWith("grpc+") || url === null)
-    throw invalid(text, "expected grpc+http://host:port or grpc+unix:///path");
+    throw invalid(text, "expected grpc+http://host:port, grpc+https://host:port or grpc+unix:///path");
   if (url.search !== "" || url.hash !== "" || url.username !== "")
     throw invalid(text, "nothing may follow the address");
   if (url.protocol === "unix:") {
@@ -28,7 +28,8 @@ export function parseServiceAddress(text: string): ServerAddress {
     if (url.pathname === "" || url.pathname === "/") throw invalid(text, "the path of the socket is missing");
     return { socketPath: decodeURIComponent(url.pathname) };
   }
-  if (url.protocol !== "http:") throw invalid(text, `${url.protocol.slice(0, -1)} is not supported`);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw invalid(text, `${url.protocol.slice(0, -1)} is not supported`);
   if (url.pathname !== "/" && url.pathname !== "") throw invalid(text, "path may not be set");
   return { url: url.origin };
 }

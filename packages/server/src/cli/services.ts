@@ -54,6 +54,16 @@ export function addServiceOptions(command: Command): Command {
       ),
     )
     .addOption(
+      new Option("--ca-file <file>", "certificates to believe on grpc+https, in PEM; default the system's")
+        .env("TVIX_STORE_CA_FILE")
+        .argParser(directory),
+    )
+    .addOption(
+      new Option("--bearer-token-file <file>", "a token for the servers; or set TVIX_STORE_TOKEN")
+        .env("TVIX_STORE_BEARER_TOKEN_FILE")
+        .argParser(directory),
+    )
+    .addOption(
       new Option("--max-message-bytes <bytes>", "longest directory that is sent, or taken from a server")
         .env("TVIX_STORE_MAX_MESSAGE_BYTES")
         .argParser(integer(64 << 10, 1 << 30))
@@ -109,7 +119,7 @@ async function usingServices<T>(
 }
 
 function addressOption(flag: string, variable: string, description: string): Option {
-  return new Option(`${flag} <address>`, `${description}: grpc+http://host:port or grpc+unix:///path`)
+  return new Option(`${flag} <address>`, `${description}: grpc+http(s)://host:port or grpc+unix:///path`)
     .env(variable)
     .argParser((text) => parsed(text, parseServiceAddress));
 }

@@ -1,22 +1,21 @@
 import { lookup } from "node:dns/promises";
 import { lstat, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
 import type { ListenAddress } from "./listen-address.ts";
+import type { ReloadingTls } from "./reloading-tls.ts";
 
 /**
  * Listens on several addresses, on all or on none.
  *
  * @throws as {@link listen}
  */
-export async function listenOnAll(
-  addresses: readonly ListenAddress[],
-  onConnection: (socket: Socket) => void,
-): Promise<Listening> {
+export async function listenOnAll(addresses: readonly ListenAddress[], door: Door): Promise<Listening> {
   const servers: Server[] = [];
   const bound: ListenAddress[] = [];
   try {
     for (const address of addresses) {
-      const listening = await listen(address, onConnection);
+      const listening = await listen(address, door);
       servers.push(...listening.servers);
       bound.push(...listening.bound);
     }
@@ -25,6 +24,16 @@ export async function listenOnAll(
     for (const server of servers) server.close();
     throw error;
   }
+}
+
+/** What becomes of connections. */
+export interface Door {
+  /** Those by TCP are encrypted with this; undefined: in clear text. A Unix socket never leaves the machine. */
+  readonly tls: ReloadingTls | undefined;
+  /** Whether there is room for one that has just been made. */
+  readonly isWelcome: (socket: Socket) => boolean;
+  /** Takes one over when it can be read; one that was not welcome is destroyed by then. */
+  readonly onConnection: (socket: Socket) => void;
 }
 
 /** Servers, and the addresses they are bound to. */
@@ -40,12 +49,9 @@ export interface Listening {
  * @returns the servers, at least one, and the addresses they are bound to
  * @throws Error of the system when an address is in use, or none can be bound
  */
-export async function listen(
-  address: ListenAddress,
-  onConnection: (socket: Socket) => void,
-): Promise<Listening> {
+export async function listen(address: ListenAddress, door: Door): Promise<Listening> {
   if (address.type === "unix") {
-    return { servers: [await bindSocket(address.path, onConnection)], bound: [address] };
+    return { servers: [await bindSocket(address.path, door)], bound: [address] };
   }
   const servers: Server[] = [];
   const bound: ListenAddress[] = [];
@@ -53,7 +59,7 @@ export async function listen(
   const hosts = await addressesOf(address.host);
   for (const host of hosts) {
     try {
-      const server = await bind({ host, port }, onConnection);
+      const server = await bind({ host, port }, door);
       const actual = server.address();
       if (actual !== null && typeof actual === "object") port = actual.port;
       servers.push(server);
@@ -79,9 +85,9 @@ async function addressesOf(host: string): Promise<ReadonlySet<string>> {
  * A socket that a killed process left behind is removed; one that is answered is in use, and
  * anything else that stands there is not ours to remove.
  */
-async function bindSocket(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
+async function bindSocket(path: string, door: Door): Promise<Server> {
   try {
-    return await bind({ path }, onConnection);
+    return await bind({ path }, door);
   } catch (error) {
     if (codeOf(error) !== "EADDRINUSE") throw error;
     if (!(await lstat(path)).isSocket()) {
@@ -89,7 +95,7 @@ async function bindSocket(path: string, onConnection: (socket: Socket) => void):
     }
     if (await isAnswered(path)) throw error;
     await unlink(path);
-    return await bind({ path }, onConnection);
+    return await bind({ path }, door);
   }
 }
 
@@ -105,10 +111,17 @@ async function isAnswered(path: string): Promise<boolean> {
 
 async function bind(
   options: { path: string } | { host: string; port: number },
-  onConnection: (socket: Socket) => void,
+  { tls, isWelcome, onConnection }: Door,
 ): Promise<Server> {
   // Whoever takes the connection reads it; until then nothing may be lost.
-  const server = createServer({ noDelay: true, pauseOnConnect: false }, onConnection);
+  const server =
+    tls === undefined || "path" in options
+      ? createServer({ noDelay: true, pauseOnConnect: false }, onConnection)
+      : createTlsServer({ ...tls.options, noDelay: true }, onConnection);
+  if (server instanceof TlsServer) tls?.keepFresh(server);
+  server.prependListener("connection", (socket: Socket) => {
+    if (!isWelcome(socket)) socket.destroy();
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options, () => {
