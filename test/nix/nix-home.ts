@@ -19,10 +19,14 @@ const FEATURES = "nix-command ca-derivations";
 /** Builds as the user at hand, without a sandbox: neither is there in a container. */
 const OPTIONS = ["--option", "build-users-group", "", "--option", "sandbox", "false"];
 
-/** @param base a folder of its own; {@link removeHome} removes it */
-export async function nixHome(base: string): Promise<NixHome> {
+/**
+ * @param base a folder of its own; {@link removeHome} removes it
+ * @param more variables of its environment
+ */
+export async function nixHome(base: string, more: Readonly<Record<string, string>> = {}): Promise<NixHome> {
   const env = {
     ...process.env,
+    ...more,
     HOME: join(base, "home"),
     XDG_CACHE_HOME: join(base, "cache"),
     LC_ALL: "C.UTF-8",

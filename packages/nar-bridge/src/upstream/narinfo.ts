@@ -16,7 +16,7 @@ import type { WebClient } from "./web-client.ts";
  * when they come. Undefined when the upstream has none.
  *
  * @param maxNarBytes a longer NAR is none that can be had
- * @throws UpstreamError; StoreError UNTRUSTED
+ * @throws UpstreamError
  */
 export async function fetchNarInfo(
   client: WebClient,
@@ -31,7 +31,11 @@ export async function fetchNarInfo(
     throw new UpstreamError(upstream, "sent the narinfo of another path");
   }
   if (!certifiesItself(info)) {
-    checkSignatures(info, upstream.trustedKeys);
+    try {
+      checkSignatures(info, upstream.trustedKeys);
+    } catch (cause) {
+      throw new UpstreamError(upstream, `is not trusted: ${(cause as Error).message}`, { cause });
+    }
   }
   const compression = compressionOf(info);
   if (compressionOfName(compression) === undefined) {
