@@ -37,6 +37,7 @@ export {
 export { MemoryBlobService } from "./memory/blob-service.ts";
 export { MemoryDirectoryService } from "./memory/directory-service.ts";
 export { ByteBudget } from "./memory-use/byte-budget.ts";
+export { type HeldMemory, MemoryLedger, UNLIMITED_MEMORY } from "./memory-use/memory-ledger.ts";
 export type { OperationOptions } from "./options.ts";
 export type { Principal } from "./principal.ts";
 export { readOnlyBlobService } from "./read-only/blob-service.ts";

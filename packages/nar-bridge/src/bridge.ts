@@ -1,4 +1,4 @@
-import { ByteBudget } from "@tvix/castore";
+import { ByteBudget, UNLIMITED_MEMORY } from "@tvix/castore";
 import type { FastifyPluginAsync } from "fastify";
 import { answerErrors } from "./http/answer-errors.ts";
 import { type Bridge, DEFAULT_LIMITS, type NarBridgeOptions } from "./options.ts";
@@ -58,7 +58,7 @@ function decided(options: NarBridgeOptions): Bridge {
   const { priority = 39, compression = "zstd", writable = true, principalOf } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { blobService, directoryService, pathInfoService, narIndex, narLengths, storedBlobs } = options;
-  const { narCalculationService } = options;
+  const { narCalculationService, memory = UNLIMITED_MEMORY } = options;
   const { sideFiles, narInfoExtras, pendingNarInfos } = options;
   return {
     blobService,
@@ -76,6 +76,7 @@ function decided(options: NarBridgeOptions): Bridge {
     writable,
     principalOf,
     limits,
+    decoders: { memory, maxWindowBytes: limits.maxWindowBytes },
     readAhead: new ByteBudget(limits.readAheadBytes),
     underWay: new ByteBudget(limits.underWayBytes),
   };

@@ -1,7 +1,15 @@
 import type { IncomingMessage } from "node:http";
-import type { BlobService, ByteBudget, DirectoryService, Principal, StoredBlobs } from "@tvix/castore";
+import type {
+  BlobService,
+  ByteBudget,
+  DirectoryService,
+  MemoryLedger,
+  Principal,
+  StoredBlobs,
+} from "@tvix/castore";
 import type { SecretKey } from "@tvix/narinfo";
 import type { NarCalculationService, NarIndex, NarLengthsService, PathInfoService } from "@tvix/store";
+import type { DecoderLimits } from "./compression/decoder-memory.ts";
 import type { NarInfoExtrasService } from "./narinfo-extras/narinfo-extras.ts";
 import type { PendingNarInfos } from "./pending/pending-narinfos.ts";
 import type { SideFiles } from "./side-files/side-files.ts";
@@ -62,6 +70,8 @@ export interface NarBridgeLimits {
   readonly stallMs: number;
   /** Time that a NAR without a narinfo, or the other way round, is known, in milliseconds. Default 7 days. */
   readonly pendingNarMs: number;
+  /** The largest window or dictionary that a compressed stream may ask for, in bytes. Default 128 MiB. */
+  readonly maxWindowBytes: number;
   /** Bytes that all readers together have read ahead, in all. Default 16 MiB. */
   readonly readAheadBytes: number;
   /** Bytes of files that uploads have brought and that are not yet stored, in all. Default 8 MiB. */
@@ -78,6 +88,7 @@ export const DEFAULT_LIMITS: NarBridgeLimits = {
   uploadTimeoutMs: 3_600_000,
   stallMs: 60_000,
   pendingNarMs: 7 * 24 * 3_600_000,
+  maxWindowBytes: 128 << 20,
   readAheadBytes: 16 << 20,
   underWayBytes: 8 << 20,
 };
@@ -93,6 +104,8 @@ export interface NarBridgeOptions extends NarBridgeServices {
   /** Who sends a request, where services make a difference. Default: nobody is told apart. */
   readonly principalOf?: ((request: IncomingMessage) => Principal | undefined) | undefined;
   readonly limits?: Partial<NarBridgeLimits> | undefined;
+  /** What decoders draw their memory from. Default: whatever they need. */
+  readonly memory?: MemoryLedger | undefined;
   /** Default: none are asked. */
   readonly pullThrough?: UpstreamOptions | undefined;
 }
@@ -104,6 +117,8 @@ export interface Bridge extends NarBridgeServices {
   readonly writable: boolean;
   readonly principalOf: NarBridgeOptions["principalOf"];
   readonly limits: NarBridgeLimits;
+  /** What decoders may take. */
+  readonly decoders: DecoderLimits;
   /** What all readers together may read ahead. */
   readonly readAhead: ByteBudget;
   /** What files of all uploads may hold until they are stored. */

@@ -14,6 +14,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import type { Logger } from "pino";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";
+import { limitHttp1, type StallLimits } from "./admission/stalls.ts";
 import { authorityOf } from "./authority.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
 import type { StorageWatch } from "./storage-watch.ts";
@@ -22,6 +23,7 @@ import type { StorageWatch } from "./storage-watch.ts";
 export interface Http1Options {
   readonly calls: Calls;
   readonly admission: Admission;
+  readonly stalls: StallLimits;
   readonly health: Health;
   readonly storage: StorageWatch;
   readonly log: Logger;
@@ -69,6 +71,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true });
   // The time limits of requests are watched only by a server that believes to listen.
   server.emit("listening");
+  limitHttp1(server, options.stalls);
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     routerOptions: { ignoreDuplicateSlashes: true },

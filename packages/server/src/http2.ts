@@ -17,6 +17,7 @@ import type { Caller } from "./admission/access.ts";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";
 import type { Refusal } from "./admission/refusal.ts";
+import { limitSession, limitStream, type StallLimits } from "./admission/stalls.ts";
 import { authorityOf } from "./authority.ts";
 import type { FailedCall } from "./calls/call-log.ts";
 import { type Calls, isGrpc, type NodeRequest, type NodeResponse } from "./calls/calls.ts";
@@ -25,6 +26,7 @@ import { type Calls, isGrpc, type NodeRequest, type NodeResponse } from "./calls
 export interface Http2Options extends Omit<BlobCallOptions, "onError" | "principal"> {
   readonly calls: Calls;
   readonly admission: Admission;
+  readonly stalls: StallLimits;
   /** Sees every failure of a blob call that is not the client's. */
   readonly onError: (error: unknown, call: FailedCall) => void;
   /** Answers what is no call of gRPC itself, as on the HTTP/1.1 side. */
@@ -60,8 +62,12 @@ export function createHttp2(options: Http2Options): Http2Server {
     streamResetBurst: RESETS_AT_ONCE,
     streamResetRate: RESETS_PER_SECOND,
   });
-  server.on("session", raiseSessionWindow);
+  server.on("session", (session) => {
+    raiseSessionWindow(session);
+    limitSession(session, options.stalls);
+  });
   server.on("stream", (stream, headers, flags, rawHeaders) => {
+    limitStream(stream, options.stalls);
     const head = {
       method: headers[":method"] ?? "",
       path: headers[":path"] ?? "",

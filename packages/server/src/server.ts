@@ -29,6 +29,10 @@ export interface ServerOptions extends RoutedServices {
   readonly maxMessageBytes?: number;
   /** Connections at a time; more are closed at once. Default: what the process may open, less 256. */
   readonly maxConnections?: number;
+  /** Time that a client may do nothing in the middle of a request or an answer, in milliseconds. Default 60 s. */
+  readonly stallMs?: number;
+  /** Time that a connection may stay without a request, in milliseconds. Default 2 minutes. */
+  readonly idleMs?: number;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
   readonly corsOrigins?: readonly string[];
   /** Encrypts connections by TCP. Default: they are in clear text. */
@@ -67,6 +71,9 @@ export interface RunningServer {
   close(timeoutMs?: number): Promise<boolean>;
 }
 
+const STALL_MS = 60_000;
+const IDLE_MS = 120_000;
+
 /** Time that calls under way have to end when the server is closed, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
@@ -84,9 +91,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const principalOf = (request: NodeRequest | IncomingMessage) => admission.callerOf(request);
   const calls = new Calls({ routes, maxMessageBytes, principalOf, log });
   const storage = new StorageWatch(options.check ?? (async () => undefined), health, log);
+  const { stallMs = STALL_MS, idleMs = IDLE_MS } = options;
+  const stalls = { stallMs, idleMs };
   const http1 = await createHttp1({
     calls,
     admission,
+    stalls,
     health,
     storage,
     log,
@@ -96,6 +106,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const http2 = createHttp2({
     calls,
     admission,
+    stalls,
     maxMessageBytes,
     blobService: options.blobService,
     onError: (error, call) => logFailure(log, error, call),

@@ -4,6 +4,7 @@ import { FastCdc } from "../chunking/fastcdc.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
+import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
 import type { OperationOptions } from "../options.ts";
 import { untilAborted } from "../unless-aborted.ts";
 import { type BlobService, type ChunkMeta, MAX_LISTED_CHUNKS, type ReadBlobOptions } from "./blob-service.ts";
@@ -19,6 +20,8 @@ export interface ChunkedBlobStorage {
   readonly lists: ChunkListStore;
   /** Default: 128, 256 and 512 KiB. */
   readonly chunkSizes?: ChunkSizes;
+  /** What puts draw their windows from. Default: whatever they need. */
+  readonly memory?: MemoryLedger | undefined;
 }
 
 /**
@@ -31,12 +34,14 @@ export class ChunkedBlobService implements BlobService {
   readonly #writer: ChunkWriter;
   readonly #cutter: ChunkCutter;
   readonly #readAhead = new ByteBudget(READ_AHEAD_BYTES);
+  readonly #memory: MemoryLedger;
 
-  constructor({ chunks, lists, chunkSizes }: ChunkedBlobStorage) {
+  constructor({ chunks, lists, chunkSizes, memory = UNLIMITED_MEMORY }: ChunkedBlobStorage) {
     this.#chunks = chunks;
     this.#lists = lists;
     this.#writer = new ChunkWriter(chunks);
     this.#cutter = new ChunkCutter(new FastCdc(chunkSizes));
+    this.#memory = memory;
   }
 
   async has(digest: B3Digest, { signal }: OperationOptions = {}): Promise<boolean> {
@@ -96,13 +101,19 @@ export class ChunkedBlobService implements BlobService {
 
   async #putCut(source: ByteSource, signal: AbortSignal | undefined): Promise<B3Digest> {
     signal?.throwIfAborted();
+    const isStream = !(source instanceof Uint8Array);
+    const held = isStream
+      ? await this.#memory.hold(this.#cutter.streamBytes, "a put", { signal })
+      : undefined;
     const list = this.#lists.write();
     try {
-      const mayWait = signal !== undefined && !(source instanceof Uint8Array);
+      const mayWait = signal !== undefined && isStream;
       return await this.#putChunks(mayWait ? untilAborted(source, signal) : source, list, signal);
     } catch (error) {
       await list.abort();
       throw error;
+    } finally {
+      held?.release();
     }
   }
 

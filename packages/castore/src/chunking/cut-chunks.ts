@@ -38,6 +38,11 @@ export class ChunkCutter {
     return this.#fastCdc.sizes.min;
   }
 
+  /** Memory that a stream takes at the most while it is cut: a window, and what comes in meanwhile. */
+  get streamBytes(): number {
+    return 2 * this.#fastCdc.sizes.max;
+  }
+
   /** The chunks of a stream; an empty one has none. Bytes at hand are cut without a copy. */
   cut(source: ByteSource): AsyncIterable<CutChunk> | Iterable<CutChunk> {
     return source instanceof Uint8Array

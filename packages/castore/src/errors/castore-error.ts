@@ -31,6 +31,7 @@ export const CASTORE_ERROR_CODES = [
   "CLOSED",
   "NO_SPACE",
   "STORAGE_FAILURE",
+  "TOO_BUSY",
   "UNAVAILABLE",
   "REMOTE_FAILURE",
 ] as const;

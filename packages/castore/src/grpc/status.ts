@@ -27,6 +27,7 @@ export const STATUS_OF_ERROR: Readonly<Record<CastoreErrorCode, Code>> = {
   CLOSED: Code.Unavailable,
   NO_SPACE: Code.ResourceExhausted,
   STORAGE_FAILURE: Code.Internal,
+  TOO_BUSY: Code.ResourceExhausted,
   UNAVAILABLE: Code.Unavailable,
   REMOTE_FAILURE: Code.Internal,
 };

@@ -6,12 +6,17 @@ import { DEFAULT_MAX_DIRECTORY_BYTES } from "../directory/directory-limit.ts";
 import type { DirectoryService, DirectorySource } from "../directory/directory-service.ts";
 import { decodeDirectory } from "../directory/parse.ts";
 import { traverse } from "../directory/traverse.ts";
+import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
 import type { OperationOptions } from "../options.ts";
 import { type Database, keyOf, keyPrefix } from "./database.ts";
 import { DirectoryStaging } from "./directory-staging.ts";
 
 /** Key prefix of directories. */
 const DIRECTORY = keyPrefix("d1");
+
+/** What is remembered of each directory of an upload until its end, and how much is asked for at a time, in bytes. */
+const CLOSURE_DIRECTORY_BYTES = 256;
+const CLOSURE_STEP_BYTES = 256 << 10;
 
 /** Bytes of directories that one batch writes. */
 const BATCH_BYTES = 1 << 20;
@@ -20,13 +25,16 @@ const BATCH_BYTES = 1 << 20;
 export class LevelDirectoryService implements DirectoryService {
   readonly maxDirectoryBytes: number;
   readonly #database: Database;
+  readonly #memory: MemoryLedger;
 
   constructor(
     database: Database,
-    { maxDirectoryBytes = DEFAULT_MAX_DIRECTORY_BYTES }: { readonly maxDirectoryBytes?: number } = {},
+    options: { readonly maxDirectoryBytes?: number; readonly memory?: MemoryLedger } = {},
   ) {
+    const { maxDirectoryBytes = DEFAULT_MAX_DIRECTORY_BYTES, memory = UNLIMITED_MEMORY } = options;
     this.#database = database;
     this.maxDirectoryBytes = maxDirectoryBytes;
+    this.#memory = memory;
   }
 
   async get(digest: B3Digest, { signal }: OperationOptions = {}): Promise<Directory | undefined> {
@@ -43,19 +51,29 @@ export class LevelDirectoryService implements DirectoryService {
     return await this.putMany([directory], options);
   }
 
-  async putMany(directories: DirectorySource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+  async putMany(directories: DirectorySource, options: OperationOptions = {}): Promise<B3Digest> {
+    const { signal } = options;
+    const held = await this.#memory.hold(CLOSURE_STEP_BYTES, "an upload of directories", options);
+    let left = CLOSURE_STEP_BYTES;
     const validator = new ClosureValidator(this.maxDirectoryBytes);
     const staging = new DirectoryStaging(this.#database);
     try {
       for await (const directory of directories) {
         signal?.throwIfAborted();
-        if (validator.add(directory)) await staging.add(directory);
+        if (!validator.add(directory)) continue;
+        left -= CLOSURE_DIRECTORY_BYTES;
+        if (left < CLOSURE_DIRECTORY_BYTES) {
+          await held.grow(CLOSURE_STEP_BYTES, options);
+          left += CLOSURE_STEP_BYTES;
+        }
+        await staging.add(directory);
       }
       signal?.throwIfAborted();
       const root = validator.finish();
       await this.#store(staging);
       return root;
     } finally {
+      held.release();
       await staging.clear();
     }
   }

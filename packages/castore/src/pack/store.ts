@@ -13,6 +13,7 @@ import { LevelChunkListStore } from "../level/chunk-list-store.ts";
 import { Database } from "../level/database.ts";
 import { LevelDirectoryService } from "../level/directory-service.ts";
 import { removeAllStaged } from "../level/directory-staging.ts";
+import type { MemoryLedger } from "../memory-use/memory-ledger.ts";
 import { checkIndex } from "./check-index.ts";
 import { PackChunkStore } from "./chunk-store.ts";
 import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
@@ -45,6 +46,8 @@ export interface StoreOptions {
   readonly maxDirectoryBytes?: number;
   /** Default: 128, 256 and 512 KiB. Blobs of other sizes stay readable. */
   readonly chunkSizes?: ChunkSizes;
+  /** What uploads draw their memory from. Default: whatever they need. */
+  readonly memory?: MemoryLedger;
 }
 
 /** Blobs and directories in a folder. */
@@ -117,6 +120,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
       chunks,
       lists,
       ...(chunkSizes === undefined ? {} : { chunkSizes }),
+      memory: options.memory,
     });
     let closing: Promise<void> | undefined;
     const close = async () => {
@@ -125,10 +129,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     };
     return {
       blobService,
-      directoryService: new LevelDirectoryService(
-        database,
-        options.maxDirectoryBytes === undefined ? {} : { maxDirectoryBytes: options.maxDirectoryBytes },
-      ),
+      directoryService: new LevelDirectoryService(database, options),
       storedBlobs: new ChunkedStoredBlobs(chunks, lists),
       database,
       check: async () => (await database.recover()) ?? (await appendFailure(path, appender)),

@@ -1,4 +1,5 @@
-import { type ByteStream, concatBytes } from "@tvix/byte-stream";
+import type { ByteStream } from "@tvix/byte-stream";
+import { HeadReader } from "./head-reader.ts";
 
 /** First bytes of a frame; of a frame that decoders skip, the lowest four bits differ. */
 const FRAME_MAGIC = 0xfd2fb528;
@@ -13,25 +14,31 @@ const RLE_BLOCK = 1;
  *
  * Source: RFC 8878, sections 3.1.1 (frames and blocks) and 3.1.2 (skippable frames).
  *
+ * @param onWindow told how much the decoder has to hold, in bytes, before a frame is passed on
  * @throws Error for what is no frame, and for a stream that ends inside one
  */
-export async function* cutAtFrames(source: ByteStream): ByteStream {
-  const reader = new FrameReader(source);
+export async function* cutAtFrames(
+  source: ByteStream,
+  onWindow: (bytes: number) => Promise<void>,
+): ByteStream {
+  const reader = new HeadReader(source);
   while (await reader.has(1)) {
     const magic = words(await reader.peek(4)).getUint32(0, true);
-    if (magic === FRAME_MAGIC) yield* frame(reader);
+    if (magic === FRAME_MAGIC) yield* frame(reader, onWindow);
     else if ((magic & ~0xf) >>> 0 === SKIPPABLE_MAGIC) yield* skippable(reader);
     else throw new Error("not a zstd frame");
   }
 }
 
-async function* frame(reader: FrameReader): ByteStream {
+async function* frame(reader: HeadReader, onWindow: (bytes: number) => Promise<void>): ByteStream {
   const descriptor = (await reader.peek(5))[4] as number;
   const isSingleSegment = (descriptor & 0x20) !== 0;
   const sizeFlag = descriptor >> 6;
   const sizeBytes = sizeFlag === 0 ? (isSingleSegment ? 1 : 0) : 1 << sizeFlag;
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 3] as number;
-  yield* reader.take(5 + (isSingleSegment ? 0 : 1) + dictionaryBytes + sizeBytes);
+  const headBytes = 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes + sizeBytes;
+  await onWindow(windowOf(await reader.peek(headBytes), isSingleSegment, sizeBytes));
+  yield* reader.take(headBytes);
   for (let isLast = false; !isLast; ) {
     const [low, middle, high] = (await reader.peek(BLOCK_HEAD_BYTES)) as unknown as [number, number, number];
     const head = low | (middle << 8) | (high << 16);
@@ -43,46 +50,23 @@ async function* frame(reader: FrameReader): ByteStream {
   if (hasChecksum) yield* reader.take(4);
 }
 
-async function* skippable(reader: FrameReader): ByteStream {
-  const length = words(await reader.peek(8)).getUint32(4, true);
-  yield* reader.take(8 + length);
+/** What the head of a frame asks for: a window, or the whole of its content. */
+function windowOf(head: Uint8Array, isSingleSegment: boolean, sizeBytes: number): number {
+  if (!isSingleSegment) {
+    const descriptor = head[5] as number;
+    const base = 2 ** (10 + (descriptor >> 3));
+    return base + (base / 8) * (descriptor & 7);
+  }
+  let size = sizeBytes === 2 ? 256 : 0;
+  for (let index = 0; index < sizeBytes; index++) {
+    size += (head[head.length - sizeBytes + index] as number) * 2 ** (8 * index);
+  }
+  return size;
 }
 
-/** Reads ahead as far as a head needs, and passes on pieces as they come. */
-class FrameReader {
-  readonly #source: AsyncIterator<Uint8Array>;
-  #held: Uint8Array = new Uint8Array(0);
-
-  constructor(source: ByteStream) {
-    this.#source = source[Symbol.asyncIterator]();
-  }
-
-  /** Whether so many bytes are left. */
-  async has(length: number): Promise<boolean> {
-    while (this.#held.length < length) {
-      const next = await this.#source.next();
-      if (next.done === true) return false;
-      this.#held = this.#held.length === 0 ? next.value : concatBytes([this.#held, next.value]);
-    }
-    return true;
-  }
-
-  /** The next bytes, which stay. */
-  async peek(length: number): Promise<Uint8Array> {
-    if (!(await this.has(length))) throw new Error("the stream ends inside a frame");
-    return this.#held.subarray(0, length);
-  }
-
-  /** The next bytes, in pieces. */
-  async *take(length: number): ByteStream {
-    for (let left = length; left > 0; ) {
-      await this.peek(1);
-      const piece = this.#held.subarray(0, left);
-      this.#held = this.#held.subarray(piece.length);
-      left -= piece.length;
-      yield piece;
-    }
-  }
+async function* skippable(reader: HeadReader): ByteStream {
+  const length = words(await reader.peek(8)).getUint32(4, true);
+  yield* reader.take(8 + length);
 }
 
 function words(bytes: Uint8Array): DataView {

@@ -1,6 +1,7 @@
 import { type ByteStream, collect, limitBytes, StreamTooLongError } from "@tvix/byte-stream";
 import type { FastifyRequest } from "fastify";
 import { compressionOfEncoding } from "../compression/compression.ts";
+import type { DecoderLimits } from "../compression/decoder-memory.ts";
 import { decompress } from "../compression/decompress.ts";
 import { NarBridgeError } from "../errors.ts";
 
@@ -10,6 +11,8 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** Most bytes after decompression. Default: `maxBytes`. */
   readonly maxDecodedBytes?: number;
+  /** What a Content-Encoding may take. */
+  readonly decoders: DecoderLimits;
   /** Time without a byte coming in after which the client is taken for gone, in milliseconds. */
   readonly stallMs: number;
   /** Time for all of it, in milliseconds. */
@@ -23,7 +26,7 @@ export interface BodyLimits {
  *   INVALID_COMPRESSION, INVALID_REQUEST when it ends early
  */
 export async function* requestBody(request: FastifyRequest, limits: BodyLimits): ByteStream {
-  const { maxBytes, maxDecodedBytes = maxBytes } = limits;
+  const { maxBytes, maxDecodedBytes = maxBytes, decoders } = limits;
   const encoding = request.headers["content-encoding"];
   const compression = compressionOfEncoding(encoding);
   if (compression === undefined) {
@@ -34,7 +37,7 @@ export async function* requestBody(request: FastifyRequest, limits: BodyLimits):
   }
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const sent = within(received(request, limits), maxBytes);
-  yield* compression === "none" ? sent : within(decompress(sent, compression), maxDecodedBytes);
+  yield* compression === "none" ? sent : within(decompress(sent, compression, decoders), maxDecodedBytes);
 }
 
 /** A short body as text. @throws also INVALID_REQUEST when it is not UTF-8 */

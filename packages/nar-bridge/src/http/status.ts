@@ -51,6 +51,7 @@ export const HTTP_STATUS_OF_CASTORE_ERROR: Readonly<Record<CastoreErrorCode, num
   CLOSED: 503,
   NO_SPACE: 507,
   STORAGE_FAILURE: 503,
+  TOO_BUSY: 503,
   UNAVAILABLE: 503,
   REMOTE_FAILURE: 502,
 };
@@ -119,6 +120,7 @@ function textOf(error: unknown, status: number): string {
 
 const STORAGE_TEXTS: Partial<Readonly<Record<CastoreErrorCode, string>>> = {
   NO_SPACE: "no space is left on the disk",
+  TOO_BUSY: "too much is under way, try again later",
   STORAGE_FAILURE: "the storage has failed",
   CLOSED: "the server is shutting down",
   UNAVAILABLE: "a store behind this one cannot be reached",

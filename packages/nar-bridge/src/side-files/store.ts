@@ -14,7 +14,7 @@ const CONTENT_TYPE = /^[\x20-\x7e]{1,200}$/;
  */
 export async function storeSideFile(bridge: Bridge, path: string, request: FastifyRequest): Promise<void> {
   const { stallMs, uploadTimeoutMs: timeoutMs, maxSideFileBytes: maxBytes } = bridge.limits;
-  const body = requestBody(request, { maxBytes, stallMs, timeoutMs });
+  const body = requestBody(request, { maxBytes, decoders: bridge.decoders, stallMs, timeoutMs });
   await keepSideFile(bridge, path, body, request.headers["content-type"]);
 }
 

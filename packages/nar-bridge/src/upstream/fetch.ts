@@ -64,7 +64,7 @@ export async function fetchFile(
       continue;
     }
     if (statusCode === 200 || (statusCode === 206 && startOf(headers) === part.start)) {
-      return fileOf(upstream, response);
+      return fileOf(client, upstream, response);
     }
     await drop(body);
     if (statusCode === 206 && part.start > 0) {
@@ -73,7 +73,7 @@ export async function fetchFile(
     }
     if (statusCode === 416 && part.start > 0) {
       // All of it had come but its end.
-      if (headers["content-range"] === `bytes */${part.start}`) return restOf(upstream, part.start);
+      if (headers["content-range"] === `bytes */${part.start}`) return restOf(client, upstream, part.start);
       return await fetchFile(client, upstream, location, signal);
     }
     if (MISSING.has(statusCode)) return undefined;
@@ -146,9 +146,9 @@ function codeOf(error: unknown): string | undefined {
 }
 
 /** The rest of a file of which nothing is left. */
-function restOf(upstream: Upstream, start: number): UpstreamFile {
+function restOf(client: WebClient, upstream: Upstream, start: number): UpstreamFile {
   const nothing = Readable.from([]) as unknown as ByteStream;
-  const decode = (bytes: ByteStream) => decoded(upstream, bytes, "none");
+  const decode = (bytes: ByteStream) => decoded(client, upstream, bytes, "none");
   return { body: nothing, start, validator: undefined, contentType: undefined, decode };
 }
 
@@ -158,7 +158,11 @@ function startOf(headers: Dispatcher.ResponseData["headers"]): number | undefine
   return from === undefined ? undefined : Number(from);
 }
 
-function fileOf(upstream: Upstream, { statusCode, headers, body }: Dispatcher.ResponseData): UpstreamFile {
+function fileOf(
+  client: WebClient,
+  upstream: Upstream,
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+): UpstreamFile {
   const start = statusCode === 206 ? (startOf(headers) ?? 0) : 0;
   const coding = codingOf(headers["content-encoding"]);
   if (coding === undefined) {
@@ -171,7 +175,7 @@ function fileOf(upstream: Upstream, { statusCode, headers, body }: Dispatcher.Re
     start,
     validator: typeof etag === "string" && !etag.startsWith("W/") ? etag : lastModified(headers),
     contentType: typeof headers["content-type"] === "string" ? headers["content-type"] : undefined,
-    decode: (bytes) => decoded(upstream, bytes, coding),
+    decode: (bytes) => decoded(client, upstream, bytes, coding),
   };
 }
 
@@ -188,9 +192,14 @@ function codingOf(header: string | string[] | undefined): Coding | undefined {
   return encoding?.trim().toLowerCase() === "deflate" ? "deflate" : compressionOfEncoding(encoding);
 }
 
-async function* decoded(upstream: Upstream, body: ByteStream, coding: Coding): ByteStream {
+async function* decoded(
+  { decoders }: WebClient,
+  upstream: Upstream,
+  body: ByteStream,
+  coding: Coding,
+): ByteStream {
   if (coding !== "deflate") {
-    yield* decompress(body, coding);
+    yield* decompress(body, coding, decoders);
     return;
   }
   try {

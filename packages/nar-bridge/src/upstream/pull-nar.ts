@@ -34,16 +34,20 @@ export async function pullNar(
   const failing = new WatchedDownload();
   try {
     const file = failing.watch(download(client, upstream, info.url, signal));
-    const { node } = await ingestNar(within(decompress(file, compression), narSize), bridge, {
-      // The signature is over hash and size; without one, the name of the path is over its CA.
-      expected: {
-        narHash,
-        narSize,
-        contentAddress: certifiesItself(info) ? info.contentAddress : undefined,
+    const { node } = await ingestNar(
+      within(decompress(file, compression, bridge.decoders), narSize),
+      bridge,
+      {
+        // The signature is over hash and size; without one, the name of the path is over its CA.
+        expected: {
+          narHash,
+          narSize,
+          contentAddress: certifiesItself(info) ? info.contentAddress : undefined,
+        },
+        underWay: bridge.underWay,
+        signal,
       },
-      underWay: bridge.underWay,
-      signal,
-    });
+    );
     await bridge.narIndex.put({ narHash, narSize, node, lasting: true });
     await bridge.narInfoExtras.put(storePath.digest, narHash, { fields: extraFieldsOf(info), plain: true });
     await bridge.pathInfoService.put(pathInfoOf(info, node));

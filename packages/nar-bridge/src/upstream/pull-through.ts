@@ -36,7 +36,7 @@ export class PullThrough {
   readonly #upstreams: readonly AskedUpstream[];
   readonly #log: FastifyBaseLogger;
   readonly #gate: UploadGate;
-  readonly #client = new WebClient();
+  readonly #client: WebClient;
   readonly #closing = new AbortController();
   readonly #texts: LRUCache<string, { readonly text: string | undefined }>;
   readonly #missingFiles: LRUCache<string, true>;
@@ -49,6 +49,7 @@ export class PullThrough {
   readonly #pullingFiles: Map<string, Promise<SideFile | undefined>> = new Map();
 
   constructor(bridge: Bridge, options: UpstreamOptions, log: FastifyBaseLogger) {
+    this.#client = new WebClient(bridge.decoders);
     this.#bridge = { ...bridge, pathInfoService: options.pathInfoService ?? bridge.pathInfoService };
     this.#options = options;
     this.#upstreams = options.upstreams.map((upstream) => new AskedUpstream(upstream, log));

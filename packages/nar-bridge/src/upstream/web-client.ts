@@ -1,6 +1,7 @@
 import { lookup } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
+import type { DecoderLimits } from "../compression/decoder-memory.ts";
 import { isPrivateAddress } from "./private-addresses.ts";
 import { proxiesOf } from "./proxies.ts";
 
@@ -16,8 +17,12 @@ export class WebClient {
   /** Looks at addresses when it connects: what a name stood for before may have changed. */
   readonly #publicOnly: EnvHttpProxyAgent;
 
+  /** What the Content-Encoding of an answer may take. */
+  readonly decoders: DecoderLimits;
+
   /** @throws Error when a proxy is named by what is no address */
-  constructor() {
+  constructor(decoders: DecoderLimits) {
+    this.decoders = decoders;
     const proxies = proxiesOf(process.env);
     this.#anywhere = new EnvHttpProxyAgent(proxies);
     this.#publicOnly = new EnvHttpProxyAgent({ ...proxies, connect: { lookup: publicAddress } });

@@ -28,6 +28,7 @@ export async function storeNar(
   const limits = {
     maxBytes: maxUploadBytes,
     maxDecodedBytes: maxNarBytes,
+    decoders: bridge.decoders,
     stallMs,
     timeoutMs: uploadTimeoutMs,
   };
@@ -37,7 +38,7 @@ export async function storeNar(
     name.compression === "none" ? await detectCompression(body) : { ...name, stream: body };
   const file = new FileDigest();
   const isPlain = compression === "none";
-  const nar = isPlain ? stream : decompressWhole(file.watch(stream), compression);
+  const nar = isPlain ? stream : decompressWhole(file.watch(stream), compression, bridge);
   const { node, narHash, narSize } = await ingestNar(within(nar, maxNarBytes), bridge, {
     expected: isPlain ? { narHash: name.hash } : { check: (found) => checkName(name, found, file) },
     underWay: bridge.underWay,
@@ -62,8 +63,12 @@ function checkName(
 }
 
 /** What was compressed; the source is read to its end, which a decoder may not care for. */
-async function* decompressWhole(source: ByteStream, compression: NarFileName["compression"]): ByteStream {
+async function* decompressWhole(
+  source: ByteStream,
+  compression: NarFileName["compression"],
+  { decoders }: Bridge,
+): ByteStream {
   const iterator = source[Symbol.asyncIterator]();
-  yield* decompress({ [Symbol.asyncIterator]: () => iterator } as ByteStream, compression);
+  yield* decompress({ [Symbol.asyncIterator]: () => iterator } as ByteStream, compression, decoders);
   while ((await iterator.next()).done !== true);
 }

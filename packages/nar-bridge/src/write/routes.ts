@@ -24,7 +24,7 @@ const BZIP2_UPLOADS = 2;
 /** What Nix uploads to a binary cache, but for side files. */
 export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: UploadGate): void {
   const { stallMs, uploadTimeoutMs: timeoutMs } = bridge.limits;
-  const { writable, limits } = bridge;
+  const { writable, limits, decoders } = bridge;
   const bzip2Gate = new UploadGate({ writable, ...limits, maxUploads: BZIP2_UPLOADS });
 
   app.route<{ Params: { file: string } }>({
@@ -40,7 +40,7 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
         await storeSideFile(bridge, file, request);
         return reply.send();
       }
-      const limits = { maxBytes: NARINFO_MAX_BYTES, stallMs, timeoutMs };
+      const limits = { maxBytes: NARINFO_MAX_BYTES, decoders, stallMs, timeoutMs };
       const outcome = await storeNarInfo(bridge, digest, await requestText(request, limits), {
         principal: bridge.principalOf?.(request.raw),
       });
@@ -56,7 +56,7 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
     url: "/nix-cache-info",
     async handler(request, reply) {
       gate.checkWritable();
-      const limits = { maxBytes: CACHE_INFO_MAX_BYTES, stallMs, timeoutMs };
+      const limits = { maxBytes: CACHE_INFO_MAX_BYTES, decoders, stallMs, timeoutMs };
       const { storeDir } = parseCacheInfo(await requestText(request, limits));
       if (storeDir === STORE_DIR) return reply.send();
       const why = `StoreDir is ${shown(storeDir)}, and paths here lie in ${STORE_DIR}`;

@@ -16,6 +16,7 @@ export interface BinaryCacheOptions {
   readonly maxUploadBytes: number;
   readonly maxNarBytes: number;
   readonly maxUploads: number;
+  readonly maxWindowBytes: number;
   readonly uploadTimeout: number;
   readonly stallTimeout: number;
 }
@@ -62,6 +63,12 @@ export function addBinaryCacheOptions(command: Command): void {
       "NARs taken in at once; others wait",
       integer(1, 1000),
       DEFAULT_LIMITS.maxUploads,
+    )
+    .option(
+      "--max-window-bytes <bytes>",
+      "largest window or dictionary that a compressed upload may ask for",
+      integer(64 << 10, 2 ** 32),
+      DEFAULT_LIMITS.maxWindowBytes,
     )
     .option(
       "--upload-timeout <seconds>",

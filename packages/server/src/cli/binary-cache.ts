@@ -1,3 +1,4 @@
+import type { MemoryLedger } from "@tvix/castore";
 import type { Store } from "@tvix/castore/node";
 import { LevelOffers, type NarBridgeOptions } from "@tvix/nar-bridge";
 import type { SecretKey } from "@tvix/narinfo";
@@ -13,12 +14,13 @@ export interface BinaryCacheParts {
   /** As those who ask may use it. */
   readonly services: LocalServices;
   readonly signingKeys: readonly SecretKey[];
+  readonly memory: MemoryLedger;
 }
 
 /** The binary cache that the command line asks for. */
 export function binaryCacheOf(
   options: BinaryCacheOptions,
-  { store, stored, services, signingKeys }: BinaryCacheParts,
+  { store, stored, services, signingKeys, memory }: BinaryCacheParts,
 ): NarBridgeOptions {
   const { maxUploadBytes, maxNarBytes, maxUploads, uploadTimeout, stallTimeout, upstream } = options;
   const { pathInfoService } = stored;
@@ -27,10 +29,12 @@ export function binaryCacheOf(
     priority: options.cachePriority,
     compression: options.narCompression,
     writable: options.uploads,
+    memory,
     limits: {
       maxUploadBytes,
       maxNarBytes,
       maxUploads,
+      maxWindowBytes: options.maxWindowBytes,
       uploadTimeoutMs: uploadTimeout * 1000,
       stallMs: stallTimeout * 1000,
     },

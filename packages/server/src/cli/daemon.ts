@@ -9,6 +9,9 @@ import { repeatable } from "./repeatable.ts";
 import type { DaemonOptions } from "./run-daemon.ts";
 import { tokenFileOption } from "./token-commands.ts";
 
+/** Fits a machine of 1 GiB: the rest of a daemon takes up to some 350 MiB. */
+const DEFAULT_MEMORY_MIB = 256;
+
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 
 function parseHostName(text: string): string {
@@ -84,6 +87,12 @@ export function addDaemonCommand(program: Command): void {
         "sign every path info that is put with the key in this file",
         (text) => text,
       ).env("TVIX_STORE_SIGNING_KEY_FILE"),
+    )
+    .option(
+      "--memory <MiB>",
+      "memory for uploads and decoders under way; more of them wait, and are refused after a while",
+      integer(16, 1 << 20),
+      DEFAULT_MEMORY_MIB,
     )
     .option("--shutdown-timeout <seconds>", "time for calls under way on SIGTERM", integer(0, 3600), 10)
     .addOption(

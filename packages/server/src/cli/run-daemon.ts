@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { MemoryLedger } from "@tvix/castore";
 import { openStore, type Store } from "@tvix/castore/node";
 import type { Logger } from "pino";
 import { guarded } from "../guard.ts";
@@ -26,6 +27,8 @@ export interface DaemonOptions extends BinaryCacheOptions, AccessCommandOptions 
   readonly shutdownTimeout: number;
   readonly signingKeyFile?: readonly string[];
   readonly logLevel: string;
+  /** In MiB. */
+  readonly memory: number;
   readonly tlsCertFile?: string;
   readonly tlsKeyFile?: string;
   readonly tlsClientCaFile?: string;
@@ -65,7 +68,9 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
   const data = resolve(options.data);
   const { sync, compressionLevel, maxMessageBytes } = options;
   const onNotice = (text: string) => log.warn(text);
+  const memory = new MemoryLedger(options.memory * 2 ** 20);
   const store = await openStore(data, {
+    memory,
     sync,
     compressionLevel,
     maxDirectoryBytes: maxMessageBytes,
@@ -87,9 +92,10 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
       blobService: services.blobService,
       directoryService: services.directoryService,
       store: services,
-      binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys }),
+      binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys, memory }),
       address,
       access,
+      stallMs: options.stallTimeout * 1000,
       tls,
       maxMessageBytes,
       corsOrigins: options.corsOrigin ?? [],

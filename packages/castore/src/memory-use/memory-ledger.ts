@@ -1,0 +1,164 @@
+import { CastoreError } from "../errors/castore-error.ts";
+import type { OperationOptions } from "../options.ts";
+
+/** Time that somebody waits for memory, in milliseconds. */
+const WAIT_MS = 30_000;
+
+interface Waiting {
+  readonly bytes: number;
+  enter(): void;
+}
+
+/**
+ * Accounts for the memory that work for others takes: whoever is about to take some asks for it first,
+ * waits in turn while there is none, and is refused when that takes too long. So many at once slow
+ * each other down, and do not end the process.
+ */
+export class MemoryLedger {
+  readonly #capacity: number;
+  readonly #waitMs: number;
+  readonly #queue: Waiting[] = [];
+  #held = 0;
+
+  /**
+   * @param capacity bytes that may be held in all; Infinity for any
+   * @param options `waitMs`: time that somebody waits, in milliseconds. Default 30 s
+   */
+  constructor(capacity: number, { waitMs = WAIT_MS }: { readonly waitMs?: number } = {}) {
+    this.#capacity = capacity;
+    this.#waitMs = waitMs;
+  }
+
+  /** Bytes that may be held in all. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Bytes that are held. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /**
+   * Holds memory until it is released.
+   *
+   * @param what needs it, for messages
+   * @throws CastoreError TOO_LARGE when there never is so much, TOO_BUSY when it has taken too long; the
+   *   reason of the signal
+   */
+  async hold(bytes: number, what: string, options: OperationOptions = {}): Promise<HeldMemory> {
+    await this.#take(bytes, what, options);
+    return new HeldMemory(bytes, {
+      grow: (more, growing) => this.#take(more, what, growing),
+      release: (all) => this.#release(all),
+    });
+  }
+
+  async #take(bytes: number, what: string, { signal }: OperationOptions): Promise<void> {
+    signal?.throwIfAborted();
+    if (bytes > this.#capacity) {
+      const text = `${what} needs ${bytes} bytes of memory, and there are no more than ${this.#capacity}`;
+      throw new CastoreError("TOO_LARGE", text);
+    }
+    if (this.#queue.length === 0 && this.#held + bytes <= this.#capacity) {
+      this.#held += bytes;
+      return;
+    }
+    await this.#wait(bytes, what, signal);
+  }
+
+  async #wait(bytes: number, what: string, signal: AbortSignal | undefined): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const leave = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const giveUp = (reason: unknown) => {
+        leave();
+        this.#queue.splice(this.#queue.indexOf(waiting), 1);
+        reject(reason);
+        // Who comes behind may need less.
+        this.#admit();
+      };
+      const onAbort = () => giveUp(signal?.reason);
+      const timer = setTimeout(() => {
+        const text = `${what} has waited ${this.#waitMs / 1000} s for memory: too much is under way`;
+        giveUp(new CastoreError("TOO_BUSY", text));
+      }, this.#waitMs);
+      const waiting: Waiting = {
+        bytes,
+        enter: () => {
+          leave();
+          resolve();
+        },
+      };
+      signal?.addEventListener("abort", onAbort);
+      this.#queue.push(waiting);
+    });
+  }
+
+  #release(bytes: number): void {
+    this.#held -= bytes;
+    this.#admit();
+  }
+
+  #admit(): void {
+    for (
+      let next = this.#queue[0];
+      next !== undefined && this.#held + next.bytes <= this.#capacity;
+      next = this.#queue[0]
+    ) {
+      this.#queue.shift();
+      this.#held += next.bytes;
+      next.enter();
+    }
+  }
+}
+
+/** What {@link HeldMemory} tells its ledger. */
+interface Account {
+  grow(bytes: number, options: OperationOptions): Promise<void>;
+  release(bytes: number): void;
+}
+
+/** Memory that one piece of work holds. */
+export class HeldMemory {
+  readonly #account: Account;
+  #bytes: number;
+
+  /** @internal */
+  constructor(bytes: number, account: Account) {
+    this.#bytes = bytes;
+    this.#account = account;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Holds that much, and what it holds already. Whoever grows waits while holding: where several do, none
+   * may ever have enough, and those that have waited too long are refused.
+   *
+   * @throws as {@link MemoryLedger.hold}
+   */
+  async grow(bytes: number, options: OperationOptions = {}): Promise<void> {
+    await this.#account.grow(bytes, options);
+    this.#bytes += bytes;
+  }
+
+  /** Gives all of it back. */
+  release(): void {
+    const bytes = this.#bytes;
+    this.#bytes = 0;
+    this.#account.release(bytes);
+  }
+}
+
+/** For whoever accounts for nothing. */
+export const UNLIMITED_MEMORY: MemoryLedger = new MemoryLedger(Number.POSITIVE_INFINITY);
