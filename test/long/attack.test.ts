@@ -11,7 +11,7 @@ import { AnonymousMemory } from "./anonymous-memory.ts";
 
 /** What uploads may take, in MiB, and what the rest of a daemon takes at the most. */
 const MEMORY_MIB = 128;
-const BASE_MIB = 350;
+const BASE_MIB = 450;
 
 const rows: string[] = [];
 

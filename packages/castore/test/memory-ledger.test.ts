@@ -38,17 +38,31 @@ test("what never fits is refused at once, and what waits too long then; who come
   expect(ledger.held).toBe(0);
 });
 
+test("of those who hold and wait for more, the last one is refused, and the others go on", async () => {
+  const ledger = new MemoryLedger(10);
+  const [one, two] = [await ledger.hold(5, "one"), await ledger.hold(5, "two")];
+  const growing = one.grow(2);
+  await expect(two.grow(1)).rejects.toMatchObject({ code: "TOO_BUSY" });
+  two.release();
+  await growing;
+  await expect(one.grow(4)).rejects.toMatchObject({ code: "TOO_LARGE" });
+  one.release();
+  expect([ledger.held, ledger.waiting]).toEqual([0, 0]);
+});
+
 test("growing waits as well, and what is given up holds nothing", async () => {
   const ledger = new MemoryLedger(10);
-  const held = await ledger.hold(6, "work");
+  const held = await ledger.hold(4, "work");
   await held.grow(2);
-  expect(held.bytes).toBe(8);
+  expect(held.bytes).toBe(6);
+  const other = await ledger.hold(3, "other work");
   const giveUp = new AbortController();
-  const growing = held.grow(5, { signal: giveUp.signal });
+  const growing = held.grow(4, { signal: giveUp.signal });
   expect(ledger.waiting).toBe(1);
   giveUp.abort(new Error("given up"));
   await expect(growing).rejects.toThrow("given up");
   held.release();
   held.release();
+  other.release();
   expect([ledger.held, ledger.waiting]).toEqual([0, 0]);
 });

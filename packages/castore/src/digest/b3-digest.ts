@@ -81,6 +81,11 @@ export class B3Digest {
     return this.#key;
   }
 
+  /** The digest of a {@link B3Digest.key}. */
+  static fromKey(key: string): B3Digest {
+    return B3Digest.from(Uint8Array.from(key, (character) => character.charCodeAt(0)));
+  }
+
   equals(other: B3Digest): boolean {
     return this.key === other.key;
   }

@@ -1,5 +1,5 @@
 import { escapeBytes } from "@tvix/byte-stream";
-import type { B3Digest } from "../digest/b3-digest.ts";
+import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { Directory } from "./directory.ts";
 import { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "./directory-limit.ts";
@@ -8,8 +8,8 @@ import { checkDepth } from "./tree-depth.ts";
 /** Most distinct directories in one upload; each takes some 200 bytes of memory until its end. */
 export const MAX_CLOSURE_DIRECTORIES = 2_000_000;
 
+/** What is remembered of a directory, by the key of its digest. Small: an upload may have millions. */
 interface Seen {
-  readonly digest: B3Digest;
   /** Entries counted once; the other convention adds `entries`. */
   readonly size: bigint;
   readonly entries: number;
@@ -68,7 +68,6 @@ export class ClosureValidator {
     }
     checkDepth(levels, `directory #${position}: what is below it`);
     this.#seen.set(digest.key, {
-      digest,
       size: directory.size("documented"),
       entries: directory.entries.length,
       levels,
@@ -86,7 +85,7 @@ export class ClosureValidator {
   finish(): B3Digest {
     if (this.#added === 0) throw invalid("got no directories");
     if (this.#roots !== 1) throw invalid(`graph has no single root, but ${this.#roots} of them`);
-    for (const { digest, referenced } of this.#seen.values()) if (!referenced) return digest;
+    for (const [key, { referenced }] of this.#seen) if (!referenced) return B3Digest.fromKey(key);
     throw invalid("graph has no single root");
   }
 }

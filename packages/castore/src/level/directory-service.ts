@@ -15,8 +15,11 @@ import { DirectoryStaging } from "./directory-staging.ts";
 const DIRECTORY = keyPrefix("d1");
 
 /** What is remembered of each directory of an upload until its end, and how much is asked for at a time, in bytes. */
-const CLOSURE_DIRECTORY_BYTES = 256;
+const CLOSURE_DIRECTORY_BYTES = 512;
 const CLOSURE_STEP_BYTES = 256 << 10;
+
+/** What an upload holds until it goes to the database. */
+const STAGING_BYTES = 2 << 20;
 
 /** Bytes of directories that one batch writes. */
 const BATCH_BYTES = 1 << 20;
@@ -53,7 +56,11 @@ export class LevelDirectoryService implements DirectoryService {
 
   async putMany(directories: DirectorySource, options: OperationOptions = {}): Promise<B3Digest> {
     const { signal } = options;
-    const held = await this.#memory.hold(CLOSURE_STEP_BYTES, "an upload of directories", options);
+    const held = await this.#memory.hold(
+      STAGING_BYTES + CLOSURE_STEP_BYTES,
+      "an upload of directories",
+      options,
+    );
     let left = CLOSURE_STEP_BYTES;
     const validator = new ClosureValidator(this.maxDirectoryBytes);
     const staging = new DirectoryStaging(this.#database);

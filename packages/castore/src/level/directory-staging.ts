@@ -7,8 +7,11 @@ const STAGED = keyPrefix("s1");
 
 const SESSION_BYTES = 12;
 
-/** Bytes of directories held in memory before they go to the database. */
-const HELD_BYTES = 4 << 20;
+/** Memory of directories that are held before they go to the database, in bytes. */
+const HELD_BYTES = 2 << 20;
+
+/** What each takes beside its bytes. */
+const OBJECT_BYTES = 500;
 
 /** A directory that waits for the end of its upload. */
 export interface StagedDirectory {
@@ -34,7 +37,7 @@ export class DirectoryStaging {
   async add(directory: Directory): Promise<void> {
     const encoded = directory.encode();
     this.#held.push({ digest: directory.digest().bytes, encoded });
-    this.#heldBytes += encoded.length + B3_DIGEST_LENGTH;
+    this.#heldBytes += encoded.length + OBJECT_BYTES;
     if (this.#heldBytes >= HELD_BYTES) await this.#spill();
   }
 

@@ -19,6 +19,8 @@ export class MemoryLedger {
   readonly #waitMs: number;
   readonly #queue: Waiting[] = [];
   #held = 0;
+  /** What those hold who wait for more. */
+  #stuck = 0;
 
   /**
    * @param capacity bytes that may be held in all; Infinity for any
@@ -52,24 +54,31 @@ export class MemoryLedger {
    *   reason of the signal
    */
   async hold(bytes: number, what: string, options: OperationOptions = {}): Promise<HeldMemory> {
-    await this.#take(bytes, what, options);
+    await this.#take(bytes, 0, what, options);
     return new HeldMemory(bytes, {
-      grow: (more, growing) => this.#take(more, what, growing),
+      grow: (more, held, growing) => this.#take(more, held, what, growing),
       release: (all) => this.#release(all),
     });
   }
 
-  async #take(bytes: number, what: string, { signal }: OperationOptions): Promise<void> {
+  async #take(bytes: number, held: number, what: string, { signal }: OperationOptions): Promise<void> {
     signal?.throwIfAborted();
-    if (bytes > this.#capacity) {
-      const text = `${what} needs ${bytes} bytes of memory, and there are no more than ${this.#capacity}`;
+    if (held + bytes > this.#capacity) {
+      const text = `${what} needs more than the ${this.#capacity} bytes of memory that there are`;
       throw new CastoreError("TOO_LARGE", text);
     }
     if (this.#queue.length === 0 && this.#held + bytes <= this.#capacity) {
       this.#held += bytes;
       return;
     }
-    await this.#wait(bytes, what, signal);
+    // When all that is held is held by those who wait for more, none of them ever gets it.
+    if (held > 0 && this.#stuck + held === this.#held) throw busy(what, "finds no memory");
+    this.#stuck += held;
+    try {
+      await this.#wait(bytes, what, signal);
+    } finally {
+      this.#stuck -= held;
+    }
   }
 
   async #wait(bytes: number, what: string, signal: AbortSignal | undefined): Promise<void> {
@@ -87,8 +96,7 @@ export class MemoryLedger {
       };
       const onAbort = () => giveUp(signal?.reason);
       const timer = setTimeout(() => {
-        const text = `${what} has waited ${this.#waitMs / 1000} s for memory: too much is under way`;
-        giveUp(new CastoreError("TOO_BUSY", text));
+        giveUp(busy(what, `has waited ${this.#waitMs / 1000} s for memory`));
       }, this.#waitMs);
       const waiting: Waiting = {
         bytes,
@@ -120,9 +128,13 @@ export class MemoryLedger {
   }
 }
 
+function busy(what: string, why: string): CastoreError {
+  return new CastoreError("TOO_BUSY", `${what} ${why}: too much is under way`);
+}
+
 /** What {@link HeldMemory} tells its ledger. */
 interface Account {
-  grow(bytes: number, options: OperationOptions): Promise<void>;
+  grow(bytes: number, held: number, options: OperationOptions): Promise<void>;
   release(bytes: number): void;
 }
 
@@ -142,13 +154,12 @@ export class HeldMemory {
   }
 
   /**
-   * Holds that much, and what it holds already. Whoever grows waits while holding: where several do, none
-   * may ever have enough, and those that have waited too long are refused.
+   * Holds that much more. Whoever grows waits while holding: where all do, the last one is refused.
    *
    * @throws as {@link MemoryLedger.hold}
    */
   async grow(bytes: number, options: OperationOptions = {}): Promise<void> {
-    await this.#account.grow(bytes, options);
+    await this.#account.grow(bytes, this.#bytes, options);
     this.#bytes += bytes;
   }
 

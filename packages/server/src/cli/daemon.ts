@@ -9,7 +9,7 @@ import { repeatable } from "./repeatable.ts";
 import type { DaemonOptions } from "./run-daemon.ts";
 import { tokenFileOption } from "./token-commands.ts";
 
-/** Fits a machine of 1 GiB: the rest of a daemon takes up to some 350 MiB. */
+/** Fits a machine of 1 GiB: the rest of a daemon takes up to some 450 MiB when it is attacked. */
 const DEFAULT_MEMORY_MIB = 256;
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
