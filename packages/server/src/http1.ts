@@ -17,6 +17,9 @@ import { answerRefusal } from "./admission/answer-refusal.ts";
 import { limitHttp1, type StallLimits } from "./admission/stalls.ts";
 import { authorityOf } from "./authority.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
+import type { Metrics } from "./metrics/metrics.ts";
+import { requestKind } from "./metrics/request-kind.ts";
+import { onResponseEnd } from "./metrics/watch-exchange.ts";
 import type { StorageWatch } from "./storage-watch.ts";
 
 /** What the HTTP/1.1 side needs. */
@@ -24,6 +27,10 @@ export interface Http1Options {
   readonly calls: Calls;
   readonly admission: Admission;
   readonly stalls: StallLimits;
+  /** Counts requests, where they are counted; told at `/metrics`. */
+  readonly metrics: Metrics | undefined;
+  /** `/service/method` of every call there is. */
+  readonly knownCalls: ReadonlySet<string>;
   readonly health: Health;
   readonly storage: StorageWatch;
   readonly log: Logger;
@@ -67,7 +74,7 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
 
 /** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
-  const { calls, admission, health, storage, log, corsOrigins, binaryCache } = options;
+  const { calls, admission, health, storage, log, corsOrigins, binaryCache, metrics } = options;
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true });
   // The time limits of requests are watched only by a server that believes to listen.
   server.emit("listening");
@@ -88,6 +95,9 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
       server.on("request", (request, response) => {
         const { method = "", url: path = "", headers } = request;
         const head = { method, path, headers, host: headers.host };
+        if (metrics !== undefined) {
+          onResponseEnd(response, metrics.begin(requestKind(method, path, options.knownCalls)));
+        }
         admission.enter(
           request,
           head,
@@ -148,6 +158,14 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
       .type("text/plain; charset=utf-8")
       .send(`${text}\n`);
   });
+  if (metrics !== undefined) {
+    app.get("/metrics", async (_request, reply) =>
+      reply
+        .type(metrics.contentType)
+        .header("cache-control", "no-store")
+        .send(await metrics.text()),
+    );
+  }
   if (binaryCache !== undefined) await app.register(narBridge, binaryCache);
   await app.ready();
   const endConnections = () => {

@@ -21,12 +21,19 @@ import { limitSession, limitStream, type StallLimits } from "./admission/stalls.
 import { authorityOf } from "./authority.ts";
 import type { FailedCall } from "./calls/call-log.ts";
 import { type Calls, isGrpc, type NodeRequest, type NodeResponse } from "./calls/calls.ts";
+import type { Metrics } from "./metrics/metrics.ts";
+import { requestKind } from "./metrics/request-kind.ts";
+import { onStreamEnd } from "./metrics/watch-exchange.ts";
 
 /** What the HTTP/2 side needs. */
 export interface Http2Options extends Omit<BlobCallOptions, "onError" | "principal"> {
   readonly calls: Calls;
   readonly admission: Admission;
   readonly stalls: StallLimits;
+  /** Counts requests, where they are counted. */
+  readonly metrics: Metrics | undefined;
+  /** `/service/method` of every call there is. */
+  readonly knownCalls: ReadonlySet<string>;
   /** Sees every failure of a blob call that is not the client's. */
   readonly onError: (error: unknown, call: FailedCall) => void;
   /** Answers what is no call of gRPC itself, as on the HTTP/1.1 side. */
@@ -68,6 +75,8 @@ export function createHttp2(options: Http2Options): Http2Server {
   });
   server.on("stream", (stream, headers, flags, rawHeaders) => {
     limitStream(stream, options.stalls);
+    const kind = requestKind(headers[":method"] ?? "", headers[":path"] ?? "", options.knownCalls);
+    if (options.metrics !== undefined) onStreamEnd(stream, options.metrics.begin(kind));
     const head = {
       method: headers[":method"] ?? "",
       path: headers[":path"] ?? "",

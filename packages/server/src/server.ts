@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2Session } from "node:http2";
 import type { Server, Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
+import type { MemoryLedger } from "@tvix/castore";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { Health } from "@tvix/grpc-reflection";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
@@ -18,6 +19,7 @@ import { listenOnAll } from "./listen/listen.ts";
 import { isLocalAddress, type ListenAddress } from "./listen/listen-address.ts";
 import { switchProtocol } from "./listen/protocol-switch.ts";
 import type { ReloadingTls } from "./listen/reloading-tls.ts";
+import { Metrics } from "./metrics/metrics.ts";
 import { addRoutes, type RoutedServices, servedServices } from "./routes.ts";
 import { StorageWatch } from "./storage-watch.ts";
 
@@ -33,6 +35,10 @@ export interface ServerOptions extends RoutedServices {
   readonly stallMs?: number;
   /** Time that a connection may stay without a request, in milliseconds. Default 2 minutes. */
   readonly idleMs?: number;
+  /** Whether `/metrics` tells Prometheus what has been seen. Default false. */
+  readonly metrics?: boolean;
+  /** What uploads draw their memory from, for `/metrics`. */
+  readonly memory?: MemoryLedger | undefined;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
   readonly corsOrigins?: readonly string[];
   /** Encrypts connections by TCP. Default: they are in clear text. */
@@ -93,10 +99,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const storage = new StorageWatch(options.check ?? (async () => undefined), health, log);
   const { stallMs = STALL_MS, idleMs = IDLE_MS } = options;
   const stalls = { stallMs, idleMs };
+  const sockets = new Set<Socket>();
+  const { memory } = options;
+  const metrics =
+    options.metrics === true ? new Metrics({ connections: () => sockets.size, memory }) : undefined;
+  const knownCalls = new Set(calls.paths);
   const http1 = await createHttp1({
     calls,
     admission,
     stalls,
+    metrics,
+    knownCalls,
     health,
     storage,
     log,
@@ -107,6 +120,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     calls,
     admission,
     stalls,
+    metrics,
+    knownCalls,
     maxMessageBytes,
     blobService: options.blobService,
     onError: (error, call) => logFailure(log, error, call),
@@ -116,7 +131,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   });
 
-  const sockets = new Set<Socket>();
   /** Those that have said nothing yet. */
   const silent = new Set<Socket>();
   const sessions = new Set<Http2Session>();

@@ -95,6 +95,8 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
       binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys, memory }),
       address,
       access,
+      metrics: true,
+      memory,
       stallMs: options.stallTimeout * 1000,
       tls,
       maxMessageBytes,

@@ -1,0 +1,99 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { accessSync } from "node:fs";
+import { connect } from "node:http2";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { MemoryLedger } from "@tvix/castore";
+import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { BlobService } from "@tvix/protocol/tvix/castore";
+import { expect, test } from "vitest";
+import { runningServer } from "./running-server.ts";
+
+const PROMTOOL = "/usr/bin/promtool";
+
+function noPromtool(): boolean {
+  try {
+    accessSync(PROMTOOL);
+    return false;
+  } catch {
+    console.warn("skipped: promtool is not installed (Debian's package prometheus)");
+    return true;
+  }
+}
+
+/** Value of a metric with these labels, in the text that Prometheus reads. */
+function metricValue(text: string, name: string, labels: Readonly<Record<string, string>> = {}): number {
+  const line = text
+    .split("\n")
+    .find(
+      (one) =>
+        new RegExp(`^${name}(\\{| )`).test(one) &&
+        Object.entries(labels).every(([label, value]) => one.includes(`${label}="${value}"`)),
+    );
+  return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(" ") + 1));
+}
+
+test("each request is counted once, by every protocol, with the code it ended with", async () => {
+  const memory = new MemoryLedger(1 << 20);
+  const { url, close } = await runningServer({ metrics: true, memory });
+  const put = "tvix.castore.v1.BlobService/Put";
+  const stat = "tvix.castore.v1.BlobService/Stat";
+  const grpc = createGrpcTransport({ url });
+  const transports = [grpc, createConnectTransport({ baseUrl: url, httpVersion: "1.1" })];
+  async function* onePiece() {
+    yield { data: Uint8Array.of(1) };
+  }
+  for (const transport of transports) {
+    const blobs = createClient(BlobService, transport);
+    for (let count = 0; count < 5; count++) await blobs.put(onePiece());
+    for (let count = 0; count < 3; count++) await blobs.stat({ digest: new Uint8Array(32) }).catch(() => {});
+  }
+  for (let count = 0; count < 7; count++) await (await fetch(`${url}/healthz`)).text();
+  await (await fetch(`${url}/${"0".repeat(32)}.narinfo`)).text();
+  const session = connect(url);
+  for (const path of ["/made.up.Service/Call", "/made.up.Service/Other"]) {
+    const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc" });
+    stream.resume().end();
+    await once(stream, "close");
+  }
+  session.destroy();
+  const held = await memory.hold(1000, "work");
+
+  const response = await fetch(`${url}/metrics`);
+  const text = await response.text();
+  expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
+  const counted = (request: string, code: string) =>
+    metricValue(text, "tvix_requests_total", { request, code });
+  expect(counted(put, "ok") + counted(put, "200")).toBe(10);
+  expect(counted(stat, "not_found")).toBe(3);
+  expect(counted(stat, "404")).toBe(3);
+  expect(counted("GET health", "200")).toBe(7);
+  expect(counted("GET narinfo", "404")).toBe(1);
+  // Whatever clients make up is one row.
+  expect(counted("unknown call", "unimplemented")).toBe(2);
+  expect(metricValue(text, "tvix_request_duration_seconds_count", { request: put })).toBe(10);
+  expect(metricValue(text, "tvix_requests_in_progress", { request: "GET metrics" })).toBe(1);
+  expect(metricValue(text, "tvix_requests_in_progress", { request: put })).toBe(0);
+  expect(metricValue(text, "tvix_connections")).toBeGreaterThan(0);
+  expect(metricValue(text, "tvix_memory_held_bytes")).toBe(1000);
+  expect(metricValue(text, "tvix_memory_limit_bytes")).toBe(1 << 20);
+  expect(text).toContain("nodejs_eventloop_lag_seconds");
+  held.release();
+  await grpc.close();
+  await close();
+});
+
+test.skipIf(noPromtool())("Prometheus finds nothing wrong with it", async () => {
+  const { url, close } = await runningServer({ metrics: true, memory: new MemoryLedger(1 << 20) });
+  await (await fetch(`${url}/healthz`)).text();
+  const input = await (await fetch(`${url}/metrics`)).text();
+  expect(execFileSync(PROMTOOL, ["check", "metrics"], { input, encoding: "utf8" })).toBe("");
+  await close();
+});
+
+test("without being asked for it is not there", async () => {
+  const { url, close } = await runningServer();
+  expect((await fetch(`${url}/metrics`)).status).toBe(404);
+  await close();
+});
