@@ -149,7 +149,7 @@ test("a thousand puts that stop in the middle", async () => {
 test("uploads whose decoders take as much as they may", async () => {
   const noise = randomBytes(1 << 20);
   const files = [
-    [execFileSync("xz", ["-9", "-c"], { input: noise }), ".xz"],
+    [execFileSync("xz", ["-9", "-c"], { input: noise, maxBuffer: 1 << 24 }), ".xz"],
     [
       execFileSync("zstd", ["--long=27", "--no-content-size", "-c"], { input: noise, maxBuffer: 1 << 24 }),
       ".zst",
@@ -177,7 +177,7 @@ test("calls that are begun and taken back, ten thousand a second", async () => {
     const end = performance.now() + 10_000;
     while (performance.now() < end) {
       const connection = session(url);
-      const closed = once(connection, "close");
+      const closed = new Promise<void>((resolve) => connection.once("close", () => resolve()));
       while (performance.now() < end && !connection.destroyed) {
         for (let count = 0; count < 100 && !connection.destroyed; count++) {
           call(connection, "/tvix.castore.v1.BlobService/Read").close(8);

@@ -7,4 +7,9 @@ export {
   type GrpcTransport,
   type GrpcTransportOptions,
 } from "./grpc-http2/transport.ts";
-export { MAX_CONCURRENT_STREAMS, raiseSessionWindow, SESSION_OPTIONS } from "./grpc-http2/windows.ts";
+export {
+  MAX_CONCURRENT_STREAMS,
+  raiseSessionWindow,
+  SESSION_OPTIONS,
+  shareWindows,
+} from "./grpc-http2/windows.ts";

@@ -12,6 +12,7 @@ import {
   MAX_CONCURRENT_STREAMS,
   raiseSessionWindow,
   SESSION_OPTIONS,
+  shareWindows,
 } from "@tvix/castore/grpc-http2";
 import type { Caller } from "./admission/access.ts";
 import type { Admission } from "./admission/admission.ts";
@@ -71,6 +72,7 @@ export function createHttp2(options: Http2Options): Http2Server {
   });
   server.on("session", (session) => {
     raiseSessionWindow(session);
+    shareWindows(session);
     limitSession(session, options.stalls);
   });
   server.on("stream", (stream, headers, flags, rawHeaders) => {

@@ -186,7 +186,9 @@ function end(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string
     stream.end(rest);
   }
   if (!stream.readableEnded) {
-    stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+    const stop = () => stream.close(constants.NGHTTP2_NO_ERROR);
+    if (stream.writableFinished) stop();
+    else stream.once("finish", stop);
     stream.resume();
   }
 }

@@ -4,6 +4,13 @@ import { Code, ConnectError } from "@connectrpc/connect";
 /** Bytes that wait for the consumer before the stream is told to pause. */
 const HELD_BYTES = 1 << 20;
 
+/** The same where all streams of the process together hold much already. */
+const LEAST_HELD_BYTES = 32 << 10;
+const MUCH_HELD_BYTES = 32 << 20;
+
+/** What all streams hold, in bytes. */
+let heldByAll = 0;
+
 /**
  * The body that arrives on a stream. Unlike a stream's own iterator it takes all that has
  * arrived at once, ends at once when the signal is aborted, and never mistakes a reset for
@@ -21,7 +28,8 @@ export async function* bodyOf(stream: Http2Stream, signal: AbortSignal): AsyncIt
     // Messages are views of this memory, and should not have the methods of Buffer.
     arrived.push(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
     held += piece.length;
-    if (held >= HELD_BYTES) stream.pause();
+    heldByAll += piece.length;
+    if (held >= (heldByAll > MUCH_HELD_BYTES ? LEAST_HELD_BYTES : HELD_BYTES)) stream.pause();
     wake();
   };
   const onEnd = () => {
@@ -39,9 +47,15 @@ export async function* bodyOf(stream: Http2Stream, signal: AbortSignal): AsyncIt
       if (arrived.length > 0) {
         const pieces = arrived;
         arrived = [];
+        // What is passed on is held until all of it has been taken.
+        const taken = held;
         held = 0;
         stream.resume();
-        yield* pieces;
+        try {
+          yield* pieces;
+        } finally {
+          heldByAll -= taken;
+        }
       } else if (reset || (stream.destroyed && !ended)) {
         throw new ConnectError("the stream was reset", Code.Canceled);
       } else if (ended) {
@@ -53,6 +67,7 @@ export async function* bodyOf(stream: Http2Stream, signal: AbortSignal): AsyncIt
       }
     }
   } finally {
+    heldByAll -= held;
     stream.off("data", onData).off("end", onEnd).off("close", onClose);
     signal.removeEventListener("abort", onClose);
   }
