@@ -330,7 +330,7 @@ describe("an upstream that fails", () => {
       if (one !== undefined)
         response.end(narInfoOf(one, { url: `nar/${one === bad ? "bad" : "good"}` }, key));
       else if (url === "/nar/good") response.end(good.nar);
-      else response.writeHead(500).end();
+      else response.writeHead(500, { "retry-after": "0" }).end();
     });
     const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
     for (let asked = 0; asked < 5; asked++) expect(await fetchPath(cache.url, bad)).toBe(503);

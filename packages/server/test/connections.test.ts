@@ -332,11 +332,11 @@ describe("a server that says nothing", () => {
 });
 
 test.each([
-  ["https://localhost:8000", "TLS is not supported"],
   ["localhost:8000", "expected http://host:port"],
   ["http://localhost:8000/prefix", "a path is not supported"],
   ["http://user@localhost:8000", "nothing but a host and a port"],
   ["nonsense", "expected http://host:port"],
+  ["ftp://localhost", "expected http://host:port"],
 ])("a transport to %s is refused by name", (url, why) => {
   expect(() => createGrpcTransport({ url })).toThrow(why);
 });

@@ -4,7 +4,7 @@ import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/conn
 import { B3Digest, type FileNode, type Node } from "@tvix/castore";
 import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { Signature } from "@tvix/narinfo";
-import { encodeNixbase32 } from "@tvix/nix-compat";
+import { encodeNixbase32, StorePath } from "@tvix/nix-compat";
 import { NARInfo_SignatureSchema, PathInfoService } from "@tvix/protocol/tvix/store";
 import { formatPathInfo, type PathInfo } from "@tvix/store";
 import { fixtures } from "@tvix/store/testing";
@@ -57,11 +57,14 @@ test("one that was stored without a look at it adds no line to a narinfo", async
 
 test("a claim over gRPC is taken as it is written, and shown to nobody whom it could mislead", async () => {
   const { url, services } = await wholeServer();
-  const { info, narInfoUrl } = await storedFile(services);
+  const { info } = await storedFile(services);
   const client = createClient(PathInfoService, createGrpcTransport({ url }));
+  let paths = 0;
+  // Each of another path: nobody may replace what was told of one.
   const statusOf = async (claim: PathInfo) => {
-    await client.put(formatPathInfo(claim));
-    return (await fetch(`${url}${narInfoUrl}`)).status;
+    const storePath = StorePath.from(new Uint8Array(20).fill(++paths), "claim");
+    await client.put(formatPathInfo({ ...claim, storePath }));
+    return (await fetch(`${url}/${storePath.digestText()}.narinfo`)).status;
   };
   expect(await statusOf(info)).toBe(200);
   expect(await statusOf({ ...info, narSize: info.narSize + 1 })).toBe(404);

@@ -14,7 +14,7 @@ export async function runningServer(options: Partial<ServerOptions> = {}) {
   const [address] = server.addresses;
   const port = address?.type === "tcp" ? address.port : 0;
   const close = async () => {
-    await server.close(5000);
+    await server.close(1000);
   };
   return { blobService, directoryService, server, port, url: `http://127.0.0.1:${port}`, close };
 }

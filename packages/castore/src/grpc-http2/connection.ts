@@ -169,6 +169,9 @@ export class Connection {
         session.once("remoteSettings", () => resolve());
         session.on("error", (cause: Error) => reject(this.#unreachable(cause)));
         session.once("close", () => reject(noAnswer(this.name, undefined)));
+        // What a server says by TLS of a client without a certificate does not reach the session.
+        socket.once("error", (cause) => reject(this.#unreachable(cause)));
+        socket.once("close", () => reject(noAnswer(this.name, undefined)));
       });
     } catch (error) {
       socket.destroy();

@@ -231,7 +231,7 @@ async function isForbidden(upstream: Upstream, url: URL): Promise<boolean> {
 function retryAfter(header: string | string[] | undefined): number | undefined {
   if (typeof header !== "string") return undefined;
   const milliseconds = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return milliseconds > 0 ? Math.min(milliseconds, RETRY_AFTER_MAX_MS) : undefined;
+  return milliseconds >= 0 ? Math.min(milliseconds, RETRY_AFTER_MAX_MS) : undefined;
 }
 
 async function drop(body: Dispatcher.ResponseData["body"]): Promise<void> {

@@ -11,7 +11,7 @@ export interface StallLimits {
 }
 
 /** Time that a connection which is told to go has for it, in milliseconds. */
-const GRACE_MS = 5000;
+const GRACE_MS = 1000;
 
 /**
  * Gives up a call whose client neither sends nor reads on. One that waits for us is left alone, however
