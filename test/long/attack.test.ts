@@ -68,9 +68,16 @@ async function latencies(url: string, until: AbortSignal): Promise<number> {
   return times[Math.floor(times.length * 0.99)] ?? 0;
 }
 
-/** Resolves when something has closed, however it did. */
+/**
+ * Resolves when something has closed, however it did. A stream is over with its answer: Node keeps it open
+ * for what it still has to send, which nobody takes any more.
+ */
 async function ended(closing: ClientHttp2Session | ClientHttp2Stream): Promise<void> {
-  await new Promise<void>((resolve) => closing.once("close", () => resolve()));
+  await new Promise<void>((resolve) => {
+    closing.once("close", () => resolve());
+    closing.once("end", () => resolve());
+  });
+  closing.destroy();
 }
 
 function session(url: string): ClientHttp2Session {
