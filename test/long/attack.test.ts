@@ -43,7 +43,7 @@ async function attacked(
         memory.takePeak();
         return memory.takePeak();
       },
-      { timeout: 120_000, interval: 1000 },
+      { timeout: 300_000, interval: 1000 },
     )
     .toBeLessThan(BASE_MIB);
   const after = memory.takePeak();
