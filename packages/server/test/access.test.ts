@@ -182,6 +182,8 @@ describe("identity tokens", () => {
     const claims = Buffer.from(JSON.stringify({ ...right, iss: at, aud: "tvix", exp: 4e9 })).toString(
       "base64url",
     );
+    const unsigned = (payload: unknown) =>
+      `${head}.${Buffer.from(JSON.stringify(payload)).toString("base64url")}.${signature}`;
     const refused: Record<string, [string, string]> = {
       "another repository": [await sign({ ...right, repository: "evil/hello" }), "denied"],
       "a claim that is missing": [await sign({ repository: "nix/hello" }), "denied"],
@@ -189,6 +191,8 @@ describe("identity tokens", () => {
       expired: [await sign(right, { end: "-5m" }), "unauthenticated"],
       "alg none": [unsecured.encode(), "unauthenticated"],
       "changed claims": [`${head}.${claims}.${signature}`, "unauthenticated"],
+      "an issuer that is no text": [unsigned({ iss: 5 }), "unauthenticated"],
+      "an issuer that is a table": [unsigned({ iss: { toString: 1 } }), "unauthenticated"],
       "another issuer": [await other.sign(right), "unauthenticated"],
       "another's signature": [await other.sign(right, { issuer: at }), "unauthenticated"],
     };

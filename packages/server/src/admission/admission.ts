@@ -59,8 +59,9 @@ export class Admission {
       serve(caller);
     };
     const fail = (error: unknown) => {
-      if (!(error instanceof Refusal)) throw error;
-      refuse(error);
+      // What nobody foresaw is no reason to let somebody in, nor to end.
+      const unforeseen = () => new Refusal("TOO_BUSY", "who sends this cannot be found out now");
+      refuse(error instanceof Refusal ? error : unforeseen());
     };
     let caller: Caller | Promise<Caller>;
     try {

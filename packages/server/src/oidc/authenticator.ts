@@ -116,8 +116,9 @@ function callerOf(payload: JWTPayload, { scope, prefix }: OidcRule): Caller {
   };
 }
 
-function shown(text: string | undefined): string {
-  return text === undefined ? "nobody" : JSON.stringify(text.slice(0, 200));
+/** A claim for a message; of a token that is not verified it may be anything. */
+function shown(claim: unknown): string {
+  return claim === undefined ? "nobody" : (JSON.stringify(claim) ?? "").slice(0, 200);
 }
 
 function invalid(message: string): Refusal {
