@@ -14,23 +14,20 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import type { Logger } from "pino";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";
-import { limitHttp1, type StallLimits } from "./admission/stalls.ts";
+import { Http1Exchange } from "./admission/http1-exchange.ts";
 import { authorityOf } from "./authority.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
 import type { Metrics } from "./metrics/metrics.ts";
-import { requestKind } from "./metrics/request-kind.ts";
-import { onResponseEnd } from "./metrics/watch-exchange.ts";
 import type { StorageWatch } from "./storage-watch.ts";
 
 /** What the HTTP/1.1 side needs. */
 export interface Http1Options {
   readonly calls: Calls;
   readonly admission: Admission;
-  readonly stalls: StallLimits;
-  /** Counts requests, where they are counted; told at `/metrics`. */
+  /** Time that a connection may stay without a request, in milliseconds. */
+  readonly idleMs: number;
+  /** What is told at `/metrics`, where there is anything. */
   readonly metrics: Metrics | undefined;
-  /** `/service/method` of every call there is. */
-  readonly knownCalls: ReadonlySet<string>;
   readonly health: Health;
   readonly storage: StorageWatch;
   readonly log: Logger;
@@ -75,10 +72,15 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
 /** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   const { calls, admission, health, storage, log, corsOrigins, binaryCache, metrics } = options;
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true });
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: 0,
+    // Proxies and clients keep connections for a minute or so: whoever closes first breaks a request now and then.
+    keepAliveTimeout: options.idleMs,
+    noDelay: true,
+  });
   // The time limits of requests are watched only by a server that believes to listen.
   server.emit("listening");
-  limitHttp1(server, options.stalls);
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     routerOptions: { ignoreDuplicateSlashes: true },
@@ -93,14 +95,8 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) =>
       server.on("request", (request, response) => {
-        const { method = "", url: path = "", headers } = request;
-        const head = { method, path, headers, host: headers.host };
-        if (metrics !== undefined) {
-          onResponseEnd(response, metrics.begin(requestKind(method, path, options.knownCalls)));
-        }
         admission.enter(
-          request,
-          head,
+          new Http1Exchange(request, response),
           () => handler(request, response),
           (refusal) => answerRefusal(request, response, refusal),
         );

@@ -5,6 +5,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
+import type { B3Digest } from "@tvix/castore";
 import {
   type BlobCall,
   type BlobCallOptions,
@@ -17,24 +18,19 @@ import {
 import type { Caller } from "./admission/access.ts";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";
+import { Http2Exchange } from "./admission/http2-exchange.ts";
+import { endIdleSession } from "./admission/idle-session.ts";
 import type { Refusal } from "./admission/refusal.ts";
-import { limitSession, limitStream, type StallLimits } from "./admission/stalls.ts";
 import { authorityOf } from "./authority.ts";
 import type { FailedCall } from "./calls/call-log.ts";
 import { type Calls, isGrpc, type NodeRequest, type NodeResponse } from "./calls/calls.ts";
-import type { Metrics } from "./metrics/metrics.ts";
-import { requestKind } from "./metrics/request-kind.ts";
-import { onStreamEnd } from "./metrics/watch-exchange.ts";
 
 /** What the HTTP/2 side needs. */
-export interface Http2Options extends Omit<BlobCallOptions, "onError" | "principal"> {
+export interface Http2Options extends Omit<BlobCallOptions, "onError" | "onDigest" | "principal"> {
   readonly calls: Calls;
   readonly admission: Admission;
-  readonly stalls: StallLimits;
-  /** Counts requests, where they are counted. */
-  readonly metrics: Metrics | undefined;
-  /** `/service/method` of every call there is. */
-  readonly knownCalls: ReadonlySet<string>;
+  /** Time that a connection may stay without a call, in milliseconds. */
+  readonly idleMs: number;
   /** Sees every failure of a blob call that is not the client's. */
   readonly onError: (error: unknown, call: FailedCall) => void;
   /** Answers what is no call of gRPC itself, as on the HTTP/1.1 side. */
@@ -73,24 +69,15 @@ export function createHttp2(options: Http2Options): Http2Server {
   server.on("session", (session) => {
     raiseSessionWindow(session);
     shareWindows(session);
-    limitSession(session, options.stalls);
+    endIdleSession(session, options.idleMs);
   });
   server.on("stream", (stream, headers, flags, rawHeaders) => {
-    limitStream(stream, options.stalls);
-    const kind = requestKind(headers[":method"] ?? "", headers[":path"] ?? "", options.knownCalls);
-    if (options.metrics !== undefined) onStreamEnd(stream, options.metrics.begin(kind));
-    const head = {
-      method: headers[":method"] ?? "",
-      path: headers[":path"] ?? "",
-      headers,
-      host: stream.session?.encrypted === true ? (headers[":authority"] ?? headers.host) : undefined,
-    };
     const serve = (caller: Caller | undefined) => {
       const blobCall = caller === undefined ? undefined : findBlobCall(headers);
       if (blobCall === undefined) return serveAsRequest(stream, headers, flags, rawHeaders);
       serveBlobCall(blobCall, caller, stream, headers);
     };
-    options.admission.enter(stream, head, serve, (refusal) => {
+    options.admission.enter(new Http2Exchange(stream, headers), serve, (refusal) => {
       refused.set(stream, refusal);
       serve(undefined);
     });
@@ -105,7 +92,11 @@ export function createHttp2(options: Http2Options): Http2Server {
   ): void {
     const call = { call: String(headers[":path"]), from: stream.session?.socket.remoteAddress };
     const onError = (error: unknown) => options.onError(error, call);
-    blobCall(stream, headers, { ...options, principal, onError }).catch((error) => {
+    const admitted = options.admission.wantsSubjects ? options.admission.findByKey(stream) : undefined;
+    const onDigest = (digest: B3Digest) => {
+      if (admitted !== undefined) admitted.subject = digest.toString();
+    };
+    blobCall(stream, headers, { ...options, principal, onError, onDigest }).catch((error) => {
       onError(error);
       stream.destroy();
     });

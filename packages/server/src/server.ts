@@ -8,17 +8,20 @@ import { Health } from "@tvix/grpc-reflection";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { type Logger, pino } from "pino";
 import { Access, type Authenticator, type OpenAccess } from "./admission/access.ts";
-import { Admission } from "./admission/admission.ts";
+import { Admission, type AdmissionRules } from "./admission/admission.ts";
+import { Pace } from "./admission/pace.ts";
 import { logFailure } from "./calls/call-log.ts";
 import { Calls, type NodeRequest } from "./calls/calls.ts";
 import { parseOrigin } from "./cors-origin.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
 import { connectionLimit } from "./listen/connection-limit.ts";
+import { Connections } from "./listen/connections.ts";
 import { listenOnAll } from "./listen/listen.ts";
 import { isLocalAddress, type ListenAddress } from "./listen/listen-address.ts";
 import { switchProtocol } from "./listen/protocol-switch.ts";
 import type { ReloadingTls } from "./listen/reloading-tls.ts";
+import { RequestLog } from "./log/request-log.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { addRoutes, type RoutedServices, servedServices } from "./routes.ts";
 import { StorageWatch } from "./storage-watch.ts";
@@ -30,9 +33,13 @@ export interface ServerOptions extends RoutedServices {
   /** Longest message accepted from a client, in bytes. Default 32 MiB. */
   readonly maxMessageBytes?: number;
   /** Connections at a time; more are closed at once. Default: what the process may open, less 256. */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
+  /** Connections at a time from one address of IPv4 or network of IPv6. Default: half of all. */
+  readonly maxConnectionsPerAddress?: number | undefined;
   /** Time that a client may do nothing in the middle of a request or an answer, in milliseconds. Default 60 s. */
   readonly stallMs?: number;
+  /** Time from the head of a request to the end of its answer, in milliseconds. Default 24 hours. */
+  readonly requestMs?: number;
   /** Time that a connection may stay without a request, in milliseconds. Default 2 minutes. */
   readonly idleMs?: number;
   /** Whether `/metrics` tells Prometheus what has been seen. Default false. */
@@ -49,6 +56,8 @@ export interface ServerOptions extends RoutedServices {
   readonly binaryCache?: NarBridgeOptions;
   /** Where failures of ours are written. Default: nowhere. */
   readonly log?: Logger;
+  /** Whether each request is written there as well, when it has ended. Default false. */
+  readonly logRequests?: boolean;
   /** Says what is wrong with the storage, and tries to mend it; asked every second. Default: nothing is. */
   readonly check?: () => Promise<Error | undefined>;
 }
@@ -79,6 +88,10 @@ export interface RunningServer {
 
 const STALL_MS = 60_000;
 const IDLE_MS = 120_000;
+const REQUEST_MS = 24 * 3_600_000;
+
+/** Time that a client has between two messages of a call where it has much to do for the next one, in milliseconds. */
+const PATIENCE_MS = 15 * 60_000;
 
 /** Time that calls under way have to end when the server is closed, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 10_000;
@@ -93,23 +106,34 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const health = new Health(servedServices(options).map(({ typeName }) => typeName));
   const ending = new AbortController();
   const routes = (router: ConnectRouter) => addRoutes(router, options, health, ending.signal);
-  const admission = admissionOf(options);
-  const principalOf = (request: NodeRequest | IncomingMessage) => admission.callerOf(request);
-  const calls = new Calls({ routes, maxMessageBytes, principalOf, log });
+  const { memory, maxConnections = connectionLimit() } = options;
+  const { maxConnectionsPerAddress = Math.ceil(maxConnections / 2) } = options;
+  const connections = new Connections({ most: maxConnections, mostOfAddress: maxConnectionsPerAddress });
+  const metrics: Metrics | undefined =
+    options.metrics === true
+      ? new Metrics({ connections: () => connections.count, memory, knownCalls: () => knownCalls })
+      : undefined;
+  const { stallMs = STALL_MS, idleMs = IDLE_MS, requestMs = REQUEST_MS } = options;
+  const pace = new Pace(
+    { stallMs, requestMs, patienceMs: Math.max(PATIENCE_MS, stallMs) },
+    () => (memory?.waiting ?? 0) > 0,
+  );
+  const admission = new Admission({
+    rules: admissionRulesOf(options),
+    pace,
+    observers: [metrics, options.logRequests === true ? new RequestLog(log) : undefined].filter(
+      (observer) => observer !== undefined,
+    ),
+  });
+  const calls = new Calls({ routes, maxMessageBytes, admission, log });
+  const knownCalls: ReadonlySet<string> = new Set(calls.paths);
   const storage = new StorageWatch(options.check ?? (async () => undefined), health, log);
-  const { stallMs = STALL_MS, idleMs = IDLE_MS } = options;
-  const stalls = { stallMs, idleMs };
-  const sockets = new Set<Socket>();
-  const { memory } = options;
-  const metrics =
-    options.metrics === true ? new Metrics({ connections: () => sockets.size, memory }) : undefined;
-  const knownCalls = new Set(calls.paths);
+  const principalOf = (request: NodeRequest | IncomingMessage) => admission.callerOf(request);
   const http1 = await createHttp1({
     calls,
     admission,
-    stalls,
+    idleMs,
     metrics,
-    knownCalls,
     health,
     storage,
     log,
@@ -119,9 +143,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const http2 = createHttp2({
     calls,
     admission,
-    stalls,
-    metrics,
-    knownCalls,
+    idleMs,
     maxMessageBytes,
     blobService: options.blobService,
     onError: (error, call) => logFailure(log, error, call),
@@ -138,15 +160,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
-  const { maxConnections = connectionLimit() } = options;
   const { servers, bound } = await listenOnAll(addressesOf(options), {
     tls: options.tls,
-    isWelcome: (socket) => {
-      if (sockets.size >= maxConnections) return false;
-      sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
-      return true;
-    },
+    isWelcome: (socket) => connections.add(socket),
     onConnection: (socket) => {
       if (socket.destroyed) return;
       silent.add(socket);
@@ -158,6 +174,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     addresses: bound,
     async close(timeoutMs = CLOSE_TIMEOUT_MS) {
       storage.end();
+      pace.end();
       health.end();
       ending.abort();
       for (const socket of silent) socket.destroy();
@@ -167,8 +184,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       http1.endConnections();
       let cut = false;
       const timer = setTimeout(() => {
-        cut = sockets.size > 0;
-        for (const socket of sockets) socket.destroy();
+        cut = connections.cut();
       }, timeoutMs);
       await Promise.all(closed);
       clearTimeout(timer);
@@ -179,19 +195,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function admissionOf(options: ServerOptions): Admission {
+function admissionRulesOf(options: ServerOptions): AdmissionRules {
   const { authenticators = [], open, allowedHosts = [] } = options.access ?? {};
   // Whoever has to show a certificate is no stranger, wherever they are.
   const isLocal = addressesOf(options).every(isLocalAddress) || options.tls?.asksClients === true;
   const origins = new Set((options.corsOrigins ?? []).map(parseOrigin));
-  return new Admission({
+  return {
     access: new Access(authenticators, { reads: true, writes: "auto", ...open }, isLocal),
     browser: {
       isLocal,
       allowedHosts: allowedHosts.map((host) => host.toLowerCase()),
       isAllowedOrigin: (origin) => origins.has(origin),
     },
-  });
+  };
 }
 
 function addressesOf({ address }: ServerOptions): readonly ListenAddress[] {

@@ -158,15 +158,18 @@ test("a damaged upload, of whatever compression, does not keep a daemon from end
   const name = new Uint8Array(0);
   const entries: NarEntry[] = [{ type: "file", name, executable: false, size: contents.length, contents }];
   const nar = await collect(writeNar(entries), 4 << 20);
-  for (const [suffix, tool] of [
+  const tools = [
     [".lzma", ["xz", "--format=lzma", "-c"]],
     [".xz", ["xz", "-c"]],
     [".bz2", ["bzip2", "-c"]],
     [".zst", ["zstd", "-c"]],
     [".gz", ["gzip", "-c"]],
-  ] as const) {
-    const file = execFileSync(tool[0], tool.slice(1), { input: nar, maxBuffer: 1 << 30 });
-    file.fill(0xa5, 1_000_000, 1_000_040);
+  ] as const;
+  const files = tools.map(([suffix, [tool, ...args]]) => {
+    const file = execFileSync(tool, args, { input: nar, maxBuffer: 1 << 30 });
+    return { suffix, file: file.fill(0xa5, 1_000_000, 1_000_040) };
+  });
+  for (const { suffix, file } of files) {
     const url = `${daemon.url}/nar/${encodeNixbase32(sha256(file).digest)}.nar${suffix}`;
     expect((await fetch(url, { method: "PUT", body: file })).status).toBe(400);
   }

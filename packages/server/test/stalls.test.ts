@@ -1,10 +1,13 @@
 import { once } from "node:events";
-import { connect as connectHttp2 } from "node:http2";
+import { Agent, get } from "node:http";
+import { connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { createClient } from "@connectrpc/connect";
+import { MemoryLedger } from "@tvix/castore";
 import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { networkOf } from "../src/listen/connections.ts";
 import { runningServer } from "./running-server.ts";
 
 const PREFACE = Buffer.concat([
@@ -73,6 +76,55 @@ describe("a client that does nothing is not waited for", () => {
     await once(stream, "close");
   });
 
+  test("with a byte now and then, over HTTP/2 or HTTP/1.1", async () => {
+    const session = connectHttp2(server.url);
+    onTestFinished(() => session.destroy());
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/tvix.castore.v1.BlobService/Put",
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    stream.on("error", () => {});
+    stream.resume();
+    stream.write(Buffer.from([0, 0, 0, 100, 0]));
+    const socket = tcp();
+    socket.write(
+      "POST /tvix.castore.v1.BlobService/Put HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/grpc-web+proto\r\nContent-Length: 100000\r\n\r\n",
+    );
+    const dribble = setInterval(() => {
+      stream.write(Buffer.of(1));
+      socket.write(Buffer.of(0));
+    }, 20);
+    onTestFinished(() => clearInterval(dribble));
+    await Promise.all([once(stream, "close"), ended(socket)]);
+  });
+
+  test("in the middle of a directory; between two of them it has time", async () => {
+    const session = connectHttp2(server.url);
+    onTestFinished(() => session.destroy());
+    const put = () => {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": "/tvix.castore.v1.DirectoryService/Put",
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      stream.on("error", () => {});
+      stream.resume();
+      return stream;
+    };
+    const between = put();
+    between.write(Buffer.from([0, 0, 0, 0, 0]));
+    const within = put();
+    within.write(Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 1]));
+    await once(within, "close");
+    expect(between.closed).toBe(false);
+    const trailers = once(between, "trailers");
+    between.end();
+    expect((await trailers)[0]["grpc-status"]).toBe("0");
+  });
+
   test("in the middle of a call over HTTP/1.1", async () => {
     const socket = tcp();
     socket.write(
@@ -121,4 +173,116 @@ describe("a client that does nothing is not waited for", () => {
     const read = await Array.fromAsync(blobs.read({ digest: digest.bytes }));
     expect(read.map(({ data }) => [...data])).toEqual([[1, 2, 3]]);
   });
+});
+
+test("between two directories it has no time while others wait for memory", async () => {
+  const memory = new MemoryLedger(1000, { waitMs: 10_000 });
+  const server = await runningServer({ stallMs: 300, idleMs: 300, memory });
+  onTestFinished(server.close);
+  const session = connectHttp2(server.url);
+  onTestFinished(() => session.destroy());
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/tvix.castore.v1.DirectoryService/Put",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => {});
+  stream.resume();
+  stream.write(Buffer.from([0, 0, 0, 0, 0]));
+  const held = await memory.hold(1000, "work");
+  const waiting = memory.hold(1000, "more work");
+  await once(stream, "close");
+  held.release();
+  (await waiting).release();
+});
+
+test("a request has an end, however much goes on in it", async () => {
+  const server = await runningServer({ requestMs: 500 });
+  onTestFinished(server.close);
+  const session = connectHttp2(server.url);
+  onTestFinished(() => session.destroy());
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/tvix.castore.v1.BlobService/Put",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => {});
+  stream.resume();
+  const piece = Buffer.concat([Buffer.from([0, 0, 0, 4, 4, 0x0a, 0x80, 0x08]), Buffer.alloc(1024)]);
+  piece.writeUInt32BE(piece.length - 5, 1);
+  const send = setInterval(() => stream.write(piece), 10);
+  onTestFinished(() => clearInterval(send));
+  await once(stream, "close");
+});
+
+test("a connection whose requests are refused again and again is ended", async () => {
+  const server = await runningServer({ access: { open: { reads: false } } });
+  onTestFinished(server.close);
+  const session = connectHttp2(server.url);
+  onTestFinished(() => session.destroy());
+  session.on("error", () => {});
+  let code: number | undefined;
+  session.on("goaway", (reason) => {
+    code = reason;
+  });
+  const closed = new Promise<void>((resolve) => session.once("close", () => resolve()));
+  while (!session.closed) {
+    const stream = session.request({ ":path": "/nix-cache-info" });
+    stream.on("error", () => {});
+    stream.resume();
+    await new Promise<void>((resolve) => stream.once("close", () => resolve()));
+  }
+  await closed;
+  expect(code).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  let kept = true;
+  for (let count = 0; kept && count < 1000; count++) {
+    const [response] = await once(get(`${server.url}/nix-cache-info`, { agent }), "response");
+    expect(response.statusCode).toBe(401);
+    kept = response.headers.connection !== "close";
+    response.resume();
+    await once(response, "end");
+  }
+  expect(kept).toBe(false);
+});
+
+test("one address has half of the connections at the most", async () => {
+  const server = await runningServer({
+    maxConnections: 8,
+    address: { type: "tcp", host: "localhost", port: 0 },
+  });
+  onTestFinished(server.close);
+  const open = async (host: string) => {
+    const socket = connect(server.port, host);
+    socket.on("error", () => {});
+    onTestFinished(() => void socket.destroy());
+    socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    return await Promise.race([
+      once(socket, "data").then(() => true),
+      once(socket, "close").then(() => false),
+    ]);
+  };
+  const from = async (host: string) => {
+    const opened = [];
+    for (let count = 0; count < 5; count++) opened.push(await open(host));
+    return opened;
+  };
+  expect(await from("127.0.0.1")).toEqual([true, true, true, true, false]);
+  const others = await from("::1").catch(() => undefined);
+  if (server.server.addresses.length > 1) expect(others).toEqual([true, true, true, true, false]);
+});
+
+test.each([
+  ["192.0.2.1", "192.0.2.1"],
+  ["::ffff:192.0.2.1", "192.0.2.1"],
+  ["2001:db8::1", "2001:db8:0:0"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
+  ["fe80::1%eth0", "fe80:0:0:0"],
+  ["::1", "::1"],
+  [undefined, ""],
+])("the address %s counts as %j", (address, network) => {
+  expect(networkOf(address)).toBe(network);
 });

@@ -22,6 +22,8 @@ export interface BlobCallOptions {
   readonly maxMessageBytes: number;
   /** Who has sent the call, where that is known. */
   readonly principal?: Principal | undefined;
+  /** Is told which blob a call is about, once that is known. */
+  readonly onDigest?: ((digest: B3Digest) => void) | undefined;
   /** Sees every failure that is not the client's. */
   readonly onError: (error: unknown) => void;
 }
@@ -69,6 +71,7 @@ async function read(exchange: Exchange): Promise<undefined> {
   const { stream, signal, body, blobService, principal, maxMessageBytes } = exchange;
   const { digest: bytes } = parseRequest(await onlyMessage(readMessages(body, maxMessageBytes)));
   const digest = B3Digest.from(bytes);
+  exchange.onDigest?.(digest);
   const blob = await blobService.read(digest, { signal, principal });
   if (blob === undefined) throw blobNotFound(digest);
   for await (const piece of blob) {
@@ -79,8 +82,10 @@ async function read(exchange: Exchange): Promise<undefined> {
   }
 }
 
-async function put({ signal, body, blobService, principal, maxMessageBytes }: Exchange): Promise<Uint8Array> {
+async function put(exchange: Exchange): Promise<Uint8Array> {
+  const { signal, body, blobService, principal, maxMessageBytes, onDigest } = exchange;
   const digest = await blobService.put(await readBlob(body, maxMessageBytes), { signal, principal });
+  onDigest?.(digest);
   return framedBytes(digest.bytes);
 }
 

@@ -1,71 +1,95 @@
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { NodeRequest } from "../calls/calls.ts";
 import type { Access, Caller } from "./access.ts";
 import { type BrowserRules, checkBrowser } from "./browser.ts";
+import type { Exchange, RequestHead } from "./exchange.ts";
+import type { Pace } from "./pace.ts";
 import { Refusal } from "./refusal.ts";
+import { RefusalRate } from "./refusal-rate.ts";
 import { scopeNeeded } from "./scope.ts";
 
-/** The head of a request, of whatever protocol. */
-export interface RequestHead {
-  readonly method: string;
-  /** With its query. */
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-  /** What the server was called; undefined for HTTP/2 in clear text, which no browser speaks. */
-  readonly host: string | undefined;
-}
-
-/** What stands for a request from its head to its end: its stream where it has one. */
-export function exchangeOf(request: NodeRequest | IncomingMessage): object {
+/** What an exchange is known by: its stream where it has one. */
+export function exchangeKeyOf(request: NodeRequest | IncomingMessage): object {
   return "stream" in request ? request.stream : request;
 }
 
-/** What is known of a request that was let in. */
+/** A request that was let in. */
 export interface Admitted {
+  readonly exchange: Exchange;
   readonly caller: Caller;
+  /** What it is about, such as a digest, once that is known. */
+  subject: string | undefined;
 }
 
-/** What admission decides by. */
-export interface AdmissionOptions {
+/** Sees requests begin and end. */
+export interface ExchangeObserver {
+  /** Whether it needs to know what calls are about. */
+  readonly wantsSubjects: boolean;
+  /**
+   * Sees one begin.
+   *
+   * @returns what sees it end, with the code of its end; `admitted` is undefined when it was not let in
+   */
+  begin(exchange: Exchange): (code: string, admitted: Admitted | undefined) => void;
+}
+
+/** Who is let in. */
+export interface AdmissionRules {
   readonly access: Access;
   readonly browser: BrowserRules;
 }
 
+/** What admission works with. */
+export interface AdmissionOptions {
+  readonly rules: AdmissionRules;
+  readonly pace: Pace;
+  readonly observers: readonly ExchangeObserver[];
+}
+
 /**
  * The door that every request passes, whatever protocol it is of. What is decided here is decided
- * nowhere else.
+ * nowhere else: who sends it, whether they may, and how long they may take.
  */
 export class Admission {
-  readonly #options: AdmissionOptions;
+  readonly #pace: Pace;
+  readonly #observers: readonly ExchangeObserver[];
+  readonly #refusals = new RefusalRate();
   readonly #admitted: WeakMap<object, Admitted> = new WeakMap();
+  /** Whether anybody needs to know what calls are about. */
+  readonly wantsSubjects: boolean;
+  #rules: AdmissionRules;
 
-  constructor(options: AdmissionOptions) {
-    this.#options = options;
+  constructor({ rules, pace, observers }: AdmissionOptions) {
+    this.#rules = rules;
+    this.#pace = pace;
+    this.#observers = observers;
+    this.wantsSubjects = observers.some((observer) => observer.wantsSubjects);
   }
 
-  /**
-   * Lets a request in, or not: calls one of the two, at once unless somebody else has to be asked.
-   *
-   * @param exchange what stands for the request from here on ({@link exchangeOf})
-   */
-  enter(
-    exchange: object,
-    head: RequestHead,
-    serve: (caller: Caller) => void,
-    refuse: (refusal: Refusal) => void,
-  ): void {
+  /** Goes by other rules from here on. */
+  setRules(rules: AdmissionRules): void {
+    this.#rules = rules;
+  }
+
+  /** Lets a request in, or not: calls one of the two, at once unless somebody else has to be asked. */
+  enter(exchange: Exchange, serve: (caller: Caller) => void, refuse: (refusal: Refusal) => void): void {
+    this.#pace.watch(exchange);
+    if (this.#observers.length > 0) this.#observe(exchange);
     const admit = (caller: Caller) => {
-      this.#admitted.set(exchange, { caller });
+      this.#admitted.set(exchange.key, { exchange, caller, subject: undefined });
       serve(caller);
     };
     const fail = (error: unknown) => {
       // What nobody foresaw is no reason to let somebody in, nor to end.
       const unforeseen = () => new Refusal("TOO_BUSY", "who sends this cannot be found out now");
+      const isOneTooMany = this.#refusals.note(exchange.connection);
+      // An answer of HTTP/1.1 says itself that it is the last one.
+      if (isOneTooMany) exchange.endConnection();
       refuse(error instanceof Refusal ? error : unforeseen());
     };
     let caller: Caller | Promise<Caller>;
     try {
-      caller = this.#decide(head);
+      caller = this.#decide(exchange.head);
     } catch (error) {
       fail(error);
       return;
@@ -74,14 +98,37 @@ export class Admission {
     else admit(caller);
   }
 
+  /** What is known of a request that was let in. */
+  find(request: NodeRequest | IncomingMessage): Admitted | undefined {
+    return this.findByKey(exchangeKeyOf(request));
+  }
+
+  /** The same, by the key of its exchange. */
+  findByKey(key: object): Admitted | undefined {
+    return this.#admitted.get(key);
+  }
+
   /** Who has sent a request that was let in. */
   callerOf(request: NodeRequest | IncomingMessage): Caller | undefined {
-    return this.#admitted.get(exchangeOf(request))?.caller;
+    return this.find(request)?.caller;
+  }
+
+  /** Notes whether the client of a request owes nothing but its next message. */
+  setBetweenMessages(request: NodeRequest | IncomingMessage, isBetween: boolean): void {
+    this.#pace.setBetweenMessages(exchangeKeyOf(request), isBetween);
+  }
+
+  #observe(exchange: Exchange): void {
+    const ends = this.#observers.map((observer) => observer.begin(exchange));
+    exchange.onEnd((code) => {
+      const admitted = this.#admitted.get(exchange.key);
+      for (const end of ends) end(code, admitted);
+    });
   }
 
   /** @throws Refusal */
   #decide({ method, path, headers, host }: RequestHead): Caller | Promise<Caller> {
-    const { access, browser } = this.#options;
+    const { access, browser } = this.#rules;
     const { origin, authorization, "sec-fetch-site": fetchSite } = headers;
     const site = typeof fetchSite === "string" ? fetchSite : undefined;
     checkBrowser({ method, host, origin, site }, browser);

@@ -7,21 +7,23 @@ import {
   createConnectRouter,
   createContextValues,
 } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   compressionBrotli,
   compressionGzip,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import type { Principal } from "@tvix/castore";
 import { callPrincipal, isRequestComplete } from "@tvix/castore/grpc";
 import { trailersOf } from "@tvix/castore/grpc-http2";
 import type { Logger } from "pino";
+import type { Admission } from "../admission/admission.ts";
 import { NEVER_COMPRESS } from "../routes.ts";
 import { callerAddress, logFailures } from "./call-log.ts";
+import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
+import { watchBoundaries } from "./message-boundary.ts";
 import { withReadableStatus } from "./readable-answer.ts";
 
 /** A request of either version of HTTP, and its response. */
@@ -36,8 +38,8 @@ export interface CallsOptions {
   readonly routes: (router: ConnectRouter) => void;
   /** Longest message accepted, in bytes. */
   readonly maxMessageBytes: number;
-  /** Who has sent a request. */
-  readonly principalOf: (request: NodeRequest) => Principal | undefined;
+  /** Knows who has sent a request, and how long it may take. */
+  readonly admission: Admission;
   readonly log: Logger;
 }
 
@@ -58,19 +60,19 @@ export function isGrpc(contentType: string | undefined): boolean {
  */
 export class Calls {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>;
-  readonly #principalOf: CallsOptions["principalOf"];
+  readonly #admission: Admission;
   readonly #log: Logger;
 
-  constructor({ routes, maxMessageBytes, principalOf, log }: CallsOptions) {
+  constructor({ routes, maxMessageBytes, admission, log }: CallsOptions) {
     const router = createConnectRouter({
-      interceptors: [logFailures(log)],
+      interceptors: [logFailures(log), ...(admission.wantsSubjects ? [noteSubjects()] : [])],
       readMaxBytes: maxMessageBytes,
       compressMinBytes: NEVER_COMPRESS,
       acceptCompression: [compressionGzip, compressionBrotli],
     });
     routes(router);
     this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-    this.#principalOf = principalOf;
+    this.#admission = admission;
     this.#log = log;
   }
 
@@ -90,15 +92,21 @@ export class Calls {
     if (handler === undefined) return refuse(response, Code.Unimplemented, `there is no method ${path}`);
     try {
       const from = request.socket?.remoteAddress;
+      const admitted = this.#admission.find(request);
       const isComplete = () => !("stream" in request && request.stream.aborted);
       const values = createContextValues()
         .set(isRequestComplete, isComplete)
         .set(callerAddress, from)
-        .set(callPrincipal, this.#principalOf(request));
+        .set(callPrincipal, admitted?.caller)
+        .set(noteSubject, (subject) => {
+          if (admitted !== undefined) admitted.subject = subject;
+        });
       const received = universalRequestFromNodeRequest(request, response, undefined, values);
       const timer = endAtDeadline(takeDeadline(received.header), request, response);
       const isText = isGrpcWebText(received.header);
-      const answer = await handler(isText ? toBinaryRequest(received) : received);
+      const answer = await handler(
+        this.#patient(isText ? toBinaryRequest(received) : received, request, path),
+      );
       clearTimeout(timer);
       if (response.writableEnded) return;
       setHeaders(response, headers);
@@ -111,7 +119,22 @@ export class Calls {
       }
     }
   }
+
+  /** Lets the client of a call take its time between two messages, where it needs that. */
+  #patient(received: UniversalServerRequest, request: NodeRequest, path: string): UniversalServerRequest {
+    const { body } = received;
+    if (!UNHURRIED.test(path) || !isAsyncIterable(body)) return received;
+    const note = (isBetween: boolean) => this.#admission.setBetweenMessages(request, isBetween);
+    return { ...received, body: watchBoundaries(body, note) };
+  }
 }
+
+function isAsyncIterable(body: UniversalServerRequest["body"]): body is AsyncIterable<Uint8Array> {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+/** Calls whose client may have much to do between two messages: it uploads the blobs of a directory first. */
+const UNHURRIED = /\.DirectoryService\/Put$/;
 
 /** Ends a call whose client has not sent all of it when its deadline has passed: nobody else does. */
 function endAtDeadline(

@@ -94,10 +94,27 @@ export function addDaemonCommand(program: Command): void {
       integer(16, 1 << 20),
       DEFAULT_MEMORY_MIB,
     )
+    .option(
+      "--max-connections <number>",
+      "at a time; default what the process may open, less 256",
+      integer(1, 1 << 20),
+    )
+    .option(
+      "--max-connections-per-address <number>",
+      "of them from one address; default half",
+      integer(1, 1 << 20),
+    )
+    .option(
+      "--request-timeout <seconds>",
+      "time for one request and its answer",
+      integer(1, 30 * 86_400),
+      86_400,
+    )
     .option("--shutdown-timeout <seconds>", "time for calls under way on SIGTERM", integer(0, 3600), 10)
     .addOption(
       new Option("--log-level <level>", "what is logged, to stderr").choices(LOG_LEVELS).default("info"),
     )
+    .option("--log-requests", "log each request when it has ended: who, what, its code, bytes and time")
     .action(async (options: DaemonOptions) => {
       // The server's modules take longer to load than most other commands to run.
       const { runDaemon } = await import("./run-daemon.ts");

@@ -27,6 +27,11 @@ export interface DaemonOptions extends BinaryCacheOptions, AccessCommandOptions 
   readonly shutdownTimeout: number;
   readonly signingKeyFile?: readonly string[];
   readonly logLevel: string;
+  readonly logRequests?: boolean;
+  readonly maxConnections?: number;
+  readonly maxConnectionsPerAddress?: number;
+  /** In seconds. */
+  readonly requestTimeout: number;
   /** In MiB. */
   readonly memory: number;
   readonly tlsCertFile?: string;
@@ -98,6 +103,10 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
       metrics: true,
       memory,
       stallMs: options.stallTimeout * 1000,
+      requestMs: options.requestTimeout * 1000,
+      maxConnections: options.maxConnections,
+      maxConnectionsPerAddress: options.maxConnectionsPerAddress,
+      logRequests: options.logRequests === true,
       tls,
       maxMessageBytes,
       corsOrigins: options.corsOrigin ?? [],

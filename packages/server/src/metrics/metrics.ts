@@ -1,8 +1,13 @@
 import type { MemoryLedger } from "@tvix/castore";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ExchangeObserver } from "../admission/admission.ts";
+import type { Exchange } from "../admission/exchange.ts";
+import { requestKind } from "./request-kind.ts";
 
 /** What is measured beside requests. */
 export interface MetricsSources {
+  /** `/service/method` of every call there is. */
+  readonly knownCalls: () => ReadonlySet<string>;
   /** Connections that are open. */
   readonly connections: () => number;
   /** What uploads and decoders draw from. */
@@ -20,13 +25,18 @@ const MISNAMED = [
 const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600];
 
 /** What a server tells Prometheus: names and units as its documents ask for them. */
-export class Metrics {
+export class Metrics implements ExchangeObserver {
+  readonly wantsSubjects = false;
+  readonly #knownCalls: MetricsSources["knownCalls"];
   readonly #registry = new Registry();
   readonly #requests: Counter<"request" | "code">;
   readonly #seconds: Histogram<"request">;
   readonly #open: Gauge<"request">;
+  readonly #received: Counter<"request">;
+  readonly #sent: Counter<"request">;
 
-  constructor({ connections, memory }: MetricsSources) {
+  constructor({ connections, memory, knownCalls }: MetricsSources) {
+    this.#knownCalls = knownCalls;
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
@@ -49,6 +59,18 @@ export class Metrics {
       labelNames: ["request"],
       registers,
     });
+    this.#received = new Counter({
+      name: "tvix_request_received_bytes_total",
+      help: "Bytes of the bodies of requests that have ended, as they came.",
+      labelNames: ["request"],
+      registers,
+    });
+    this.#sent = new Counter({
+      name: "tvix_request_sent_bytes_total",
+      help: "Bytes of answers that have ended, as they went out.",
+      labelNames: ["request"],
+      registers,
+    });
     const gauge = (name: string, help: string, value: () => number) =>
       new Gauge({
         name,
@@ -65,14 +87,17 @@ export class Metrics {
     gauge("tvix_memory_waiting", "Work that waits for memory.", () => memory.waiting);
   }
 
-  /** Notes that a request has begun; what it returns notes that it has ended, with a code. */
-  begin(request: string): (code: string) => void {
+  begin(exchange: Exchange): (code: string) => void {
     const start = performance.now();
+    const { method, path } = exchange.head;
+    const request = requestKind(method, path, this.#knownCalls());
     this.#open.inc({ request });
     return (code) => {
       this.#open.dec({ request });
       this.#requests.inc({ request, code });
       this.#seconds.observe({ request }, (performance.now() - start) / 1000);
+      this.#received.inc({ request }, exchange.received);
+      this.#sent.inc({ request }, exchange.sent);
     };
   }
 

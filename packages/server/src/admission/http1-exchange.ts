@@ -1,0 +1,76 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Exchange, RequestHead } from "./exchange.ts";
+import { codeOf } from "./exchange-code.ts";
+
+/** An exchange of HTTP/1.1: the only one on its connection at the time. */
+export class Http1Exchange implements Exchange {
+  readonly version = "HTTP/1.1";
+  readonly head: RequestHead;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #socket: Socket;
+  readonly #receivedBefore: number;
+  readonly #sentBefore: number;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    const { method = "", url: path = "", headers, socket } = request;
+    this.head = { method, path, headers, host: headers.host };
+    this.#request = request;
+    this.#response = response;
+    this.#socket = socket;
+    this.#receivedBefore = socket.bytesRead;
+    this.#sentBefore = socket.bytesWritten;
+  }
+
+  get key(): IncomingMessage {
+    return this.#request;
+  }
+
+  get connection(): Socket {
+    return this.#socket;
+  }
+
+  get from(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
+  get received(): number {
+    return this.#socket.bytesRead - this.#receivedBefore;
+  }
+
+  get sent(): number {
+    // What is buffered counts as written there, and nobody has taken it.
+    return this.#socket.bytesWritten - this.#socket.writableLength - this.#sentBefore;
+  }
+
+  get connectionBytes(): number {
+    return this.received + this.sent;
+  }
+
+  get awaitsRequest(): boolean {
+    // Nobody may read it yet, because others come first.
+    const isRead = this.#request.readableFlowing !== null && this.#request.readableLength === 0;
+    return !this.#request.complete && isRead;
+  }
+
+  get awaitsReader(): boolean {
+    return this.#response.writableLength > 0;
+  }
+
+  onEnd(listener: (code: string) => void): void {
+    const response = this.#response;
+    response.once("close", () => {
+      const status = response.getHeader("grpc-status");
+      listener(response.writableFinished ? codeOf(status, response.statusCode) : "cut off");
+    });
+  }
+
+  cut(): void {
+    this.#socket.destroy();
+  }
+
+  endConnection(): void {
+    this.#response.shouldKeepAlive = false;
+  }
+}

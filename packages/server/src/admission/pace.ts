@@ -1,0 +1,120 @@
+import type { Exchange } from "./exchange.ts";
+import { scopeNeeded } from "./scope.ts";
+
+/** How long clients may keep a server waiting, in milliseconds. */
+export interface TimeLimits {
+  /** Without sending more of a request, or reading on in an answer; noticed after twice that at the latest. */
+  readonly stallMs: number;
+  /** The same between two messages of a call, where a client may have to make the next one first. */
+  readonly patienceMs: number;
+  /** From the head of a request to the end of its answer. */
+  readonly requestMs: number;
+}
+
+/** What a client sends or reads at the least while it is waited for: with less it keeps a place for nothing. */
+const LEAST_BYTES_PER_SECOND = 1024;
+
+/** How often clients are looked at, at the least, in milliseconds. */
+const INTERVAL_MS = 1000;
+
+/** An exchange under way, and what had moved when it was last looked at closely. */
+interface Watched {
+  readonly exchange: Exchange;
+  readonly begun: number;
+  /** Whether it sends something to be stored. */
+  readonly isUpload: boolean;
+  /** Since when the client has been waited for. */
+  waitedSince: number;
+  bytes: number;
+  connectionBytes: number;
+  /** Since when the client has owed nothing but the next message; undefined: it owes more. */
+  betweenMessagesSince: number | undefined;
+}
+
+/**
+ * Gives up exchanges whose clients keep the server waiting, whatever protocol they speak. Whoever waits
+ * for the server is left alone, however long that takes. A connection that is slow is shared by its
+ * exchanges: it is enough when it moves as a whole, unless others wait for what each of them holds.
+ */
+export class Pace {
+  readonly #limits: TimeLimits;
+  readonly #isContended: () => boolean;
+  readonly #watched: Map<object, Watched> = new Map();
+  readonly #timer: NodeJS.Timeout;
+
+  /** @param isContended whether others wait for what a slow client may hold */
+  constructor(limits: TimeLimits, isContended: () => boolean) {
+    this.#limits = limits;
+    this.#isContended = isContended;
+    const interval = Math.max(10, Math.min(INTERVAL_MS, limits.stallMs / 4));
+    this.#timer = setInterval(() => this.#look(performance.now()), interval).unref();
+  }
+
+  /** Looks after an exchange until it ends. */
+  watch(exchange: Exchange): void {
+    const now = performance.now();
+    const { method, path } = exchange.head;
+    const watched: Watched = {
+      exchange,
+      begun: now,
+      isUpload: scopeNeeded(method, path.replace(/\?.*$/, "")) === "write",
+      waitedSince: now,
+      bytes: 0,
+      connectionBytes: exchange.connectionBytes,
+      betweenMessagesSince: undefined,
+    };
+    this.#watched.set(exchange.key, watched);
+    exchange.onEnd(() => this.#watched.delete(exchange.key));
+  }
+
+  /** Notes whether the client of an exchange is between two messages. */
+  setBetweenMessages(key: object, isBetween: boolean): void {
+    const watched = this.#watched.get(key);
+    if (watched !== undefined) watched.betweenMessagesSince = isBetween ? performance.now() : undefined;
+  }
+
+  /** Looks after nothing any more. */
+  end(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(now: number): void {
+    const isContended = this.#isContended();
+    for (const watched of this.#watched.values()) {
+      if (!this.#isOver(watched, now, isContended)) continue;
+      this.#watched.delete(watched.exchange.key);
+      watched.exchange.cut();
+    }
+  }
+
+  #isOver(watched: Watched, now: number, isContended: boolean): boolean {
+    const { stallMs, patienceMs, requestMs } = this.#limits;
+    if (now - watched.begun > requestMs) return true;
+    const { exchange, betweenMessagesSince } = watched;
+    const isPatient = betweenMessagesSince !== undefined && !isContended;
+    if (isPatient && now - betweenMessagesSince > patienceMs) return true;
+    if (isPatient || !(exchange.awaitsRequest || exchange.awaitsReader)) waitAgain(watched, now);
+    else if (now - watched.waitedSince > stallMs) {
+      if (!this.#hasMoved(watched, isContended)) return true;
+      waitAgain(watched, now);
+    }
+    return false;
+  }
+
+  /** Whether enough has moved while the client was waited for. */
+  #hasMoved({ exchange, isUpload, ...before }: Watched, isContended: boolean): boolean {
+    const least = (LEAST_BYTES_PER_SECOND * this.#limits.stallMs) / 1000;
+    const isOfConnection = !isContended && exchange.connectionBytes - before.connectionBytes >= least;
+    // A client that talks with us says little: that is no reason to give it up.
+    const isTalk = !isUpload && !exchange.awaitsReader;
+    return isOfConnection || exchange.received + exchange.sent - before.bytes >= (isTalk ? 1 : least);
+  }
+}
+
+/** Begins to wait for a client, from what there is by now. */
+function waitAgain(watched: Watched, now: number): void {
+  const { exchange } = watched;
+  watched.waitedSince = now;
+  watched.bytes = exchange.received + exchange.sent;
+  watched.connectionBytes = exchange.connectionBytes;
+}
