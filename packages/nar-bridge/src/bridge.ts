@@ -38,7 +38,7 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
   });
   answerErrors(app);
   addReadRoutes(app, bridge, pullThrough);
-  addWriteRoutes(app, bridge, gate);
+  addWriteRoutes(app, bridge, gate, pullThrough);
   addSideFileRoutes(app, bridge, gate, pullThrough);
 
   const expiry = setInterval(() => {
@@ -75,6 +75,7 @@ function decided(options: NarBridgeOptions): Bridge {
     compression,
     writable,
     principalOf,
+    meter: options.meter,
     limits,
     decoders: { memory, maxWindowBytes: limits.maxWindowBytes },
     readAhead: new ByteBudget(limits.readAheadBytes),

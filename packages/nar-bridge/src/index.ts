@@ -16,6 +16,7 @@ export type {
 export {
   DEFAULT_LIMITS,
   type NarBridgeLimits,
+  type NarBridgeMeter,
   type NarBridgeOptions,
   type NarBridgeRecords,
   type NarBridgeServices,

@@ -93,6 +93,18 @@ export const DEFAULT_LIMITS: NarBridgeLimits = {
   underWayBytes: 8 << 20,
 };
 
+/** Is told what a binary cache does, for whoever counts it. */
+export interface NarBridgeMeter {
+  /** An upstream, by its host and port, was asked for a file. */
+  upstreamAnswered(upstream: string, outcome: "found" | "missing" | "failed"): void;
+  /**
+   * An upstream is not asked for a while.
+   *
+   * @param until in milliseconds since 1970
+   */
+  upstreamRests(upstream: string, until: number): void;
+}
+
 /** How a binary cache behaves. */
 export interface NarBridgeOptions extends NarBridgeServices {
   /** Lower is asked first; cache.nixos.org has 40. Default 39. */
@@ -106,6 +118,8 @@ export interface NarBridgeOptions extends NarBridgeServices {
   readonly limits?: Partial<NarBridgeLimits> | undefined;
   /** What decoders draw their memory from. Default: whatever they need. */
   readonly memory?: MemoryLedger | undefined;
+  /** Default: nobody is told. */
+  readonly meter?: NarBridgeMeter | undefined;
   /** Default: none are asked. */
   readonly pullThrough?: UpstreamOptions | undefined;
 }
@@ -117,6 +131,7 @@ export interface Bridge extends NarBridgeServices {
   readonly writable: boolean;
   readonly principalOf: NarBridgeOptions["principalOf"];
   readonly limits: NarBridgeLimits;
+  readonly meter: NarBridgeMeter | undefined;
   /** What decoders may take. */
   readonly decoders: DecoderLimits;
   /** What all readers together may read ahead. */

@@ -124,6 +124,56 @@ describe("one of our servers behind another", () => {
     expect(await textOf()).toBe(first);
   });
 
+  test("a path that is only offered can be signed: its NAR is fetched then", async () => {
+    const upstream = await startCache();
+    const one = await smallSample("contents");
+    await upload(upstream.url, one, key);
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    const offered = await (await fetch(narInfoUrl(cache.url, one))).text();
+    const ours = SecretKey.generate("ours-1");
+    const [, signature] = /^Sig: (ours-1:.*)$/m.exec(narInfoOf(one, {}, ours)) ?? [];
+    const signed = await fetch(narInfoUrl(cache.url, one), {
+      method: "PUT",
+      body: `${offered}Sig: ${signature}\n`,
+    });
+    expect(signed.status).toBe(200);
+    const { signatures } = parseNarInfo(await (await fetch(narInfoUrl(cache.url, one))).text());
+    expect(signatures.map(({ name }) => name).sort()).toEqual(["ours-1", "upstream-1"]);
+    expect(await fetchPath(cache.url, one)).toBe("its NAR");
+  });
+
+  test("signatures that came while an upstream could not be reached hold once its NAR has", async () => {
+    const one = await smallSample("contents");
+    let works = false;
+    const upstream = await startUpstream((request, response) => {
+      if (request.url?.endsWith(".narinfo") === true) response.end(narInfoOf(one, { url: "nar/file" }, key));
+      else if (works) response.end(one.nar);
+      else request.socket.destroy();
+    });
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    await (await fetch(narInfoUrl(cache.url, one))).text();
+    const text = narInfoOf(one, {}, SecretKey.generate("ours-1"));
+    expect((await fetch(narInfoUrl(cache.url, one), { method: "PUT", body: text })).status).toBe(202);
+    works = true;
+    await expect.poll(() => fetchPath(cache.url, one), { timeout: 10_000 }).toBe("its NAR");
+    const { signatures } = parseNarInfo(await (await fetch(narInfoUrl(cache.url, one))).text());
+    expect(signatures.map(({ name }) => name).sort()).toEqual(["ours-1", "upstream-1"]);
+  });
+
+  test("a narinfo that is no UTF-8 is none, from an upstream or in an upload", async () => {
+    const one = await smallSample("contents");
+    const text = Buffer.concat([
+      Buffer.from(narInfoOf(one, { url: "nar/file" }, key)),
+      Buffer.from("Weather: \xff\n", "latin1"),
+    ]);
+    const upstream = await startUpstream((request, response) => {
+      response.end(request.url?.endsWith(".narinfo") === true ? text : one.nar);
+    });
+    const cache = await startCache({ upstreams: [addressOf(upstream.url)] });
+    expect((await fetch(narInfoUrl(cache.url, one))).status).toBe(404);
+    expect((await fetch(narInfoUrl(cache.url, one), { method: "PUT", body: text })).status).toBe(400);
+  });
+
   test("what was offered can be had after a restart", async () => {
     const upstream = await startCache();
     const one = await smallSample("contents");

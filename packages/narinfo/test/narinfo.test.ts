@@ -114,6 +114,22 @@ describe("what Nix takes is taken, means what it means there, and is written as 
     },
   );
 
+  test("References and CA behind such as say nothing", () => {
+    const known = line(NET_TOOLS, "References");
+    const text = NET_TOOLS.replace(`${known}\n`, `References: \n${known}\n`);
+    expect(parseNarInfo(text).references).toEqual(parseNarInfo(NET_TOOLS).references);
+    const address = line(HYPHENEX, "CA");
+    const addressed = HYPHENEX.replace(`${address}\n`, `CA: \n${address}\n`);
+    expect(parseNarInfo(addressed).contentAddress).toEqual(parseNarInfo(HYPHENEX).contentAddress);
+  });
+
+  test("a FileHash of a kind that only the newest Nix has", () => {
+    const text = replaced(NET_TOOLS, "FileHash", `blake3-${"A".repeat(43)}=`);
+    const info = parseNarInfo(text);
+    expect(info.fileHash).toBeUndefined();
+    expect(formatNarInfo(info)).toBe(text);
+  });
+
   test("of two values of a field the last", () => {
     expect(parseNarInfo(`${NET_TOOLS}URL: nar/other.nar\n`).url).toBe("nar/other.nar");
   });

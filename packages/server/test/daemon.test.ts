@@ -87,6 +87,10 @@ test("what is wrong with the address of an upstream is said without its password
     "nix+http://user:s3cret@host",
     "nix+ftp://user:s3cret@host",
     "nix+http://user:s3cret@host?x=y",
+    "nix+http://user:s3cret/more@host?trusted-public-keys=k:x",
+    "nix+http://user:12/s3cret@host?trusted-public-keys=k:x",
+    "nix+http://user:s3cret?more@host",
+    "nix+http://user:12#s3cret@host",
   ]) {
     const { status, stderr } = await tvixStore("daemon", "--upstream", wrong);
     expect([status, stderr]).toEqual([2, expect.stringContaining("upstream")]);

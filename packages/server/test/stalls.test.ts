@@ -228,7 +228,8 @@ test("a connection whose requests are refused again and again is ended", async (
     code = reason;
   });
   const closed = new Promise<void>((resolve) => session.once("close", () => resolve()));
-  while (!session.closed) {
+  while (!session.closed && !session.destroyed) {
+    await new Promise((resolve) => setImmediate(resolve));
     const stream = session.request({ ":path": "/nix-cache-info" });
     stream.on("error", () => {});
     stream.resume();

@@ -1,4 +1,4 @@
-/** How a NAR may be compressed, as narinfos call it. Of what Nix knows, lz4 and lzip are not among them. */
+/** How a NAR may be compressed, as narinfos call it. Nix also knows compress, grzip, lrzip, lz4, lzip and lzop. */
 export const COMPRESSIONS = ["none", "zstd", "xz", "bzip2", "gzip", "br", "lzma"] as const;
 
 /** One of {@link COMPRESSIONS}. */

@@ -1,6 +1,7 @@
 import type { NarInfo } from "@tvix/narinfo";
 import type { FastifyBaseLogger } from "fastify";
 import { NarBridgeError } from "../errors.ts";
+import type { NarBridgeMeter } from "../options.ts";
 import type { Upstream } from "./upstream.ts";
 import { UpstreamError } from "./upstream-error.ts";
 
@@ -17,13 +18,15 @@ const REST_MS = 30_000;
 export class AskedUpstream {
   readonly upstream: Upstream;
   readonly #log: FastifyBaseLogger;
+  readonly #meter: NarBridgeMeter | undefined;
   /** What has failed since the last success: one file that fails again and again says nothing of others. */
   readonly #failing: Set<string> = new Set();
   #restsUntil = 0;
 
-  constructor(upstream: Upstream, log: FastifyBaseLogger) {
+  constructor(upstream: Upstream, log: FastifyBaseLogger, meter: NarBridgeMeter | undefined) {
     this.upstream = upstream;
     this.#log = log;
+    this.#meter = meter;
   }
 
   get isResting(): boolean {
@@ -44,11 +47,13 @@ export class AskedUpstream {
     try {
       const found = await request();
       this.succeeded();
+      this.#meter?.upstreamAnswered(this.upstream.url.host, found === undefined ? "missing" : "found");
       return { found, mayHaveIt: false };
     } catch (error) {
       if (closing.aborted) return { found: undefined, mayHaveIt: true };
       if (!NarBridgeError.is(error)) throw error;
       const upstream = this.upstream.url.host;
+      this.#meter?.upstreamAnswered(upstream, "failed");
       this.#log.warn({ err: error, upstream, what }, "an upstream has no usable answer");
       this.failed(what, error);
       return { found: undefined, mayHaveIt: error instanceof UpstreamError && error.passing };
@@ -69,6 +74,7 @@ export class AskedUpstream {
     this.#restsUntil = Date.now() + restMs;
     this.#failing.clear();
     const upstream = this.upstream.url.host;
+    this.#meter?.upstreamRests(upstream, this.#restsUntil);
     this.#log.warn(
       { upstream, seconds: restMs / 1000 },
       `an upstream has failed for ${FAILURES} files and is not asked for a while`,

@@ -48,6 +48,15 @@ export async function fetchNarInfo(
   return info;
 }
 
+/** @throws NarInfoError when it is no text */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new NarInfoError("INVALID_NARINFO", "it is no UTF-8", cause);
+  }
+}
+
 async function readNarInfo(
   client: WebClient,
   upstream: Upstream,
@@ -58,7 +67,7 @@ async function readNarInfo(
   try {
     const file = await fetchFile(client, upstream, `${encodeNixbase32(digest)}.narinfo`, limit.signal);
     if (file === undefined) return undefined;
-    return parseNarInfo(new TextDecoder().decode(await collect(file.decode(file.body), NARINFO_MAX_BYTES)));
+    return parseNarInfo(textOf(await collect(file.decode(file.body), NARINFO_MAX_BYTES)));
   } catch (cause) {
     if (cause instanceof UpstreamError) throw cause;
     if (limit.signal.aborted)

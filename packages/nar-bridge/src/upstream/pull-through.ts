@@ -6,6 +6,7 @@ import { LRUCache } from "lru-cache";
 import type { Bridge, UpstreamOptions } from "../options.ts";
 import { formatPlainNarInfo } from "../read/narinfo.ts";
 import type { SideFile } from "../side-files/side-files.ts";
+import { storePending } from "../write/narinfo.ts";
 import { UploadGate } from "../write/upload-gate.ts";
 import { type Answer, AskedUpstream, type OfferedNarInfo } from "./asked-upstream.ts";
 import { fetchNarInfo } from "./narinfo.ts";
@@ -25,12 +26,18 @@ const MISSING_MS = 15_000;
 /** Time for which an upstream is not asked for a path whose NAR was wrong there, in milliseconds. */
 const BAD_MS = 600_000;
 
+/** Whoever told of a path before its NAR was fetched; what has come since stays. */
+const EARLIER = { name: "what came before its NAR", mayReplace: false, pathPrefix: undefined };
+
 /**
  * Asks upstreams for what is not here. Their narinfos are given out at once, with the NAR to be
  * had from here; it is fetched, checked and stored when somebody asks for it, once however
  * many do.
  */
 export class PullThrough {
+  /** What those who ask may use. */
+  readonly #asked: Bridge;
+  /** What stores that which upstreams have sent: their keys are others. */
   readonly #bridge: Bridge;
   readonly #options: UpstreamOptions;
   readonly #upstreams: readonly AskedUpstream[];
@@ -50,9 +57,10 @@ export class PullThrough {
 
   constructor(bridge: Bridge, options: UpstreamOptions, log: FastifyBaseLogger) {
     this.#client = new WebClient(bridge.decoders);
+    this.#asked = bridge;
     this.#bridge = { ...bridge, pathInfoService: options.pathInfoService ?? bridge.pathInfoService };
     this.#options = options;
-    this.#upstreams = options.upstreams.map((upstream) => new AskedUpstream(upstream, log));
+    this.#upstreams = options.upstreams.map((upstream) => new AskedUpstream(upstream, log, bridge.meter));
     this.#log = log;
     this.#gate = new UploadGate({ writable: true, ...bridge.limits });
     this.#texts = new LRUCache({ max: REMEMBERED });
@@ -178,6 +186,8 @@ export class PullThrough {
       pullNar(this.#bridge, this.#client, asked.upstream, info, signal),
     );
     asked.succeeded();
+    // Somebody may have told of the path, to sign it, while its NAR was only offered.
+    await storePending(this.#asked, info.narHash, this.#log, { principal: EARLIER });
     this.#offered.delete(encodeHex(info.narHash.digest));
     await this.#options.offers.remove(info.narHash).catch(() => {});
     return nar;

@@ -39,12 +39,16 @@ const PARAMETERS = [
  */
 export function parseUpstream(text: string): Upstream {
   const [, scheme, rest] = /^nix\+(https?):(\/\/.+)$/.exec(text) ?? [];
-  if (scheme === undefined || !URL.canParse(`${scheme}:${rest}`)) {
+  const url = scheme === undefined ? null : URL.parse(`${scheme}:${rest}`);
+  // An @ behind the host is that of a password with an unescaped slash, whose beginning would be the host.
+  if (
+    url === null ||
+    [/@/.test(url.pathname), /^\?[^=&]*@/.test(url.search), /@/.test(url.hash)].includes(true)
+  ) {
     throw new TypeError(
-      `${JSON.stringify(withoutPassword(text))} is no upstream: expected nix+http://… or nix+https://…`,
+      `${JSON.stringify(withoutPassword(text))} is no upstream: expected nix+http://… or nix+https://…, with %2F, %3F and %23 for / ? # in a password`,
     );
   }
-  const url = new URL(`${scheme}:${rest}`);
   // Keys are base64: a plus sign is one, as for Nix, and not a space.
   const parameters = new URLSearchParams(url.search.replaceAll("+", "%2B"));
   for (const name of parameters.keys()) {
@@ -87,7 +91,7 @@ function milliseconds(parameters: URLSearchParams, name: string, otherwise: numb
   throw new TypeError(`${name}=${text} is no number of milliseconds`);
 }
 
-/** What stands in front of the last @ of the host may be a secret. */
+/** Whatever stands in front of the last @ may be a secret, also where it is not escaped as it should be. */
 function withoutPassword(text: string): string {
-  return text.replace(/\/\/[^/?#]*@/, "//…@");
+  return text.replace(/\/\/.*@/s, "//…@");
 }

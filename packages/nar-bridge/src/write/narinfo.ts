@@ -12,14 +12,17 @@ export const NARINFO_MAX_BYTES: number = 2 << 20;
 
 /**
  * Stores what a narinfo tells of a path. What it says of the file, such as its compression, is of
- * no account here. Where its NAR is not here it is kept until that comes.
+ * no account here. Where its NAR is not here it is fetched from the upstream that has offered it, as when a
+ * path that nobody has asked for yet is signed; or the narinfo is kept until it comes.
  *
+ * @param offered what upstreams have offered
  * @returns whether the path can be had now, or waits for its NAR
  * @throws NarInfoError; NarBridgeError PATH_MISMATCH, UNKNOWN_NAR when too much waits already,
  *   INVALID_REQUEST; StoreError CONTENT_ADDRESS_MISMATCH, and as the path info service refuses a put
  */
 export async function storeNarInfo(
   bridge: Bridge,
+  offered: OfferedNars | undefined,
   digest: Uint8Array,
   text: string,
   options: OperationOptions = {},
@@ -30,7 +33,7 @@ export async function storeNarInfo(
     throw new NarBridgeError("PATH_MISMATCH", `the narinfo is that of ${storePath}, which belongs elsewhere`);
   }
   await bridge.pathInfoService.checkPut?.(narInfo, options);
-  const nar = await bridge.narIndex.get(narHash);
+  const nar = (await bridge.narIndex.get(narHash)) ?? (await fetchOffered(offered, narHash));
   if (nar !== undefined) {
     await storeComplete(bridge, narInfo, nar, options);
     return "stored";
@@ -45,6 +48,25 @@ export async function storeNarInfo(
   await storeComplete(bridge, narInfo, arrived, options);
   await bridge.pendingNarInfos.remove({ digest, narHash });
   return "stored";
+}
+
+/** NARs that may be fetched from elsewhere. */
+export interface OfferedNars {
+  /** @throws NarBridgeError when it was offered and cannot be had */
+  nar(narHash: NixHash): Promise<KnownNar | undefined>;
+}
+
+/** One that cannot be had now may come later, or be uploaded. */
+async function fetchOffered(
+  offered: OfferedNars | undefined,
+  narHash: NixHash,
+): Promise<KnownNar | undefined> {
+  try {
+    return await offered?.nar(narHash);
+  } catch (error) {
+    if (!NarBridgeError.is(error)) throw error;
+    return undefined;
+  }
 }
 
 /** Stores the narinfos that have waited for a NAR. One that proves wrong now is dropped. */

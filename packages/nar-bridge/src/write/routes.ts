@@ -7,7 +7,7 @@ import { requestText } from "../http/request-body.ts";
 import type { Bridge } from "../options.ts";
 import { storeSideFile } from "../side-files/store.ts";
 import { storeNar } from "./nar.ts";
-import { NARINFO_MAX_BYTES, storeNarInfo } from "./narinfo.ts";
+import { NARINFO_MAX_BYTES, type OfferedNars, storeNarInfo } from "./narinfo.ts";
 import { UploadGate } from "./upload-gate.ts";
 
 const FILE = /^([0-9a-z]{32})\.(narinfo|ls)$/;
@@ -22,7 +22,12 @@ const CACHE_INFO_MAX_BYTES = 64 << 10;
 const BZIP2_UPLOADS = 2;
 
 /** What Nix uploads to a binary cache, but for side files. */
-export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: UploadGate): void {
+export function addWriteRoutes(
+  app: FastifyInstance,
+  bridge: Bridge,
+  gate: UploadGate,
+  offered: OfferedNars | undefined,
+): void {
   const { stallMs, uploadTimeoutMs: timeoutMs } = bridge.limits;
   const { writable, limits, decoders } = bridge;
   const bzip2Gate = new UploadGate({ writable, ...limits, maxUploads: BZIP2_UPLOADS });
@@ -41,7 +46,7 @@ export function addWriteRoutes(app: FastifyInstance, bridge: Bridge, gate: Uploa
         return reply.send();
       }
       const limits = { maxBytes: NARINFO_MAX_BYTES, decoders, stallMs, timeoutMs };
-      const outcome = await storeNarInfo(bridge, digest, await requestText(request, limits), {
+      const outcome = await storeNarInfo(bridge, offered, digest, await requestText(request, limits), {
         principal: bridge.principalOf?.(request.raw),
       });
       if (outcome === "stored") return reply.send();

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { SCOPES, type Scope } from "../admission/scope.ts";
 import { createToken, type TokenRecord } from "../tokens/token.ts";
@@ -76,7 +77,9 @@ async function create(name: string, options: CreateOptions): Promise<void> {
 }
 
 async function list(options: TokenFileOptions & { readonly json?: boolean }): Promise<void> {
-  const records = tokenFileOf(options).read();
+  const file = tokenFileOf(options);
+  if (!existsSync(dirname(file.path))) throw new Error(`there is no directory ${dirname(file.path)}`);
+  const records = file.read();
   if (options.json === true) {
     await print(
       `${JSON.stringify(
@@ -101,11 +104,15 @@ function describe({ id, name, scope, prefix, created, expires }: TokenRecord): s
 
 async function revoke(given: string, options: TokenFileOptions): Promise<void> {
   const id = /^tvix_([0-9a-f]{12})_/.exec(given)?.[1] ?? given;
-  await tokenFileOf(options).change((records) => {
+  const file = tokenFileOf(options);
+  const without = (records: readonly TokenRecord[]) => {
     const left = records.filter((record) => record.id !== id);
     if (left.length < records.length) return left;
-    throw new Error(`there is no token ${JSON.stringify(id.slice(0, 50))} in ${tokenFileOf(options).path}`);
-  });
+    throw new Error(`there is no token ${JSON.stringify(id.slice(0, 50))} in ${file.path}`);
+  };
+  // Looked up first: nothing is made where there is nothing.
+  without(file.read());
+  await file.change(without);
 }
 
 function parseName(text: string): string {

@@ -4,7 +4,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^\/[0-9a-z]{32}\.ls$/, "listing"],
   [/^\/nar\//, "nar"],
   [/^\/nix-cache-info$/, "nix-cache-info"],
-  [/^\/(log|realisations|debuginfo)\//, "side-file"],
+  [/^\/(log|realisations|build-trace-v2|debuginfo)\//, "side-file"],
   [/^\/(healthz|readyz)$/, "health"],
   [/^\/metrics$/, "metrics"],
 ];

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeDirectory } from "@tvix/castore/node";
 import { SCOPES, type Scope } from "../admission/scope.ts";
 import type { TokenRecord } from "./token.ts";
 
@@ -49,7 +50,7 @@ export class TokenFile {
    * @throws Error when somebody else is changing it
    */
   async change(changed: (records: readonly TokenRecord[]) => readonly TokenRecord[]): Promise<void> {
-    await mkdir(dirname(this.path), { recursive: true });
+    await makeDirectory(dirname(this.path));
     const next = `${this.path}.new`;
     // Made by one at a time: whoever comes second does not read what the first is about to replace.
     const handle = await open(next, "wx", MODE).catch((error: unknown) => {
