@@ -76,6 +76,8 @@ export interface AccessOptions {
 export interface RunningServer {
   /** The addresses it is bound to; with port 0 the ports it was given. */
   readonly addresses: readonly ListenAddress[];
+  /** Lets in by other rules from here on; connections that are open stay. */
+  setAccess(access: AccessOptions): void;
   /**
    * Takes no new connections, lets the calls under way end, and returns then. A request that has
    * come on an open connection by then is its last.
@@ -172,6 +174,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   return {
     addresses: bound,
+    setAccess: (access) => admission.setRules(admissionRulesOf({ ...options, access })),
     async close(timeoutMs = CLOSE_TIMEOUT_MS) {
       storage.end();
       pace.end();

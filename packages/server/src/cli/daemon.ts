@@ -1,8 +1,10 @@
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { type Command, Option } from "commander";
+import { configure } from "../config/config-file.ts";
 import { parseOrigin } from "../cors-origin.ts";
 import { parseListenAddress } from "../listen/listen-address.ts";
 import { addBinaryCacheOptions } from "./binary-cache-options.ts";
+import { configOf } from "./config-commands.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
 import { directory, integer } from "./parse.ts";
 import { repeatable } from "./repeatable.ts";
@@ -118,7 +120,16 @@ export function addDaemonCommand(program: Command): void {
     .action(async (options: DaemonOptions) => {
       // The server's modules take longer to load than most other commands to run.
       const { runDaemon } = await import("./run-daemon.ts");
-      await runDaemon(options);
+      await runDaemon(options, () => {
+        const file = configOf(program);
+        if (file !== undefined) configure(daemon, "daemon", file);
+        return daemon.opts<DaemonOptions>();
+      });
     });
   addBinaryCacheOptions(daemon);
+  // Whoever runs it in a container sets everything there.
+  for (const option of daemon.options) {
+    if (option.envVar !== undefined || option.isBoolean() || option.negate) continue;
+    option.env(`TVIX_STORE_${option.name().toUpperCase().replaceAll("-", "_")}`);
+  }
 }

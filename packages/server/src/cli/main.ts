@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { addCastoreCommands } from "./castore-commands.ts";
+import { addConfig } from "./config-commands.ts";
 import { addDaemonCommand } from "./daemon.ts";
 import { describeFailure, hintFor } from "./failure.ts";
 import { addImportCommand } from "./import-command.ts";
@@ -24,6 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description("a content-addressed store for Nix")
     .version(packageJson.version)
     .showHelpAfterError("(see --help)")
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride();
   addDaemonCommand(program);
   addCastoreCommands(program);
@@ -32,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addPathInfoCommands(program);
   addKeysCommands(program);
   addTokenCommands(program);
+  addConfig(program);
   refuseRepetition(program);
   endWithReader();
   try {

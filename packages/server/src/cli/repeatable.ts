@@ -3,6 +3,11 @@ import { parsed } from "./parse.ts";
 
 const repeatableOptions = new WeakSet<Option>();
 
+/** Whether an option is a list of what is given. */
+export function isRepeatable(option: Option): boolean {
+  return repeatableOptions.has(option);
+}
+
 /** Wrong usage whose message is all that is shown: what was given may hold a secret. */
 export class UsageError extends Error {}
 

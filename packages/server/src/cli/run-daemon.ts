@@ -12,6 +12,7 @@ import { binaryCacheOf } from "./binary-cache.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
 import { openLog, welcome } from "./daemon-log.ts";
 import { limitHeapGrowth } from "./heap-growth.ts";
+import { ReloadableSettings } from "./reloadable-settings.ts";
 import { UsageError } from "./repeatable.ts";
 import { waitForSignal } from "./signals.ts";
 import { readSigningKeys } from "./signing-key.ts";
@@ -45,8 +46,13 @@ const DEFAULT_ADDRESS: ListenAddress = { type: "tcp", host: "localhost", port: 8
 /** Time that a process has to end by itself when all is stored, in milliseconds. */
 const LINGERING_MS = 1000;
 
-/** Serves a data directory until a signal asks the process to end. */
-export async function runDaemon(options: DaemonOptions): Promise<void> {
+/**
+ * Serves a data directory until a signal asks the process to end. SIGHUP has it take up what has changed
+ * in its settings, as far as that can be while it runs.
+ *
+ * @param reread what the command line, the environment and the file of settings say now
+ */
+export async function runDaemon(options: DaemonOptions, reread: () => DaemonOptions): Promise<void> {
   limitHeapGrowth();
   const stopped = waitForSignal();
   const log = await openLog(options.logLevel);
@@ -58,6 +64,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     process.exit(0);
   }
   const { store, server } = await starting;
+  const reloading = new ReloadableSettings({ ...options }, server, log);
+  process.on("SIGHUP", () => reloading.reload(reread));
 
   const signal = await stopped;
   log.info({ signal }, "finishing what is under way");

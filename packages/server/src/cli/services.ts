@@ -17,6 +17,11 @@ export interface ServiceOptions extends RemoteServiceOptions {
 export function addServiceOptions(command: Command): Command {
   const addresses = ["serviceAddr", "blobServiceAddr", "directoryServiceAddr", "pathInfoServiceAddr"];
   command.hook("preAction", () => {
+    // An address that was given is meant, whatever a file says.
+    const isGiven = (name: string) => ["cli", "env"].includes(command.getOptionValueSource(name) ?? "");
+    if (command.getOptionValueSource("data") === "config" && addresses.some(isGiven)) {
+      command.setOptionValueWithSource("data", undefined, undefined);
+    }
     // What the environment says is for commands that say nothing themselves.
     if (command.getOptionValueSource("data") !== "cli") return;
     const other = addresses.find((name) => command.getOptionValueSource(name) === "cli");

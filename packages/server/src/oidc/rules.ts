@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { parse, TomlError } from "smol-toml";
 import { SCOPES, type Scope } from "../admission/scope.ts";
+import { parseTomlTables } from "../config/toml.ts";
 
 /** Whose identity tokens are taken, and what they may do. */
 export interface OidcRule {
@@ -24,13 +24,7 @@ const KEYS = new Set(["issuer", "audience", "claims", "scope", "prefix"]);
  * @throws Error that names the file, the place and what is wrong
  */
 export function readOidcRules(path: string): readonly OidcRule[] {
-  let content: Record<string, unknown>;
-  try {
-    content = parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    if (!(cause instanceof TomlError)) throw cause;
-    throw new Error(`${path}:${cause.line}:${cause.column}: ${cause.message.split("\n")[0]}`, { cause });
-  }
+  const content = parseTomlTables(readFileSync(path, "utf8"), path);
   const { rule, ...others } = content;
   const unknown = Object.keys(others)[0];
   if (unknown !== undefined)
