@@ -4,6 +4,7 @@ export { SCOPES, type Scope } from "./admission/scope.ts";
 export { binaryCacheServicesOf } from "./binary-cache-services.ts";
 export { type GuardOptions, guarded } from "./guard.ts";
 export {
+  type BoundAddress,
   formatListenAddress,
   type ListenAddress,
   parseListenAddress,

@@ -18,7 +18,7 @@ import { createHttp2 } from "./http2.ts";
 import { connectionLimit } from "./listen/connection-limit.ts";
 import { Connections } from "./listen/connections.ts";
 import { listenOnAll } from "./listen/listen.ts";
-import { isLocalAddress, type ListenAddress } from "./listen/listen-address.ts";
+import { type BoundAddress, isLocalAddress, type ListenAddress } from "./listen/listen-address.ts";
 import { switchProtocol } from "./listen/protocol-switch.ts";
 import type { ReloadingTls } from "./listen/reloading-tls.ts";
 import { RequestLog } from "./log/request-log.ts";
@@ -48,6 +48,8 @@ export interface ServerOptions extends RoutedServices {
   readonly memory?: MemoryLedger | undefined;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
   readonly corsOrigins?: readonly string[];
+  /** Whether sockets of systemd are taken that were meant for another process. Default false. */
+  readonly ignoreActivationPid?: boolean | undefined;
   /** Encrypts connections by TCP. Default: they are in clear text. */
   readonly tls?: ReloadingTls | undefined;
   /** Who may do what. Default: anybody may read, and add where only this machine can connect. */
@@ -75,7 +77,9 @@ export interface AccessOptions {
 /** A server that takes calls. */
 export interface RunningServer {
   /** The addresses it is bound to; with port 0 the ports it was given. */
-  readonly addresses: readonly ListenAddress[];
+  readonly addresses: readonly BoundAddress[];
+  /** Resolves when standard input and output have closed, where they are what it serves; else never. */
+  readonly streamsClosed: Promise<void>;
   /** Lets in by other rules from here on; connections that are open stay. */
   setAccess(access: AccessOptions): void;
   /**
@@ -121,7 +125,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     () => (memory?.waiting ?? 0) > 0,
   );
   const admission = new Admission({
-    rules: admissionRulesOf(options),
+    rules: admissionRulesOf(options, addressesOf(options)),
     pace,
     observers: [metrics, options.logRequests === true ? new RequestLog(log) : undefined].filter(
       (observer) => observer !== undefined,
@@ -162,7 +166,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
-  const { servers, bound } = await listenOnAll(addressesOf(options), {
+  const { servers, bound, streamsClosed } = await listenOnAll(addressesOf(options), {
+    ignoreActivationPid: options.ignoreActivationPid === true,
     tls: options.tls,
     isWelcome: (socket) => connections.add(socket),
     onConnection: (socket) => {
@@ -172,9 +177,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   });
 
+  // Only now it is known who can connect to what systemd has opened.
+  admission.setRules(admissionRulesOf(options, bound));
   return {
     addresses: bound,
-    setAccess: (access) => admission.setRules(admissionRulesOf({ ...options, access })),
+    streamsClosed: streamsClosed ?? new Promise(() => {}),
+    setAccess: (access) => admission.setRules(admissionRulesOf({ ...options, access }, bound)),
     async close(timeoutMs = CLOSE_TIMEOUT_MS) {
       storage.end();
       pace.end();
@@ -198,10 +206,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function admissionRulesOf(options: ServerOptions): AdmissionRules {
+function admissionRulesOf(options: ServerOptions, addresses: readonly ListenAddress[]): AdmissionRules {
   const { authenticators = [], open, allowedHosts = [] } = options.access ?? {};
   // Whoever has to show a certificate is no stranger, wherever they are.
-  const isLocal = addressesOf(options).every(isLocalAddress) || options.tls?.asksClients === true;
+  const isLocal = addresses.every(isLocalAddress) || options.tls?.asksClients === true;
   const origins = new Set((options.corsOrigins ?? []).map(parseOrigin));
   return {
     access: new Access(authenticators, { reads: true, writes: "auto", ...open }, isLocal),

@@ -99,11 +99,13 @@ test("what is wrong with the address of an upstream is said without its password
 });
 
 test("a person who starts it on a terminal is told where, and what to try", () => {
-  const told = welcome(["127.0.0.1:8000", "[::1]:8000"], "/data");
+  const tcp = (host: string) => ({ type: "tcp", host, port: 8000 }) as const;
+  const told = welcome([tcp("127.0.0.1"), tcp("::1")], "/data", false);
   expect(told).toContain("serves on http://127.0.0.1:8000");
   expect(told).toContain("Its data is in /data.");
   expect(told).toContain("nix copy --to http://127.0.0.1:8000");
-  expect(welcome(["/run/socket"], "/data")).not.toContain("http");
+  expect(welcome([{ type: "unix", path: "/run/socket" }], "/data", false)).not.toContain("http");
+  expect(welcome([tcp("0.0.0.0")], "/data", true)).toContain("nix copy --to https://localhost:8000");
 });
 
 test("on a terminal no JSON is shown", async ({ skip }) => {

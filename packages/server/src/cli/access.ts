@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { isLocalAddress, type ListenAddress } from "../listen/listen-address.ts";
+import { type BoundAddress, isLocalAddress } from "../listen/listen-address.ts";
 import { OidcAuthenticator } from "../oidc/authenticator.ts";
 import { readOidcRules } from "../oidc/rules.ts";
 import type { AccessOptions } from "../server.ts";
@@ -15,22 +15,11 @@ export interface AccessCommandOptions extends TokenFileOptions {
   readonly oidcRules?: string;
 }
 
-/** The access that the command line asks for; says so where it leaves the store open to other machines. */
-export function accessOf(
-  options: AccessCommandOptions,
-  addresses: readonly ListenAddress[],
-  log: Logger,
-): AccessOptions {
+/** The access that the command line asks for. */
+export function accessOf(options: AccessCommandOptions, log: Logger): AccessOptions {
   const { reads, writes, allowedHost = [], oidcRules } = options;
   const onFailure = (error: unknown) => log.error({ err: error }, "the changed tokens cannot be read");
   const tokens = new KnownTokens(tokenFileOf(options), onFailure);
-  const isLocal = addresses.every(isLocalAddress);
-  if (!isLocal && writes === "open") {
-    log.warn("anybody who can connect may add to this store (--writes open)");
-  }
-  if (!isLocal && writes === "auto" && !tokens.any && oidcRules === undefined) {
-    log.warn("other machines can connect, so adding needs a token: make one with `tvix-store token create`");
-  }
   return {
     authenticators: [
       new TokenAuthenticator(tokens),
@@ -39,4 +28,18 @@ export function accessOf(
     open: { reads: reads === "open", writes: writes === "auto" ? "auto" : writes === "open" },
     allowedHosts: allowedHost,
   };
+}
+
+/** Says so where a store is open to other machines, or nobody of them can add to it. */
+export function warnOfAccess(
+  { writes }: AccessCommandOptions,
+  { authenticators = [] }: AccessOptions,
+  addresses: readonly BoundAddress[],
+  log: Logger,
+): void {
+  if (addresses.every(isLocalAddress)) return;
+  if (writes === "open") log.warn("anybody who can connect may add to this store (--writes open)");
+  if (writes === "auto" && !authenticators.some(({ any }) => any)) {
+    log.warn("other machines can connect, so adding needs a token: make one with `tvix-store token create`");
+  }
 }

@@ -1,4 +1,5 @@
 import { type Logger, pino } from "pino";
+import { type BoundAddress, formatListenAddress } from "../listen/listen-address.ts";
 
 /** What is held for a reader that does not keep up, in bytes; more is dropped. */
 const HELD_BYTES = 4 << 20;
@@ -15,20 +16,26 @@ export async function openLog(level: string): Promise<Logger> {
 }
 
 /** What a person is told who has started the daemon on a terminal. */
-export function welcome(addresses: readonly string[], data: string): string {
-  const http = addresses.find((address) => !address.startsWith("/") && !address.startsWith("."));
-  const where = addresses.map((address) => (address === http ? `http://${address}` : address));
-  const first = http === undefined ? "" : firstSteps(`http://${http}`);
+export function welcome(addresses: readonly BoundAddress[], data: string, isTls: boolean): string {
+  const scheme = isTls ? "https" : "http";
+  const tcp = addresses.find((address) => address.type === "tcp");
+  const where = addresses.map((address) =>
+    address === tcp ? `${scheme}://${formatListenAddress(address)}` : formatListenAddress(address),
+  );
+  // What stands for every address of this machine is none to call.
+  const isAny = tcp !== undefined && ["0.0.0.0", "::"].includes(tcp.host);
+  const called = tcp && formatListenAddress(isAny ? { ...tcp, host: "localhost" } : tcp);
+  const first = called === undefined ? "" : firstSteps(`${scheme}://${called}`, isTls);
   return `tvix-store serves on ${where.join(" and ")}; Ctrl-C ends it.\nIts data is in ${data}.\n${first}`;
 }
 
-function firstSteps(url: string): string {
+function firstSteps(url: string, isTls: boolean): string {
   return `
 To try it:
   nix copy --to ${url} ./result               put a build result into it
   tvix-store import ./some/directory                  the same without Nix
   tvix-store path-info list                           list what is there
-  buf curl --http2-prior-knowledge --list-methods ${url}
+  buf curl ${isTls ? "" : "--http2-prior-knowledge "}--list-methods ${url}
 
 `;
 }

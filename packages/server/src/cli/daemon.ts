@@ -1,5 +1,5 @@
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { configure } from "../config/config-file.ts";
 import { parseOrigin } from "../cors-origin.ts";
 import { parseListenAddress } from "../listen/listen-address.ts";
@@ -21,17 +21,43 @@ function parseHostName(text: string): string {
   throw new RangeError("expected the name of a host, without a port");
 }
 
+/** Those who may connect, as tokio-listener calls them. */
+const PERMISSIONS: Readonly<Record<string, number>> = { owner: 0o600, group: 0o660, everybody: 0o666 };
+
+function parsePermissions(text: string): number {
+  const mode = PERMISSIONS[text] ?? (/^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : undefined);
+  if (mode !== undefined) return mode;
+  throw new InvalidArgumentError("expected owner, group, everybody, or three octal digits.");
+}
+
 /** `tvix-store daemon`: serves a data directory until it is told to end. */
 export function addDaemonCommand(program: Command): void {
   const address = repeatable(
     "-l, --listen-address <address>",
-    "host:port, [IPv6]:port or the path of a Unix socket; default localhost:8000",
+    "host:port, [IPv6]:port, the path of a Unix socket, @name, sd-listen[:name] or stdio; default localhost:8000",
     parseListenAddress,
   ).env("TVIX_STORE_LISTEN_ADDRESS");
   const daemon = program
     .command("daemon")
     .description("serve a store by gRPC, gRPC-Web and Connect, and as a Nix binary cache, on one port")
     .addOption(address)
+    .option(
+      "--unix-listen-chmod <who>",
+      "who may connect to Unix sockets: owner, group, everybody, or permissions such as 660",
+      parsePermissions,
+    )
+    .addOption(
+      new Option(
+        "--unix-listen-unlink",
+        "remove a Unix socket that nobody listens on; that is always done",
+      ).hideHelp(),
+    )
+    .option("--unix-listen-uid <number>", "owner of Unix sockets", integer(0, 2 ** 32 - 2))
+    .option("--unix-listen-gid <number>", "group of Unix sockets", integer(0, 2 ** 32 - 2))
+    .option(
+      "--sd-accept-ignore-environment",
+      "take the sockets of systemd also when LISTEN_PID is another process",
+    )
     .addOption(
       new Option("--data <directory>", "where everything is stored")
         .env("TVIX_STORE_DATA")

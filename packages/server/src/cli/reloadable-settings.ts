@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { RunningServer } from "../server.ts";
-import { accessOf } from "./access.ts";
+import { accessOf, warnOfAccess } from "./access.ts";
 import type { DaemonOptions } from "./run-daemon.ts";
 
 /** Options that a running daemon can change; certificates and tokens are read again when their files change. */
@@ -23,7 +23,9 @@ export class ReloadableSettings {
     try {
       const options = { ...reread() };
       this.#log.level = options.logLevel;
-      this.#server.setAccess(accessOf(options, this.#server.addresses, this.#log));
+      const access = accessOf(options, this.#log);
+      this.#server.setAccess(access);
+      warnOfAccess(options, access, this.#server.addresses, this.#log);
       const lasting = changedBetween(this.#options, options).filter((name) => !RELOADABLE.has(name));
       // What needs a restart is told again until it has been.
       for (const name of lasting) {

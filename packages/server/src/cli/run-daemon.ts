@@ -7,11 +7,12 @@ import { formatListenAddress, type ListenAddress } from "../listen/listen-addres
 import { ReloadingTls } from "../listen/reloading-tls.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { servicesOf } from "../services.ts";
-import { type AccessCommandOptions, accessOf } from "./access.ts";
+import { type AccessCommandOptions, accessOf, warnOfAccess } from "./access.ts";
 import { binaryCacheOf } from "./binary-cache.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
 import { openLog, welcome } from "./daemon-log.ts";
 import { limitHeapGrowth } from "./heap-growth.ts";
+import { notify } from "./notify.ts";
 import { ReloadableSettings } from "./reloadable-settings.ts";
 import { UsageError } from "./repeatable.ts";
 import { waitForSignal } from "./signals.ts";
@@ -35,6 +36,10 @@ export interface DaemonOptions extends BinaryCacheOptions, AccessCommandOptions 
   readonly requestTimeout: number;
   /** In MiB. */
   readonly memory: number;
+  readonly unixListenChmod?: number;
+  readonly unixListenUid?: number;
+  readonly unixListenGid?: number;
+  readonly sdAcceptIgnoreEnvironment?: boolean;
   readonly tlsCertFile?: string;
   readonly tlsKeyFile?: string;
   readonly tlsClientCaFile?: string;
@@ -66,8 +71,10 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
   const { store, server } = await starting;
   const reloading = new ReloadableSettings({ ...options }, server, log);
   process.on("SIGHUP", () => reloading.reload(reread));
+  void notify(log, "READY=1");
 
-  const signal = await stopped;
+  const signal = await Promise.race([stopped, server.streamsClosed.then(() => "the end of the streams")]);
+  void notify(log, "STOPPING=1");
   log.info({ signal }, "finishing what is under way");
   const clean = await server.close(options.shutdownTimeout * 1000);
   if (!clean) log.warn("calls that had not ended in time were cut off");
@@ -98,9 +105,9 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
       trustedKeys: options.trustedPublicKey,
       checkReferences: options.checkReferences,
     });
-    const address = options.listenAddress ?? [DEFAULT_ADDRESS];
+    const address = (options.listenAddress ?? [DEFAULT_ADDRESS]).map((one) => withPermissions(one, options));
     const tls = tlsOf(options, log);
-    const access = accessOf(options, address, log);
+    const access = accessOf(options, log);
     const server = await startServer({
       blobService: services.blobService,
       directoryService: services.directoryService,
@@ -118,17 +125,26 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
       tls,
       maxMessageBytes,
       corsOrigins: options.corsOrigin ?? [],
+      ignoreActivationPid: options.sdAcceptIgnoreEnvironment,
       check: store.check,
       log,
     });
+    warnOfAccess(options, access, server.addresses, log);
     const addresses = server.addresses.map(formatListenAddress);
-    if (process.stderr.isTTY) process.stderr.write(welcome(addresses, data));
+    if (process.stderr.isTTY) process.stderr.write(welcome(server.addresses, data, tls !== undefined));
     else log.info({ addresses, data, sync }, "serving");
     return { store, server };
   } catch (error) {
     await store.close();
     throw error;
   }
+}
+
+/** A Unix socket with the owner and the permissions that the command line gives it. */
+function withPermissions(address: ListenAddress, options: DaemonOptions): ListenAddress {
+  if (address.type !== "unix") return address;
+  const { unixListenChmod: mode, unixListenUid: uid, unixListenGid: gid } = options;
+  return { ...address, mode, uid, gid };
 }
 
 function tlsOf(options: DaemonOptions, log: Logger): ReloadingTls | undefined {

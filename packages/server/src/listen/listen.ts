@@ -1,9 +1,11 @@
 import { lookup } from "node:dns/promises";
-import { lstat, unlink } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
-import type { ListenAddress } from "./listen-address.ts";
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
+import { activatedDescriptors } from "./activated.ts";
+import type { BoundAddress, ListenAddress } from "./listen-address.ts";
 import type { ReloadingTls } from "./reloading-tls.ts";
+import { standardStreams } from "./standard-streams.ts";
+import { bindUnixSocket } from "./unix-socket.ts";
 
 /**
  * Listens on several addresses, on all or on none.
@@ -12,14 +14,16 @@ import type { ReloadingTls } from "./reloading-tls.ts";
  */
 export async function listenOnAll(addresses: readonly ListenAddress[], door: Door): Promise<Listening> {
   const servers: Server[] = [];
-  const bound: ListenAddress[] = [];
+  const bound: BoundAddress[] = [];
+  let streamsClosed: Promise<void> | undefined;
   try {
     for (const address of addresses) {
       const listening = await listen(address, door);
       servers.push(...listening.servers);
       bound.push(...listening.bound);
+      streamsClosed ??= listening.streamsClosed;
     }
-    return { servers, bound };
+    return { servers, bound, streamsClosed };
   } catch (error) {
     for (const server of servers) server.close();
     throw error;
@@ -32,6 +36,8 @@ export interface Door {
   readonly tls: ReloadingTls | undefined;
   /** Whether there is room for one that has just been made. */
   readonly isWelcome: (socket: Socket) => boolean;
+  /** Whether sockets of systemd are taken that were meant for another process. */
+  readonly ignoreActivationPid: boolean;
   /** Takes one over when it can be read; one that was not welcome is destroyed by then. */
   readonly onConnection: (socket: Socket) => void;
 }
@@ -39,22 +45,39 @@ export interface Door {
 /** Servers, and the addresses they are bound to. */
 export interface Listening {
   readonly servers: readonly Server[];
-  readonly bound: readonly ListenAddress[];
+  readonly bound: readonly BoundAddress[];
+  /** Resolves when standard input and output have closed, where they are a connection. */
+  readonly streamsClosed?: Promise<void> | undefined;
 }
 
 /**
  * Listens on an address and hands over each connection. A host name may stand for several
  * addresses, `localhost` for IPv4 and IPv6: all of them are listened on, with one port.
  *
- * @returns the servers, at least one, and the addresses they are bound to
+ * @returns the servers, and the addresses they are bound to
  * @throws Error of the system when an address is in use, or none can be bound
  */
 export async function listen(address: ListenAddress, door: Door): Promise<Listening> {
-  if (address.type === "unix") {
-    return { servers: [await bindSocket(address.path, door)], bound: [address] };
+  switch (address.type) {
+    case "unix":
+      return { servers: [await bindUnixSocket(address, (path) => bind({ path }, door))], bound: [address] };
+    case "abstract":
+      return { servers: [await bind({ path: `\0${address.name}` }, door)], bound: [address] };
+    case "activated":
+      return await listenOnActivated(address.name, door);
+    case "stdio":
+      return { servers: [], bound: [], streamsClosed: serveStandardStreams(door) };
+    case "tcp":
+      return await listenOnHost(address, door);
   }
+}
+
+async function listenOnHost(
+  address: Extract<ListenAddress, { type: "tcp" }>,
+  door: Door,
+): Promise<Listening> {
   const servers: Server[] = [];
-  const bound: ListenAddress[] = [];
+  const bound: BoundAddress[] = [];
   let { port } = address;
   const hosts = await addressesOf(address.host);
   for (const host of hosts) {
@@ -75,61 +98,72 @@ export async function listen(address: ListenAddress, door: Door): Promise<Listen
   return { servers, bound };
 }
 
+async function listenOnActivated(name: string | undefined, door: Door): Promise<Listening> {
+  const servers: Server[] = [];
+  const bound: BoundAddress[] = [];
+  for (const fd of activatedDescriptors(name, { ignorePid: door.ignoreActivationPid })) {
+    const server = await bind({ fd }, door);
+    servers.push(server);
+    bound.push(boundTo(server));
+  }
+  return { servers, bound };
+}
+
+/** Where a server listens whose socket somebody else has opened. */
+function boundTo(server: Server): BoundAddress {
+  const actual = server.address();
+  if (actual !== null && typeof actual === "object") {
+    return { type: "tcp", host: actual.address, port: actual.port };
+  }
+  return { type: "unix", path: actual ?? "a socket without a name" };
+}
+
+async function serveStandardStreams({ isWelcome, onConnection }: Door): Promise<void> {
+  const streams = standardStreams();
+  const closed = new Promise<void>((resolve) => streams.once("close", () => resolve()));
+  if (isWelcome(streams)) onConnection(streams);
+  await closed;
+}
+
 /** The addresses of a host; `localhost` has both, whatever the system's table of hosts says. */
 async function addressesOf(host: string): Promise<ReadonlySet<string>> {
   if (host === "localhost") return new Set(["127.0.0.1", "::1"]);
   return new Set((await lookup(host, { all: true })).map((entry) => entry.address));
 }
 
-/**
- * A socket that a killed process left behind is removed; one that is answered is in use, and
- * anything else that stands there is not ours to remove.
- */
-async function bindSocket(path: string, door: Door): Promise<Server> {
-  try {
-    return await bind({ path }, door);
-  } catch (error) {
-    if (codeOf(error) !== "EADDRINUSE") throw error;
-    if (!(await lstat(path)).isSocket()) {
-      throw new Error(`cannot listen on ${path}: a file that is no socket stands there`, { cause: error });
-    }
-    if (await isAnswered(path)) throw error;
-    await unlink(path);
-    return await bind({ path }, door);
-  }
-}
+/** What a server is to listen on: a path, a host, or a descriptor. */
+type Target = { path: string } | { host: string; port: number } | { fd: number };
 
-async function isAnswered(path: string): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const socket = connect(path, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", (error) => resolve(codeOf(error) !== "ECONNREFUSED"));
-  });
-}
-
-async function bind(
-  options: { path: string } | { host: string; port: number },
-  { tls, isWelcome, onConnection }: Door,
-): Promise<Server> {
+async function bind(target: Target, { tls, isWelcome, onConnection }: Door): Promise<Server> {
+  const encrypted = tls === undefined || "path" in target ? undefined : tlsServerOf(tls, onConnection);
   // Whoever takes the connection reads it; until then nothing may be lost.
-  const server =
-    tls === undefined || "path" in options
-      ? createServer({ noDelay: true, pauseOnConnect: false }, onConnection)
-      : createTlsServer({ ...tls.options, noDelay: true }, onConnection);
-  if (server instanceof TlsServer) tls?.keepFresh(server);
-  server.prependListener("connection", (socket: Socket) => {
+  const server = createServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
     if (!isWelcome(socket)) socket.destroy();
+    else if (encrypted === undefined || isUnix(server)) onConnection(socket);
+    else encrypted.emit("connection", socket);
   });
+  server.once("close", () => encrypted?.emit("close"));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(options, () => {
+    server.listen(target, () => {
       server.off("error", reject);
       resolve();
     });
   });
   return server;
+}
+
+/** Encrypts the connections that it is given; listens nowhere itself. */
+function tlsServerOf(tls: ReloadingTls, onConnection: (socket: Socket) => void): TlsServer {
+  const server = createTlsServer({ ...tls.options, noDelay: true }, onConnection);
+  tls.keepFresh(server);
+  return server;
+}
+
+/** Whether a server listens on a Unix socket, which never leaves the machine. */
+function isUnix(server: Server): boolean {
+  const address = server.address();
+  return address === null || typeof address === "string";
 }
 
 function isNotAvailable(error: unknown): boolean {
