@@ -9,5 +9,8 @@ export function standardStreams(): Socket {
     return new Socket({ fd: 0, readable: true, writable: true });
   const { stdin: readable, stdout: writable } = process;
   // What servers use of a socket, streams have as well.
-  return Duplex.from({ readable, writable }) as Socket;
+  const streams = Duplex.from({ readable, writable }) as Socket;
+  // Whoever has the last answer is not waited for to close their side.
+  streams.once("finish", () => streams.destroy());
+  return streams;
 }
