@@ -18,6 +18,7 @@ import { Http1Exchange } from "./admission/http1-exchange.ts";
 import { authorityOf } from "./authority.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
 import type { Metrics } from "./metrics/metrics.ts";
+import type { UpstreamStates } from "./metrics/upstream-states.ts";
 import type { StorageWatch } from "./storage-watch.ts";
 
 /** What the HTTP/1.1 side needs. */
@@ -30,6 +31,7 @@ export interface Http1Options {
   readonly metrics: Metrics | undefined;
   readonly health: Health;
   readonly storage: StorageWatch;
+  readonly upstreams: UpstreamStates;
   readonly log: Logger;
   /** Origins whose pages may call the server from a browser. */
   readonly corsOrigins: readonly string[];
@@ -153,6 +155,22 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
       .code(serving ? 200 : 503)
       .type("text/plain; charset=utf-8")
       .send(`${text}\n`);
+  });
+  app.get("/readyz", async (_request, reply) => {
+    const failure = ending ? undefined : await storage.look();
+    const isReady = !ending && failure === undefined;
+    const lines = [
+      ending ? "server: shutting down" : "server: ok",
+      `storage: ${failure?.message ?? "ok"}`,
+      ...options.upstreams.resting.map(
+        ({ upstream, until }) => `upstream ${upstream}: fails, and is asked again at ${until.toISOString()}`,
+      ),
+    ];
+    return reply
+      .code(isReady ? 200 : 503)
+      .header("cache-control", "no-store")
+      .type("text/plain; charset=utf-8")
+      .send(`${lines.join("\n")}\n`);
   });
   if (metrics !== undefined) {
     app.get("/metrics", async (_request, reply) =>

@@ -23,6 +23,8 @@ import { switchProtocol } from "./listen/protocol-switch.ts";
 import type { ReloadingTls } from "./listen/reloading-tls.ts";
 import { RequestLog } from "./log/request-log.ts";
 import { Metrics } from "./metrics/metrics.ts";
+import type { StoreFigures } from "./metrics/store-metrics.ts";
+import { UpstreamStates } from "./metrics/upstream-states.ts";
 import { addRoutes, type RoutedServices, servedServices } from "./routes.ts";
 import { StorageWatch } from "./storage-watch.ts";
 
@@ -44,6 +46,8 @@ export interface ServerOptions extends RoutedServices {
   readonly idleMs?: number;
   /** Whether `/metrics` tells Prometheus what has been seen. Default false. */
   readonly metrics?: boolean;
+  /** What the store tells of itself, for `/metrics`. */
+  readonly storeFigures?: StoreFigures | undefined;
   /** What uploads draw their memory from, for `/metrics`. */
   readonly memory?: MemoryLedger | undefined;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
@@ -115,9 +119,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { memory, maxConnections = connectionLimit() } = options;
   const { maxConnectionsPerAddress = Math.ceil(maxConnections / 2) } = options;
   const connections = new Connections({ most: maxConnections, mostOfAddress: maxConnectionsPerAddress });
+  const upstreams = new UpstreamStates();
   const metrics: Metrics | undefined =
     options.metrics === true
-      ? new Metrics({ connections: () => connections.count, memory, knownCalls: () => knownCalls })
+      ? new Metrics({
+          connections: () => connections.count,
+          memory,
+          knownCalls: () => knownCalls,
+          upstreams,
+          store: options.storeFigures,
+        })
       : undefined;
   const { stallMs = STALL_MS, idleMs = IDLE_MS, requestMs = REQUEST_MS } = options;
   const pace = new Pace(
@@ -142,9 +153,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics,
     health,
     storage,
+    upstreams,
     log,
     corsOrigins,
-    binaryCache: binaryCache && { principalOf, ...binaryCache },
+    binaryCache: binaryCache && { principalOf, meter: upstreams, ...binaryCache },
   });
   const http2 = createHttp2({
     calls,

@@ -1,14 +1,19 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { accessSync } from "node:fs";
+import { createServer } from "node:http";
 import { connect } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { MemoryLedger } from "@tvix/castore";
 import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { SecretKey } from "@tvix/narinfo";
 import { BlobService } from "@tvix/protocol/tvix/castore";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { runningServer } from "./running-server.ts";
+import { temporaryDirectory } from "./temporary.ts";
+import { startDaemon } from "./tvix-store.ts";
 
 const PROMTOOL = "/usr/bin/promtool";
 
@@ -90,6 +95,68 @@ test.skipIf(noPromtool())("Prometheus finds nothing wrong with it", async () => 
   const input = await (await fetch(`${url}/metrics`)).text();
   expect(execFileSync(PROMTOOL, ["check", "metrics"], { input, encoding: "utf8" })).toBe("");
   await close();
+});
+
+test("what a store takes, saves and remembers", async () => {
+  const folder = await temporaryDirectory();
+  const daemon = await startDaemon(folder);
+  const scrape = async () => await (await fetch(`${daemon.url}/metrics`)).text();
+  await using transport = createGrpcTransport({ url: daemon.url });
+  const blobs = createClient(BlobService, transport);
+  const data = new Uint8Array(64 << 10).fill(1);
+  async function* piece() {
+    yield { data };
+  }
+  const { digest } = await blobs.put(piece());
+  await blobs.put(piece());
+  await Array.fromAsync(blobs.read({ digest }));
+  await Array.fromAsync(blobs.read({ digest }));
+  const text = await scrape();
+  expect(metricValue(text, "tvix_store_chunk_put_bytes_total")).toBe(2 * data.length);
+  expect(metricValue(text, "tvix_store_chunk_new_bytes_total")).toBe(data.length);
+  expect(metricValue(text, "tvix_store_chunk_stored_bytes_total")).toBeLessThan(1000);
+  expect(metricValue(text, "tvix_store_chunk_reads_total")).toBe(2);
+  expect(metricValue(text, "tvix_store_chunk_reads_remembered_total")).toBe(1);
+  expect(metricValue(text, "tvix_store_size_bytes", { part: "index" })).toBeGreaterThan(0);
+  const request = "tvix.castore.v1.BlobService/Put";
+  expect(metricValue(text, "tvix_request_received_bytes_total", { request })).toBeGreaterThan(
+    2 * data.length,
+  );
+});
+
+test("upstreams: what came of asking, and that one rests; /readyz says so", async () => {
+  const upstream = createServer((request, response) => {
+    response.statusCode = request.url?.startsWith("/0") === true ? 404 : 500;
+    response.end();
+  });
+  upstream.listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  onTestFinished(() => void upstream.close());
+  const host = `127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  const key = SecretKey.generate("k-1").publicKey;
+  const daemon = await startDaemon(
+    await temporaryDirectory(),
+    "--upstream",
+    `nix+http://${host}?trusted-public-keys=${key}`,
+  );
+  const ready = async () => {
+    const response = await fetch(`${daemon.url}/readyz`);
+    return [response.status, await response.text()];
+  };
+  expect(await ready()).toEqual([200, "server: ok\nstorage: ok\n"]);
+  for (const digit of ["0", "1", "2", "3"]) {
+    await (await fetch(`${daemon.url}/${digit.repeat(32)}.narinfo`)).text();
+  }
+  const text = await (await fetch(`${daemon.url}/metrics`)).text();
+  const answered = (outcome: string) =>
+    metricValue(text, "tvix_upstream_requests_total", { upstream: host, outcome });
+  expect([answered("found"), answered("missing"), answered("failed")]).toEqual([0, 1, 3]);
+  expect(metricValue(text, "tvix_upstream_resting", { upstream: host })).toBe(1);
+  expect(await ready()).toEqual([
+    200,
+    expect.stringContaining(`upstream ${host}: fails, and is asked again at 2`),
+  ]);
+  expect(daemon.log()).toContain("is not asked for a while");
 });
 
 test("without being asked for it is not there", async () => {

@@ -8,11 +8,14 @@ const IN_FLIGHT_BYTES = 6 << 20;
 /** Writes chunks that are not there yet, each once however many uploads bring it. */
 export class ChunkWriter {
   readonly #store: ChunkStore;
+  readonly #onPut: (bytes: number) => void;
   readonly #budget: ByteBudget = new ByteBudget(IN_FLIGHT_BYTES);
   readonly #inFlight: Map<string, Promise<void>> = new Map();
 
-  constructor(store: ChunkStore) {
+  /** @param onPut told of the length of each chunk, whether it is there or not */
+  constructor(store: ChunkStore, onPut: (bytes: number) => void = () => {}) {
     this.#store = store;
+    this.#onPut = onPut;
   }
 
   /** Room for the bytes of a chunk, at once or later; one {@link write} follows. */
@@ -27,6 +30,7 @@ export class ChunkWriter {
    * @returns when it is durable; a failure may be looked at later
    */
   write(digest: B3Digest, bytes: Uint8Array, release: () => void): Promise<void> {
+    this.#onPut(bytes.length);
     const writing = this.#inFlight.get(digest.key);
     if (writing !== undefined) {
       this.#budget.release(bytes.length);

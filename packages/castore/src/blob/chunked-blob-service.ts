@@ -20,6 +20,8 @@ export interface ChunkedBlobStorage {
   readonly lists: ChunkListStore;
   /** Default: 128, 256 and 512 KiB. */
   readonly chunkSizes?: ChunkSizes;
+  /** Told of the length of each chunk that is put, whether it is there or not. Default: nobody is. */
+  readonly onChunkPut?: ((bytes: number) => void) | undefined;
   /** What puts draw their windows from. Default: whatever they need. */
   readonly memory?: MemoryLedger | undefined;
 }
@@ -36,10 +38,10 @@ export class ChunkedBlobService implements BlobService {
   readonly #readAhead = new ByteBudget(READ_AHEAD_BYTES);
   readonly #memory: MemoryLedger;
 
-  constructor({ chunks, lists, chunkSizes, memory = UNLIMITED_MEMORY }: ChunkedBlobStorage) {
+  constructor({ chunks, lists, chunkSizes, onChunkPut, memory = UNLIMITED_MEMORY }: ChunkedBlobStorage) {
     this.#chunks = chunks;
     this.#lists = lists;
-    this.#writer = new ChunkWriter(chunks);
+    this.#writer = new ChunkWriter(chunks, onChunkPut);
     this.#cutter = new ChunkCutter(new FastCdc(chunkSizes));
     this.#memory = memory;
   }

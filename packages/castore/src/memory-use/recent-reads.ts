@@ -8,6 +8,8 @@ import type { B3Digest } from "../digest/b3-digest.ts";
 export class RecentReads<T extends object> {
   readonly #recent: LRUCache<string, T>;
   readonly #underWay: Map<string, Promise<T>> = new Map();
+  #asked = 0;
+  #missed = 0;
 
   /**
    * @param maxBytes remembered in all
@@ -18,9 +20,20 @@ export class RecentReads<T extends object> {
     this.#recent = new LRUCache({ maxSize: maxBytes, sizeCalculation: (value) => sizeOf(value) + 100 });
   }
 
+  /** How often something was asked for. */
+  get asked(): number {
+    return this.#asked;
+  }
+
+  /** How often it had to be read for that. */
+  get missed(): number {
+    return this.#missed;
+  }
+
   /** What is remembered under a digest, or read now. A failure is remembered by nobody. */
   async get(digest: B3Digest, read: () => Promise<T>): Promise<T> {
     const { key } = digest;
+    this.#asked++;
     return this.#recent.get(key) ?? (await (this.#underWay.get(key) ?? this.#read(key, read)));
   }
 
@@ -31,6 +44,7 @@ export class RecentReads<T extends object> {
   }
 
   async #read(key: string, read: () => Promise<T>): Promise<T> {
+    this.#missed++;
     const reading = read();
     this.#underWay.set(key, reading);
     try {

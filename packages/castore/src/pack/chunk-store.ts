@@ -13,6 +13,7 @@ import { RecentReads } from "../memory-use/recent-reads.ts";
 import type { PackAppender } from "./pack-appender.ts";
 import type { PackReader } from "./pack-reader.ts";
 import { storageFailure } from "./storage-failure.ts";
+import type { ActivityCounts } from "./store-activity.ts";
 
 /**
  * Longest payload that is kept in the database itself: one flush and one read instead of two
@@ -35,6 +36,8 @@ export interface PackChunkStoreParts {
   readonly appender: PackAppender;
   readonly reader: PackReader;
   readonly codec: ChunkCodec;
+  /** Counts what is written. */
+  readonly counts: ActivityCounts;
 }
 
 /** Chunks in pack files; the database holds where each lies, and the small ones themselves. */
@@ -43,6 +46,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   readonly #appender: PackAppender;
   readonly #reader: PackReader;
   readonly #codec: ChunkCodec;
+  readonly #counts: ActivityCounts;
   readonly #chunks = new RecentReads<Uint8Array>(RECENT_CHUNK_BYTES, ({ length }) => length);
   readonly #stored = new RecentReads<EncodedChunk>(RECENT_STORED_BYTES, ({ payload }) => payload.length);
   readonly #damaged: DamagedChunks;
@@ -54,6 +58,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
     this.#appender = parts.appender;
     this.#reader = parts.reader;
     this.#codec = parts.codec;
+    this.#counts = parts.counts;
     this.#damaged = damaged;
     this.#suspectPacks = suspectPacks;
   }
@@ -67,6 +72,12 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
       if (pack !== undefined) suspectPacks.add(pack);
     });
     return new PackChunkStore(parts, damaged, suspectPacks);
+  }
+
+  /** Reads of chunks, in either form, and those of them that were answered from memory. */
+  get reads(): { readonly all: number; readonly remembered: number } {
+    const all = this.#chunks.asked + this.#stored.asked;
+    return { all, remembered: all - this.#chunks.missed - this.#stored.missed };
   }
 
   get version(): number {
@@ -137,7 +148,10 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   }
 
   async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
+    const { length } = bytes;
     const encoded = await this.#codec.encode(bytes, release);
+    this.#counts.chunkBytesNew += length;
+    this.#counts.chunkBytesStored += encoded.payload.length;
     const value = await this.#place(digest, encoded);
     const put = { type: "put", key: keyOf(CHUNK, digest.bytes), value } as const;
     await this.#database.write([put, ...this.#damaged.mending(digest)]);

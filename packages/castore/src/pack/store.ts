@@ -24,6 +24,7 @@ import { PackReader } from "./pack-reader.ts";
 import { standInFor, unwritableFor } from "./read-only-index.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
 import { isDiskFull, storageFailure } from "./storage-failure.ts";
+import { ActivityCounts, measureStore, type StoreActivity, type StoreSize } from "./store-activity.ts";
 import { zstdCodec } from "./zstd-codec.ts";
 import { ZstdPool } from "./zstd-pool.ts";
 
@@ -56,6 +57,10 @@ export interface Store extends AsyncDisposable {
   readonly directoryService: DirectoryService;
   /** The blobs in the form in which they are stored. */
   readonly storedBlobs: StoredBlobs;
+  /** What it has done since it was opened. */
+  readonly activity: StoreActivity;
+  /** What it takes on the disk. */
+  size(): Promise<StoreSize>;
   /** The index, for services that keep theirs beside. */
   readonly database: Database;
   /**
@@ -115,12 +120,16 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     }
     const reader = new PackReader(packs);
     const pool = new ZstdPool(compressionLevel);
-    const chunks = await PackChunkStore.open({ database, appender, reader, codec: zstdCodec(pool) });
+    const counts = new ActivityCounts();
+    const chunks = await PackChunkStore.open({ database, appender, reader, codec: zstdCodec(pool), counts });
     const blobService = new ChunkedBlobService({
       chunks,
       lists,
       ...(chunkSizes === undefined ? {} : { chunkSizes }),
       memory: options.memory,
+      onChunkPut: (bytes) => {
+        counts.chunkBytesPut += bytes;
+      },
     });
     let closing: Promise<void> | undefined;
     const close = async () => {
@@ -131,6 +140,11 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
       blobService,
       directoryService: new LevelDirectoryService(database, options),
       storedBlobs: new ChunkedStoredBlobs(chunks, lists),
+      get activity() {
+        const { all, remembered } = chunks.reads;
+        return { ...counts, chunkReads: all, chunkReadsRemembered: remembered };
+      },
+      size: () => measureStore(path),
       database,
       check: async () => (await database.recover()) ?? (await appendFailure(path, appender)),
       close,

@@ -116,6 +116,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
       address,
       access,
       metrics: true,
+      storeFigures: store,
       memory,
       stallMs: options.stallTimeout * 1000,
       requestMs: options.requestTimeout * 1000,

@@ -3,6 +3,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { ExchangeObserver } from "../admission/admission.ts";
 import type { Exchange } from "../admission/exchange.ts";
 import { requestKind } from "./request-kind.ts";
+import { addStoreMetrics, type StoreFigures } from "./store-metrics.ts";
+import type { UpstreamStates } from "./upstream-states.ts";
 
 /** What is measured beside requests. */
 export interface MetricsSources {
@@ -12,6 +14,8 @@ export interface MetricsSources {
   readonly connections: () => number;
   /** What uploads and decoders draw from. */
   readonly memory: MemoryLedger | undefined;
+  readonly upstreams: UpstreamStates;
+  readonly store: StoreFigures | undefined;
 }
 
 /** Gauges of the library that are called what only counters are. */
@@ -35,7 +39,7 @@ export class Metrics implements ExchangeObserver {
   readonly #received: Counter<"request">;
   readonly #sent: Counter<"request">;
 
-  constructor({ connections, memory, knownCalls }: MetricsSources) {
+  constructor({ connections, memory, knownCalls, upstreams, store }: MetricsSources) {
     this.#knownCalls = knownCalls;
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
@@ -81,6 +85,8 @@ export class Metrics implements ExchangeObserver {
         },
       });
     gauge("tvix_connections", "Connections that are open.", connections);
+    upstreams.register(this.#registry);
+    if (store !== undefined) addStoreMetrics(this.#registry, store);
     if (memory === undefined) return;
     gauge("tvix_memory_limit_bytes", "Memory for uploads and decoders.", () => memory.capacity);
     gauge("tvix_memory_held_bytes", "What of it is held.", () => memory.held);
