@@ -46,6 +46,8 @@ export interface UpstreamOptions {
   readonly upstreams: readonly Upstream[];
   /** Where what they offered is remembered. */
   readonly offers: Offers;
+  /** Further headers of a request to them that is made now, such as those of its trace. Default none. */
+  readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
   /** Takes what they send, which their own keys have signed. Default: the one of the cache. */
   readonly pathInfoService?: PathInfoService | undefined;
   /** The keys with which the path info service signs what is put: what is offered is signed alike. */

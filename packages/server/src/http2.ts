@@ -23,7 +23,8 @@ import { endIdleSession } from "./admission/idle-session.ts";
 import type { Refusal } from "./admission/refusal.ts";
 import { authorityOf } from "./authority.ts";
 import type { FailedCall } from "./calls/call-log.ts";
-import { type Calls, isGrpc, type NodeRequest, type NodeResponse } from "./calls/calls.ts";
+import { type Calls, isGrpc } from "./calls/calls.ts";
+import type { NodeRequest, NodeResponse } from "./node-messages.ts";
 
 /** What the HTTP/2 side needs. */
 export interface Http2Options extends Omit<BlobCallOptions, "onError" | "onDigest" | "principal"> {

@@ -1,4 +1,6 @@
 export type { Authenticator, Caller, OpenAccess } from "./admission/access.ts";
+export type { Admitted, ExchangeObserver } from "./admission/admission.ts";
+export type { Exchange, RequestHead } from "./admission/exchange.ts";
 export { Refusal, type RefusalKind } from "./admission/refusal.ts";
 export { SCOPES, type Scope } from "./admission/scope.ts";
 export { binaryCacheServicesOf } from "./binary-cache-services.ts";

@@ -8,10 +8,10 @@ import { Health } from "@tvix/grpc-reflection";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { type Logger, pino } from "pino";
 import { Access, type Authenticator, type OpenAccess } from "./admission/access.ts";
-import { Admission, type AdmissionRules } from "./admission/admission.ts";
+import { Admission, type AdmissionRules, type ExchangeObserver } from "./admission/admission.ts";
 import { Pace } from "./admission/pace.ts";
 import { logFailure } from "./calls/call-log.ts";
-import { Calls, type NodeRequest } from "./calls/calls.ts";
+import { Calls } from "./calls/calls.ts";
 import { parseOrigin } from "./cors-origin.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
@@ -23,8 +23,10 @@ import { switchProtocol } from "./listen/protocol-switch.ts";
 import type { ReloadingTls } from "./listen/reloading-tls.ts";
 import { RequestLog } from "./log/request-log.ts";
 import { Metrics } from "./metrics/metrics.ts";
+import { requestKind } from "./metrics/request-kind.ts";
 import type { StoreFigures } from "./metrics/store-metrics.ts";
 import { UpstreamStates } from "./metrics/upstream-states.ts";
+import type { NodeRequest } from "./node-messages.ts";
 import { addRoutes, type RoutedServices, servedServices } from "./routes.ts";
 import { StorageWatch } from "./storage-watch.ts";
 
@@ -62,6 +64,8 @@ export interface ServerOptions extends RoutedServices {
   readonly binaryCache?: NarBridgeOptions;
   /** Where failures of ours are written. Default: nowhere. */
   readonly log?: Logger;
+  /** See each request begin and end, beside the log and the metrics. Default none. */
+  readonly observers?: readonly ExchangeObserver[];
   /** Whether each request is written there as well, when it has ended. Default false. */
   readonly logRequests?: boolean;
   /** Says what is wrong with the storage, and tries to mend it; asked every second. Default: nothing is. */
@@ -125,7 +129,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ? new Metrics({
           connections: () => connections.count,
           memory,
-          knownCalls: () => knownCalls,
           upstreams,
           store: options.storeFigures,
         })
@@ -135,12 +138,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     { stallMs, requestMs, patienceMs: Math.max(PATIENCE_MS, stallMs) },
     () => (memory?.waiting ?? 0) > 0,
   );
-  const admission = new Admission({
+  const admission: Admission = new Admission({
     rules: admissionRulesOf(options, addressesOf(options)),
     pace,
-    observers: [metrics, options.logRequests === true ? new RequestLog(log) : undefined].filter(
-      (observer) => observer !== undefined,
-    ),
+    observers: [
+      ...(metrics === undefined ? [] : [metrics]),
+      ...(options.logRequests === true ? [new RequestLog(log)] : []),
+      ...(options.observers ?? []),
+    ],
+    kindOf: (method, path) => requestKind(method, path, knownCalls),
   });
   const calls = new Calls({ routes, maxMessageBytes, admission, log });
   const knownCalls: ReadonlySet<string> = new Set(calls.paths);

@@ -1,6 +1,11 @@
 import { once } from "node:events";
 import { Agent, get } from "node:http";
-import { connect as connectHttp2, constants } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  constants,
+} from "node:http2";
 import { connect, type Socket } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { MemoryLedger } from "@tvix/castore";
@@ -22,6 +27,18 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
   head[4] = flags;
   head.writeUInt32BE(stream, 5);
   return Buffer.concat([head, payload]);
+}
+
+/** Begins a call of gRPC whose answer is not looked at. */
+function beginCall(session: ClientHttp2Session, path: string): ClientHttp2Stream {
+  const stream = session.request({
+    ":method": "POST",
+    ":path": path,
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => {});
+  return stream.resume();
 }
 
 /** Resolves when the other side has ended a connection. */
@@ -64,13 +81,7 @@ describe("a client that does nothing is not waited for", () => {
   test.each(["Put", "Stat"])("in the middle of a %s over HTTP/2", async (method) => {
     const session = connectHttp2(server.url);
     onTestFinished(() => session.destroy());
-    const stream = session.request({
-      ":method": "POST",
-      ":path": `/tvix.castore.v1.BlobService/${method}`,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    stream.on("error", () => {});
+    const stream = beginCall(session, `/tvix.castore.v1.BlobService/${method}`);
     stream.write(Buffer.from([0, 0, 0, 1, 0, 1, 2, 3]));
     stream.resume();
     await once(stream, "close");
@@ -79,14 +90,7 @@ describe("a client that does nothing is not waited for", () => {
   test("with a byte now and then, over HTTP/2 or HTTP/1.1", async () => {
     const session = connectHttp2(server.url);
     onTestFinished(() => session.destroy());
-    const stream = session.request({
-      ":method": "POST",
-      ":path": "/tvix.castore.v1.BlobService/Put",
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    stream.on("error", () => {});
-    stream.resume();
+    const stream = beginCall(session, "/tvix.castore.v1.BlobService/Put");
     stream.write(Buffer.from([0, 0, 0, 100, 0]));
     const socket = tcp();
     socket.write(
@@ -104,14 +108,7 @@ describe("a client that does nothing is not waited for", () => {
     const session = connectHttp2(server.url);
     onTestFinished(() => session.destroy());
     const put = () => {
-      const stream = session.request({
-        ":method": "POST",
-        ":path": "/tvix.castore.v1.DirectoryService/Put",
-        "content-type": "application/grpc",
-        te: "trailers",
-      });
-      stream.on("error", () => {});
-      stream.resume();
+      const stream = beginCall(session, "/tvix.castore.v1.DirectoryService/Put");
       return stream;
     };
     const between = put();
@@ -181,14 +178,7 @@ test("between two directories it has no time while others wait for memory", asyn
   onTestFinished(server.close);
   const session = connectHttp2(server.url);
   onTestFinished(() => session.destroy());
-  const stream = session.request({
-    ":method": "POST",
-    ":path": "/tvix.castore.v1.DirectoryService/Put",
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
-  stream.on("error", () => {});
-  stream.resume();
+  const stream = beginCall(session, "/tvix.castore.v1.DirectoryService/Put");
   stream.write(Buffer.from([0, 0, 0, 0, 0]));
   const held = await memory.hold(1000, "work");
   const waiting = memory.hold(1000, "more work");
@@ -202,14 +192,7 @@ test("a request has an end, however much goes on in it", async () => {
   onTestFinished(server.close);
   const session = connectHttp2(server.url);
   onTestFinished(() => session.destroy());
-  const stream = session.request({
-    ":method": "POST",
-    ":path": "/tvix.castore.v1.BlobService/Put",
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
-  stream.on("error", () => {});
-  stream.resume();
+  const stream = beginCall(session, "/tvix.castore.v1.BlobService/Put");
   const piece = Buffer.concat([Buffer.from([0, 0, 0, 4, 4, 0x0a, 0x80, 0x08]), Buffer.alloc(1024)]);
   piece.writeUInt32BE(piece.length - 5, 1);
   const send = setInterval(() => stream.write(piece), 10);

@@ -56,7 +56,7 @@ export class PullThrough {
   readonly #pullingFiles: Map<string, Promise<SideFile | undefined>> = new Map();
 
   constructor(bridge: Bridge, options: UpstreamOptions, log: FastifyBaseLogger) {
-    this.#client = new WebClient(bridge.decoders);
+    this.#client = new WebClient(bridge.decoders, options.headers);
     this.#asked = bridge;
     this.#bridge = { ...bridge, pathInfoService: options.pathInfoService ?? bridge.pathInfoService };
     this.#options = options;

@@ -20,9 +20,15 @@ export class WebClient {
   /** What the Content-Encoding of an answer may take. */
   readonly decoders: DecoderLimits;
 
-  /** @throws Error when a proxy is named by what is no address */
-  constructor(decoders: DecoderLimits) {
+  readonly #further: () => Readonly<Record<string, string>>;
+
+  /**
+   * @param further headers of each request that is made
+   * @throws Error when a proxy is named by what is no address
+   */
+  constructor(decoders: DecoderLimits, further: () => Readonly<Record<string, string>> = () => ({})) {
     this.decoders = decoders;
+    this.#further = further;
     const proxies = proxiesOf(process.env);
     this.#anywhere = new EnvHttpProxyAgent(proxies);
     this.#publicOnly = new EnvHttpProxyAgent({ ...proxies, connect: { lookup: publicAddress } });
@@ -40,7 +46,8 @@ export class WebClient {
       readonly publicOnly: boolean;
     },
   ): Promise<Dispatcher.ResponseData> {
-    const { headers, signal, publicOnly } = options;
+    const { signal, publicOnly } = options;
+    const headers = { ...this.#further(), ...options.headers };
     const dispatcher = publicOnly ? this.#publicOnly : this.#anywhere;
     // How long anything may take is said by the signal.
     return await request(url, { dispatcher, headers, signal, headersTimeout: 0, bodyTimeout: 0 });

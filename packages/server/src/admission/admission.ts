@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { NodeRequest } from "../calls/calls.ts";
+import type { NodeRequest } from "../node-messages.ts";
 import type { Access, Caller } from "./access.ts";
 import { type BrowserRules, checkBrowser } from "./browser.ts";
 import type { Exchange, RequestHead } from "./exchange.ts";
@@ -28,9 +28,12 @@ export interface ExchangeObserver {
   /**
    * Sees one begin.
    *
+   * @param kind what it is counted as; there are few
    * @returns what sees it end, with the code of its end; `admitted` is undefined when it was not let in
    */
-  begin(exchange: Exchange): (code: string, admitted: Admitted | undefined) => void;
+  begin(exchange: Exchange, kind: string): (code: string, admitted: Admitted | undefined) => void;
+  /** Runs what serves it, and all that this starts. Default: just so. */
+  run?(exchange: Exchange, task: () => void): void;
 }
 
 /** Who is let in. */
@@ -44,6 +47,8 @@ export interface AdmissionOptions {
   readonly rules: AdmissionRules;
   readonly pace: Pace;
   readonly observers: readonly ExchangeObserver[];
+  /** What a request is counted as. */
+  readonly kindOf: (method: string, path: string) => string;
 }
 
 /**
@@ -53,14 +58,16 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #pace: Pace;
   readonly #observers: readonly ExchangeObserver[];
+  readonly #kindOf: AdmissionOptions["kindOf"];
   readonly #refusals = new RefusalRate();
   readonly #admitted: WeakMap<object, Admitted> = new WeakMap();
   /** Whether anybody needs to know what calls are about. */
   readonly wantsSubjects: boolean;
   #rules: AdmissionRules;
 
-  constructor({ rules, pace, observers }: AdmissionOptions) {
+  constructor({ rules, pace, observers, kindOf }: AdmissionOptions) {
     this.#rules = rules;
+    this.#kindOf = kindOf;
     this.#pace = pace;
     this.#observers = observers;
     this.wantsSubjects = observers.some((observer) => observer.wantsSubjects);
@@ -77,7 +84,7 @@ export class Admission {
     if (this.#observers.length > 0) this.#observe(exchange);
     const admit = (caller: Caller) => {
       this.#admitted.set(exchange.key, { exchange, caller, subject: undefined });
-      serve(caller);
+      this.#run(exchange, () => serve(caller));
     };
     const fail = (error: unknown) => {
       // What nobody foresaw is no reason to let somebody in, nor to end.
@@ -119,11 +126,21 @@ export class Admission {
   }
 
   #observe(exchange: Exchange): void {
-    const ends = this.#observers.map((observer) => observer.begin(exchange));
+    const kind = this.#kindOf(exchange.head.method, exchange.head.path);
+    const ends = this.#observers.map((observer) => observer.begin(exchange, kind));
     exchange.onEnd((code) => {
       const admitted = this.#admitted.get(exchange.key);
       for (const end of ends) end(code, admitted);
     });
+  }
+
+  #run(exchange: Exchange, task: () => void): void {
+    let around = task;
+    for (const observer of this.#observers) {
+      const within = around;
+      if (observer.run !== undefined) around = () => observer.run?.(exchange, within);
+    }
+    around();
   }
 
   /** @throws Refusal */

@@ -1,7 +1,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { trailersOf } from "@tvix/castore/grpc-http2";
-import type { NodeRequest, NodeResponse } from "../calls/calls.ts";
+import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import type { Refusal } from "./refusal.ts";
 
 const GRPC = /^application\/grpc/i;

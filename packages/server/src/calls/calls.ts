@@ -1,5 +1,3 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import {
   Code,
   ConnectError,
@@ -18,6 +16,7 @@ import { callPrincipal, isRequestComplete } from "@tvix/castore/grpc";
 import { trailersOf } from "@tvix/castore/grpc-http2";
 import type { Logger } from "pino";
 import type { Admission } from "../admission/admission.ts";
+import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import { NEVER_COMPRESS } from "../routes.ts";
 import { callerAddress, logFailures } from "./call-log.ts";
 import { noteSubject, noteSubjects } from "./call-subject.ts";
@@ -25,10 +24,6 @@ import { takeDeadline } from "./deadline.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
 import { watchBoundaries } from "./message-boundary.ts";
 import { withReadableStatus } from "./readable-answer.ts";
-
-/** A request of either version of HTTP, and its response. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /** Headers of a response. */
 export type ResponseHeaders = Readonly<Record<string, string | number | string[] | undefined>>;

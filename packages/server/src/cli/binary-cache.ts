@@ -4,6 +4,7 @@ import { LevelOffers, type NarBridgeOptions } from "@tvix/nar-bridge";
 import type { SecretKey } from "@tvix/narinfo";
 import { binaryCacheServicesOf } from "../binary-cache-services.ts";
 import type { LocalServices } from "../services.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
 
 /** What a binary cache is made from. */
@@ -15,12 +16,14 @@ export interface BinaryCacheParts {
   readonly services: LocalServices;
   readonly signingKeys: readonly SecretKey[];
   readonly memory: MemoryLedger;
+  /** Knows to which trace a request belongs, where they are traced. */
+  readonly tracing: Pick<Tracing, "headers"> | undefined;
 }
 
 /** The binary cache that the command line asks for. */
 export function binaryCacheOf(
   options: BinaryCacheOptions,
-  { store, stored, services, signingKeys, memory }: BinaryCacheParts,
+  { store, stored, services, signingKeys, memory, tracing }: BinaryCacheParts,
 ): NarBridgeOptions {
   const { maxUploadBytes, maxNarBytes, maxUploads, uploadTimeout, stallTimeout, upstream } = options;
   const { pathInfoService } = stored;
@@ -41,6 +44,12 @@ export function binaryCacheOf(
     pullThrough:
       upstream === undefined
         ? undefined
-        : { upstreams: upstream, offers: new LevelOffers(store.database), signingKeys, pathInfoService },
+        : {
+            upstreams: upstream,
+            offers: new LevelOffers(store.database),
+            signingKeys,
+            pathInfoService,
+            headers: tracing && (() => tracing.headers()),
+          },
   };
 }

@@ -54,7 +54,7 @@ export function addConfig(program: Command): void {
 /** The file of settings of a program, read now; undefined where there is none. */
 export function configOf(
   program: Command,
-  path = program.opts<{ config?: string }>().config,
+  path: string | undefined = program.opts<{ config?: string }>().config,
 ): ConfigFile | undefined {
   return path === undefined ? undefined : readConfigFile(path, commandsBySection(program));
 }

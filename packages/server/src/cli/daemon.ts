@@ -5,10 +5,10 @@ import { parseOrigin } from "../cors-origin.ts";
 import { parseListenAddress } from "../listen/listen-address.ts";
 import { addBinaryCacheOptions } from "./binary-cache-options.ts";
 import { configOf } from "./config-commands.ts";
+import type { DaemonOptions } from "./daemon-options.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
 import { directory, integer } from "./parse.ts";
 import { repeatable } from "./repeatable.ts";
-import type { DaemonOptions } from "./run-daemon.ts";
 import { tokenFileOption } from "./token-commands.ts";
 
 /** Fits a machine of 1 GiB: the rest of a daemon takes up to some 450 MiB when it is attacked. */

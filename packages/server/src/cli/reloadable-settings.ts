@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { RunningServer } from "../server.ts";
 import { accessOf, warnOfAccess } from "./access.ts";
-import type { DaemonOptions } from "./run-daemon.ts";
+import type { DaemonOptions } from "./daemon-options.ts";
 
 /** Options that a running daemon can change; certificates and tokens are read again when their files change. */
 const RELOADABLE = new Set(["logLevel", "reads", "writes", "tokenFile", "oidcRules", "allowedHost"]);

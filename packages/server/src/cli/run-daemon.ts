@@ -7,43 +7,18 @@ import { formatListenAddress, type ListenAddress } from "../listen/listen-addres
 import { ReloadingTls } from "../listen/reloading-tls.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { servicesOf } from "../services.ts";
-import { type AccessCommandOptions, accessOf, warnOfAccess } from "./access.ts";
+import type { Tracing } from "../tracing/tracing.ts";
+import { accessOf, warnOfAccess } from "./access.ts";
 import { binaryCacheOf } from "./binary-cache.ts";
-import type { BinaryCacheOptions } from "./binary-cache-options.ts";
 import { openLog, welcome } from "./daemon-log.ts";
+import type { DaemonOptions } from "./daemon-options.ts";
 import { limitHeapGrowth } from "./heap-growth.ts";
 import { notify } from "./notify.ts";
 import { ReloadableSettings } from "./reloadable-settings.ts";
 import { UsageError } from "./repeatable.ts";
 import { waitForSignal } from "./signals.ts";
 import { readSigningKeys } from "./signing-key.ts";
-
-/** What the command line says of the daemon. */
-export interface DaemonOptions extends BinaryCacheOptions, AccessCommandOptions {
-  readonly listenAddress?: readonly ListenAddress[];
-  readonly data: string;
-  readonly sync: boolean;
-  readonly compressionLevel: number;
-  readonly maxMessageBytes: number;
-  readonly corsOrigin?: readonly string[];
-  readonly shutdownTimeout: number;
-  readonly signingKeyFile?: readonly string[];
-  readonly logLevel: string;
-  readonly logRequests?: boolean;
-  readonly maxConnections?: number;
-  readonly maxConnectionsPerAddress?: number;
-  /** In seconds. */
-  readonly requestTimeout: number;
-  /** In MiB. */
-  readonly memory: number;
-  readonly unixListenChmod?: number;
-  readonly unixListenUid?: number;
-  readonly unixListenGid?: number;
-  readonly sdAcceptIgnoreEnvironment?: boolean;
-  readonly tlsCertFile?: string;
-  readonly tlsKeyFile?: string;
-  readonly tlsClientCaFile?: string;
-}
+import { openTracing } from "./tracing.ts";
 
 /** Where it listens unless told otherwise. */
 const DEFAULT_ADDRESS: ListenAddress = { type: "tcp", host: "localhost", port: 8000 };
@@ -68,7 +43,7 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
     log.info({ signal: early }, "ended before it had started");
     process.exit(0);
   }
-  const { store, server } = await starting;
+  const { store, server, tracing } = await starting;
   const reloading = new ReloadableSettings({ ...options }, server, log);
   process.on("SIGHUP", () => reloading.reload(reread));
   void notify(log, "READY=1");
@@ -78,13 +53,20 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
   log.info({ signal }, "finishing what is under way");
   const clean = await server.close(options.shutdownTimeout * 1000);
   if (!clean) log.warn("calls that had not ended in time were cut off");
-  await store.close();
+  await Promise.all([store.close(), tracing?.end()]);
   log.info("stopped");
   // Nothing is left to be done: a timer or thread of somebody else keeps the process no longer.
   setTimeout(() => process.exit(), LINGERING_MS).unref();
 }
 
-async function start(options: DaemonOptions, log: Logger): Promise<{ store: Store; server: RunningServer }> {
+/** What runs. */
+interface Started {
+  readonly store: Store;
+  readonly server: RunningServer;
+  readonly tracing: Tracing | undefined;
+}
+
+async function start(options: DaemonOptions, log: Logger): Promise<Started> {
   const data = resolve(options.data);
   const { sync, compressionLevel, maxMessageBytes } = options;
   const onNotice = (text: string) => log.warn(text);
@@ -108,15 +90,17 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
     const address = (options.listenAddress ?? [DEFAULT_ADDRESS]).map((one) => withPermissions(one, options));
     const tls = tlsOf(options, log);
     const access = accessOf(options, log);
+    const tracing = await openTracing(log);
     const server = await startServer({
       blobService: services.blobService,
       directoryService: services.directoryService,
       store: services,
-      binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys, memory }),
+      binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys, memory, tracing }),
       address,
       access,
       metrics: true,
       storeFigures: store,
+      observers: tracing === undefined ? [] : [tracing],
       memory,
       stallMs: options.stallTimeout * 1000,
       requestMs: options.requestTimeout * 1000,
@@ -134,7 +118,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<{ store: Stor
     const addresses = server.addresses.map(formatListenAddress);
     if (process.stderr.isTTY) process.stderr.write(welcome(server.addresses, data, tls !== undefined));
     else log.info({ addresses, data, sync }, "serving");
-    return { store, server };
+    return { store, server, tracing };
   } catch (error) {
     await store.close();
     throw error;

@@ -2,14 +2,11 @@ import type { MemoryLedger } from "@tvix/castore";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ExchangeObserver } from "../admission/admission.ts";
 import type { Exchange } from "../admission/exchange.ts";
-import { requestKind } from "./request-kind.ts";
 import { addStoreMetrics, type StoreFigures } from "./store-metrics.ts";
 import type { UpstreamStates } from "./upstream-states.ts";
 
 /** What is measured beside requests. */
 export interface MetricsSources {
-  /** `/service/method` of every call there is. */
-  readonly knownCalls: () => ReadonlySet<string>;
   /** Connections that are open. */
   readonly connections: () => number;
   /** What uploads and decoders draw from. */
@@ -31,7 +28,6 @@ const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600];
 /** What a server tells Prometheus: names and units as its documents ask for them. */
 export class Metrics implements ExchangeObserver {
   readonly wantsSubjects = false;
-  readonly #knownCalls: MetricsSources["knownCalls"];
   readonly #registry = new Registry();
   readonly #requests: Counter<"request" | "code">;
   readonly #seconds: Histogram<"request">;
@@ -39,8 +35,7 @@ export class Metrics implements ExchangeObserver {
   readonly #received: Counter<"request">;
   readonly #sent: Counter<"request">;
 
-  constructor({ connections, memory, knownCalls, upstreams, store }: MetricsSources) {
-    this.#knownCalls = knownCalls;
+  constructor({ connections, memory, upstreams, store }: MetricsSources) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
@@ -93,10 +88,8 @@ export class Metrics implements ExchangeObserver {
     gauge("tvix_memory_waiting", "Work that waits for memory.", () => memory.waiting);
   }
 
-  begin(exchange: Exchange): (code: string) => void {
+  begin(exchange: Exchange, request: string): (code: string) => void {
     const start = performance.now();
-    const { method, path } = exchange.head;
-    const request = requestKind(method, path, this.#knownCalls());
     this.#open.inc({ request });
     return (code) => {
       this.#open.dec({ request });

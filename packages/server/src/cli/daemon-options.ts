@@ -1,0 +1,30 @@
+import type { ListenAddress } from "../listen/listen-address.ts";
+import type { AccessCommandOptions } from "./access.ts";
+import type { BinaryCacheOptions } from "./binary-cache-options.ts";
+
+/** What the command line says of the daemon. */
+export interface DaemonOptions extends BinaryCacheOptions, AccessCommandOptions {
+  readonly listenAddress?: readonly ListenAddress[];
+  readonly data: string;
+  readonly sync: boolean;
+  readonly compressionLevel: number;
+  readonly maxMessageBytes: number;
+  readonly corsOrigin?: readonly string[];
+  readonly shutdownTimeout: number;
+  readonly signingKeyFile?: readonly string[];
+  readonly logLevel: string;
+  readonly logRequests?: boolean;
+  readonly maxConnections?: number;
+  readonly maxConnectionsPerAddress?: number;
+  /** In seconds. */
+  readonly requestTimeout: number;
+  /** In MiB. */
+  readonly memory: number;
+  readonly unixListenChmod?: number;
+  readonly unixListenUid?: number;
+  readonly unixListenGid?: number;
+  readonly sdAcceptIgnoreEnvironment?: boolean;
+  readonly tlsCertFile?: string;
+  readonly tlsKeyFile?: string;
+  readonly tlsClientCaFile?: string;
+}
