@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { readToml } from "../src/config/toml.ts";
@@ -119,4 +119,11 @@ test("a daemon takes up what has changed on SIGHUP, and says what it cannot", as
   await writeFile(path, "[daemon]\n");
   daemon.process.kill("SIGHUP");
   await expect.poll(narinfo).toBe(404);
+});
+
+test("the example of the documents has no mistakes", async () => {
+  const text = await readFile(join(import.meta.dirname, "../../../docs/operating.md"), "utf8");
+  const [, example = ""] = /```toml\n(\[daemon\][\s\S]*?)```/.exec(text) ?? [];
+  expect(example).toContain("listen-address");
+  expect(await tvixStore("config", "check", await fileOf(example))).toMatchObject({ status: 0 });
 });

@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { accessSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { connect } from "node:http2";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { MemoryLedger } from "@tvix/castore";
@@ -122,6 +124,19 @@ test("what a store takes, saves and remembers", async () => {
   expect(metricValue(text, "tvix_request_received_bytes_total", { request })).toBeGreaterThan(
     2 * data.length,
   );
+});
+
+test("the dashboard and the documents name nothing that is not there", async () => {
+  const daemon = await startDaemon(await temporaryDirectory());
+  const text = await (await fetch(`${daemon.url}/metrics`)).text();
+  const known = new Set(text.match(/(?<=^# HELP )\w+/gm));
+  for (const file of ["grafana.json", "operating.md"]) {
+    const document = await readFile(join(import.meta.dirname, "../../../docs", file), "utf8");
+    const named = new Set(document.match(/\b(?:tvix|nodejs|process)_[a-z0-9_]+/g));
+    const unknown = [...named].filter((name) => !known.has(name.replace(/_bucket$/, "")));
+    expect(unknown.filter((name) => name !== "tvix_")).toEqual([]);
+    expect(named.size).toBeGreaterThan(10);
+  }
 });
 
 test("upstreams: what came of asking, and that one rests; /readyz says so", async () => {
