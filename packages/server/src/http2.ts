@@ -92,8 +92,8 @@ export function createHttp2(options: Http2Options): Http2Server {
     headers: IncomingHttpHeaders,
   ): void {
     const call = { call: String(headers[":path"]), from: stream.session?.socket.remoteAddress };
-    const onError = (error: unknown) => options.onError(error, call);
-    const admitted = options.admission.wantsSubjects ? options.admission.findByKey(stream) : undefined;
+    const onError = (error: unknown) => options.onError(error, { ...call, subject: admitted?.subject });
+    const admitted = options.admission.findByKey(stream);
     const onDigest = (digest: B3Digest) => {
       if (admitted !== undefined) admitted.subject = digest.toString();
     };

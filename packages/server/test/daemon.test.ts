@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
@@ -57,6 +58,17 @@ test.each([
   const mistyped = join(await temporaryDirectory(), "mistyped");
   const { status, stderr } = await tvixStore(...command, "--data", mistyped);
   expect([status, stderr]).toEqual([1, `tvix-store: there is no store in ${mistyped}\n`]);
+});
+
+test("tokens are looked for and revoked nowhere but where they are", async () => {
+  const mistyped = join(await temporaryDirectory(), "mistyped");
+  const list = await tvixStore("token", "list", "--data", mistyped);
+  expect([list.status, list.stderr]).toEqual([1, `tvix-store: there is no directory ${mistyped}\n`]);
+  expect((await tvixStore("token", "revoke", "0123456789ab", "--data", mistyped)).status).toBe(1);
+  expect(existsSync(mistyped)).toBe(false);
+  // Where no directory can be made nothing spins.
+  const nowhere = await tvixStore("token", "create", "--scope", "read", "--data", "/proc/x/y");
+  expect([nowhere.status, nowhere.stderr]).toEqual([1, expect.stringContaining("/proc/x")]);
 });
 
 test("an option that is no list cannot be given twice; lists can", async () => {

@@ -7,6 +7,8 @@ import { GrpcDirectoryService } from "@tvix/castore/grpc";
 import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { openStore } from "@tvix/castore/node";
 import { servicesOf, startServer } from "@tvix/server";
+import { GrpcPathInfoService } from "@tvix/store/grpc";
+import { fixtures } from "@tvix/store/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { nested } from "./nested.ts";
 import { temporaryDirectory } from "./temporary.ts";
@@ -108,6 +110,12 @@ test("a failure in the log says which call, of what, and from where", async () =
   expect(logged()).toContain("/tvix.castore.v1.DirectoryService/Get");
   expect(logged()).toContain("127.0.0.1");
   expect(logged()).toContain(directory.digest().toString());
+  services.pathInfoService.put = async () => {
+    throw new Error("the database failed");
+  };
+  const info = fixtures.fullPathInfo(1);
+  await expect(new GrpcPathInfoService(transport).put(info)).rejects.toThrow();
+  expect(logged()).toContain(info.storePath.toString());
   const before = logged().length;
   await fetch(`${url}/nar/tvix-castore/EiQKIg?narsize=1`);
   await fetch(

@@ -23,8 +23,6 @@ export interface Admitted {
 
 /** Sees requests begin and end. */
 export interface ExchangeObserver {
-  /** Whether it needs to know what calls are about. */
-  readonly wantsSubjects: boolean;
   /**
    * Sees one begin.
    *
@@ -61,8 +59,6 @@ export class Admission {
   readonly #kindOf: AdmissionOptions["kindOf"];
   readonly #refusals = new RefusalRate();
   readonly #admitted: WeakMap<object, Admitted> = new WeakMap();
-  /** Whether anybody needs to know what calls are about. */
-  readonly wantsSubjects: boolean;
   #rules: AdmissionRules;
 
   constructor({ rules, pace, observers, kindOf }: AdmissionOptions) {
@@ -70,7 +66,6 @@ export class Admission {
     this.#kindOf = kindOf;
     this.#pace = pace;
     this.#observers = observers;
-    this.wantsSubjects = observers.some((observer) => observer.wantsSubjects);
   }
 
   /** Goes by other rules from here on. */

@@ -6,11 +6,19 @@ export const callerAddress: ContextKey<string | undefined> = createContextKey<st
   description: "the address from which a call came",
 });
 
+/** Tells what a call is about, once that is known. */
+export const callSubject: ContextKey<() => string | undefined> = createContextKey<() => string | undefined>(
+  () => undefined,
+  { description: "tells what the call is about" },
+);
+
 /** Where a failed call came from, and what it was. */
 export interface FailedCall {
   /** `/service/method`. */
   readonly call: string;
   readonly from: string | undefined;
+  /** What it was about, where that is known. */
+  readonly subject?: string | undefined;
 }
 
 /** Writes down a failure that is ours and not the client's. */
@@ -35,7 +43,8 @@ export function logFailures(log: Logger): Interceptor {
       from: request.contextValues.get(callerAddress),
     };
     const note = (error: unknown) => {
-      if (isOurs(error)) logFailure(log, error, failed);
+      if (isOurs(error))
+        logFailure(log, error, { ...failed, subject: request.contextValues.get(callSubject)() });
     };
     try {
       const response = await next(request);

@@ -10,6 +10,9 @@ export const noteSubject: ContextKey<((subject: string) => void) | undefined> = 
 /** Length of the digest of a store path, in bytes. */
 const STORE_PATH_BYTES = 20;
 
+/** Longest name of a store path that is shown, in bytes: those that are names are shorter. */
+const SHOWN_NAME_BYTES = 256;
+
 /** Notes the digest that a request asks for, or that the answer to a put names. */
 export function noteSubjects(): Interceptor {
   return (next) => async (request) => {
@@ -44,7 +47,9 @@ async function* seen<T>(messages: AsyncIterable<T>, see: (message: T) => void): 
 /** What a message names, by whatever field the schemas have for it. */
 function subjectOf(message: unknown): string | undefined {
   if (typeof message !== "object" || message === null) return undefined;
-  const { digest, rootDigest, byWhat } = message as Record<string, unknown>;
+  const { digest, rootDigest, byWhat, node } = message as Record<string, unknown>;
+  const name = (node as { node?: { value?: { name?: unknown } } } | undefined)?.node?.value?.name;
+  if (name instanceof Uint8Array) return new TextDecoder().decode(name.subarray(0, SHOWN_NAME_BYTES));
   for (const bytes of [digest, rootDigest, (byWhat as { value?: unknown } | undefined)?.value]) {
     if (!(bytes instanceof Uint8Array)) continue;
     if (bytes.length === B3_DIGEST_LENGTH) return B3Digest.from(bytes).toString();

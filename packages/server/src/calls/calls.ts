@@ -18,7 +18,7 @@ import type { Logger } from "pino";
 import type { Admission } from "../admission/admission.ts";
 import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import { NEVER_COMPRESS } from "../routes.ts";
-import { callerAddress, logFailures } from "./call-log.ts";
+import { callerAddress, callSubject, logFailures } from "./call-log.ts";
 import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
@@ -60,7 +60,7 @@ export class Calls {
 
   constructor({ routes, maxMessageBytes, admission, log }: CallsOptions) {
     const router = createConnectRouter({
-      interceptors: [logFailures(log), ...(admission.wantsSubjects ? [noteSubjects()] : [])],
+      interceptors: [logFailures(log), noteSubjects()],
       readMaxBytes: maxMessageBytes,
       compressMinBytes: NEVER_COMPRESS,
       acceptCompression: [compressionGzip, compressionBrotli],
@@ -93,6 +93,7 @@ export class Calls {
         .set(isRequestComplete, isComplete)
         .set(callerAddress, from)
         .set(callPrincipal, admitted?.caller)
+        .set(callSubject, () => admitted?.subject)
         .set(noteSubject, (subject) => {
           if (admitted !== undefined) admitted.subject = subject;
         });

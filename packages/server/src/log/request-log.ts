@@ -7,7 +7,6 @@ const SHOWN_PATH = 300;
 
 /** Writes down each request when it has ended: who, what, how it went, how much and how long. */
 export class RequestLog implements ExchangeObserver {
-  readonly wantsSubjects = true;
   readonly #log: Logger;
 
   constructor(log: Logger) {

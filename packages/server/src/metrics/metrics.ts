@@ -27,7 +27,6 @@ const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600];
 
 /** What a server tells Prometheus: names and units as its documents ask for them. */
 export class Metrics implements ExchangeObserver {
-  readonly wantsSubjects = false;
   readonly #registry = new Registry();
   readonly #requests: Counter<"request" | "code">;
   readonly #seconds: Histogram<"request">;

@@ -31,7 +31,6 @@ const FAILURES = new Set(["internal", "data_loss", "unknown", "unavailable"]);
  * and how long it took. Where to and how often is what the usual variables of the environment say.
  */
 export class Tracing implements ExchangeObserver {
-  readonly wantsSubjects = true;
   readonly #sdk: NodeSDK;
   readonly #spans: WeakMap<object, Span> = new WeakMap();
   readonly #seconds: Histogram;
