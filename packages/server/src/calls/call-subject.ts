@@ -22,14 +22,14 @@ export function noteSubjects(): Interceptor {
       const subject = subjectOf(message);
       if (subject !== undefined) note(subject);
     };
-    if (!request.stream) {
-      see(request.message);
-      const response = await next(request);
-      if (!response.stream && request.method.name === "Put") see(response.message);
-      return response;
-    }
-    const response = await next({ ...request, message: seen(request.message, see) });
-    if (!response.stream) see(response.message);
+    if (!request.stream) see(request.message);
+    const response = await next(
+      request.stream ? { ...request, message: seen(request.message, see) } : request,
+    );
+    if (request.method.name !== "Put") return response;
+    // What was put is known by the answer.
+    if (response.stream) return { ...response, message: seen(response.message, see) };
+    see(response.message);
     return response;
   };
 }
