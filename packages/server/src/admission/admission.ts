@@ -3,6 +3,7 @@ import type { NodeRequest } from "../node-messages.ts";
 import type { Access, Caller } from "./access.ts";
 import { type BrowserRules, checkBrowser } from "./browser.ts";
 import type { Exchange, RequestHead } from "./exchange.ts";
+import { CUT_OFF } from "./exchange-code.ts";
 import type { Pace } from "./pace.ts";
 import { Refusal } from "./refusal.ts";
 import { RefusalRate } from "./refusal-rate.ts";
@@ -19,6 +20,8 @@ export interface Admitted {
   readonly caller: Caller;
   /** What it is about, such as a digest, once that is known. */
   subject: string | undefined;
+  /** The code of a call whose answer does not show it in its head. */
+  code: string | undefined;
 }
 
 /** Sees requests begin and end. */
@@ -78,7 +81,7 @@ export class Admission {
     this.#pace.watch(exchange);
     if (this.#observers.length > 0) this.#observe(exchange);
     const admit = (caller: Caller) => {
-      this.#admitted.set(exchange.key, { exchange, caller, subject: undefined });
+      this.#admitted.set(exchange.key, { exchange, caller, subject: undefined, code: undefined });
       this.#run(exchange, () => serve(caller));
     };
     const fail = (error: unknown) => {
@@ -125,7 +128,8 @@ export class Admission {
     const ends = this.#observers.map((observer) => observer.begin(exchange, kind));
     exchange.onEnd((code) => {
       const admitted = this.#admitted.get(exchange.key);
-      for (const end of ends) end(code, admitted);
+      const actual = code === CUT_OFF ? code : (admitted?.code ?? code);
+      for (const end of ends) end(actual, admitted);
     });
   }
 

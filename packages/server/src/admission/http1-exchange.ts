@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Exchange, RequestHead } from "./exchange.ts";
-import { codeOf } from "./exchange-code.ts";
+import { CUT_OFF, codeOf } from "./exchange-code.ts";
+
+/** Bytes of a connection that belong to exchanges which have ended: those of a head come before it is known. */
+const endedBytes: WeakMap<Socket, number> = new WeakMap();
 
 /** An exchange of HTTP/1.1: the only one on its connection at the time. */
 export class Http1Exchange implements Exchange {
@@ -19,7 +22,8 @@ export class Http1Exchange implements Exchange {
     this.#request = request;
     this.#response = response;
     this.#socket = socket;
-    this.#receivedBefore = socket.bytesRead;
+    this.#receivedBefore = endedBytes.get(socket) ?? 0;
+    response.once("close", () => endedBytes.set(socket, socket.bytesRead));
     this.#sentBefore = socket.bytesWritten;
   }
 
@@ -35,6 +39,7 @@ export class Http1Exchange implements Exchange {
     return this.#socket.remoteAddress;
   }
 
+  /** With its head, as it came. */
   get received(): number {
     return this.#socket.bytesRead - this.#receivedBefore;
   }
@@ -62,7 +67,7 @@ export class Http1Exchange implements Exchange {
     const response = this.#response;
     response.once("close", () => {
       const status = response.getHeader("grpc-status");
-      listener(response.writableFinished ? codeOf(status, response.statusCode) : "cut off");
+      listener(response.writableFinished ? codeOf(status, response.statusCode) : CUT_OFF);
     });
   }
 

@@ -5,7 +5,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Exchange, RequestHead } from "./exchange.ts";
-import { codeOf } from "./exchange-code.ts";
+import { CUT_OFF, codeOf } from "./exchange-code.ts";
 
 /** An exchange of HTTP/2: one of many on its connection. */
 export class Http2Exchange implements Exchange {
@@ -67,7 +67,7 @@ export class Http2Exchange implements Exchange {
       const { sentHeaders, sentTrailers } = stream;
       const status = sentTrailers?.["grpc-status"] ?? sentHeaders?.["grpc-status"];
       const isCut = stream.aborted || sentHeaders === undefined;
-      listener(isCut ? "cut off" : codeOf(status, sentHeaders[":status"]));
+      listener(isCut ? CUT_OFF : codeOf(status, sentHeaders[":status"]));
     });
   }
 

@@ -18,7 +18,7 @@ import type { Logger } from "pino";
 import type { Admission } from "../admission/admission.ts";
 import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import { NEVER_COMPRESS } from "../routes.ts";
-import { callerAddress, callSubject, logFailures } from "./call-log.ts";
+import { callerAddress, callSubject, logFailures, noteCode } from "./call-log.ts";
 import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
@@ -88,12 +88,16 @@ export class Calls {
     try {
       const from = request.socket?.remoteAddress;
       const admitted = this.#admission.find(request);
+      if (admitted !== undefined) admitted.code = "ok";
       const isComplete = () => !("stream" in request && request.stream.aborted);
       const values = createContextValues()
         .set(isRequestComplete, isComplete)
         .set(callerAddress, from)
         .set(callPrincipal, admitted?.caller)
         .set(callSubject, () => admitted?.subject)
+        .set(noteCode, (code) => {
+          if (admitted !== undefined) admitted.code = code;
+        })
         .set(noteSubject, (subject) => {
           if (admitted !== undefined) admitted.subject = subject;
         });
