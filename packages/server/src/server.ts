@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2Session } from "node:http2";
 import type { Server, Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
-import type { MemoryLedger } from "@tvix/castore";
+import { type MemoryLedger, UNLIMITED_MEMORY } from "@tvix/castore";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
 import { Health } from "@tvix/grpc-reflection";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
@@ -148,7 +148,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ],
     kindOf: (method, path) => requestKind(method, path, knownCalls),
   });
-  const calls = new Calls({ routes, maxMessageBytes, admission, log });
+  const calls = new Calls({ routes, maxMessageBytes, admission, memory: memory ?? UNLIMITED_MEMORY, log });
   const knownCalls: ReadonlySet<string> = new Set(calls.paths);
   const storage = new StorageWatch(options.check ?? (async () => undefined), health, log);
   const principalOf = (request: NodeRequest | IncomingMessage) => admission.callerOf(request);

@@ -35,6 +35,9 @@ export type BlobCall = (
   options: BlobCallOptions,
 ) => Promise<void>;
 
+/** Longest request to read, in bytes: a digest, and what later versions may add to it. */
+const READ_REQUEST_BYTES = 64 << 10;
+
 /** A blob up to this length is put as one piece. */
 const GATHERED_BYTES = 64 << 10;
 
@@ -69,7 +72,8 @@ interface Exchange extends BlobCallOptions {
 
 async function read(exchange: Exchange): Promise<undefined> {
   const { stream, signal, body, blobService, principal, maxMessageBytes } = exchange;
-  const { digest: bytes } = parseRequest(await onlyMessage(readMessages(body, maxMessageBytes)));
+  const limit = Math.min(maxMessageBytes, READ_REQUEST_BYTES);
+  const { digest: bytes } = parseRequest(await onlyMessage(readMessages(body, limit)));
   const digest = B3Digest.from(bytes);
   exchange.onDigest?.(digest);
   const blob = await blobService.read(digest, { signal, principal });

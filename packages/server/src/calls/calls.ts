@@ -12,6 +12,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import type { MemoryLedger } from "@tvix/castore";
 import { callPrincipal, isRequestComplete } from "@tvix/castore/grpc";
 import { trailersOf } from "@tvix/castore/grpc-http2";
 import type { Logger } from "pino";
@@ -22,8 +23,8 @@ import { callerAddress, callSubject, logFailures, noteCode } from "./call-log.ts
 import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
-import { watchBoundaries } from "./message-boundary.ts";
 import { withReadableStatus } from "./readable-answer.ts";
+import { RequestMemory } from "./request-memory.ts";
 
 /** Headers of a response. */
 export type ResponseHeaders = Readonly<Record<string, string | number | string[] | undefined>>;
@@ -35,6 +36,8 @@ export interface CallsOptions {
   readonly maxMessageBytes: number;
   /** Knows who has sent a request, and how long it may take. */
   readonly admission: Admission;
+  /** What long messages draw from. */
+  readonly memory: MemoryLedger;
   readonly log: Logger;
 }
 
@@ -56,9 +59,11 @@ export function isGrpc(contentType: string | undefined): boolean {
 export class Calls {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>;
   readonly #admission: Admission;
+  readonly #memory: MemoryLedger;
+  readonly #maxMessageBytes: number;
   readonly #log: Logger;
 
-  constructor({ routes, maxMessageBytes, admission, log }: CallsOptions) {
+  constructor({ routes, maxMessageBytes, admission, memory, log }: CallsOptions) {
     const router = createConnectRouter({
       interceptors: [logFailures(log), noteSubjects()],
       readMaxBytes: maxMessageBytes,
@@ -68,6 +73,8 @@ export class Calls {
     routes(router);
     this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
     this.#admission = admission;
+    this.#memory = memory;
+    this.#maxMessageBytes = maxMessageBytes;
     this.#log = log;
   }
 
@@ -104,9 +111,11 @@ export class Calls {
       const received = universalRequestFromNodeRequest(request, response, undefined, values);
       const timer = endAtDeadline(takeDeadline(received.header), request, response);
       const isText = isGrpcWebText(received.header);
-      const answer = await handler(
-        this.#patient(isText ? toBinaryRequest(received) : received, request, path),
-      );
+      const asked = isText ? toBinaryRequest(received) : received;
+      const memory = this.#memoryOf(asked, request, path);
+      response.once("close", () => memory.release());
+      const body = isAsyncIterable(asked.body) ? memory.watch(asked.body) : asked.body;
+      const answer = await handler({ ...asked, body });
       clearTimeout(timer);
       if (response.writableEnded) return;
       setHeaders(response, headers);
@@ -120,14 +129,25 @@ export class Calls {
     }
   }
 
-  /** Lets the client of a call take its time between two messages, where it needs that. */
-  #patient(received: UniversalServerRequest, request: NodeRequest, path: string): UniversalServerRequest {
-    const { body } = received;
-    if (!UNHURRIED.test(path) || !isAsyncIterable(body)) return received;
-    const note = (isBetween: boolean) => this.#admission.setBetweenMessages(request, isBetween);
-    return { ...received, body: watchBoundaries(body, note) };
+  #memoryOf({ header, signal }: UniversalServerRequest, request: NodeRequest, path: string): RequestMemory {
+    const isUnary = UNARY.test(header.get("content-type") ?? "");
+    const names = isUnary ? ["content-encoding"] : ["grpc-encoding", "connect-content-encoding"];
+    const encoding = names.map((name) => header.get(name)).find((given) => given !== null);
+    return new RequestMemory({
+      memory: this.#memory,
+      signal,
+      maxMessageBytes: this.#maxMessageBytes,
+      isUnary,
+      encoding: encoding === "identity" ? undefined : (encoding ?? undefined),
+      onBoundary: UNHURRIED.test(path)
+        ? (isBetween) => this.#admission.setBetweenMessages(request, isBetween)
+        : undefined,
+    });
   }
 }
+
+/** One message as a whole body, as Connect has it for calls without streams. */
+const UNARY = /^application\/(proto|json)\b/i;
 
 function isAsyncIterable(body: UniversalServerRequest["body"]): body is AsyncIterable<Uint8Array> {
   return typeof body === "object" && body !== null && Symbol.asyncIterator in body;

@@ -1,0 +1,95 @@
+import type { HeldMemory, MemoryLedger } from "@tvix/castore";
+import { toConnectError } from "@tvix/castore/grpc";
+import { MessageBoundaries } from "./message-boundary.ts";
+
+/** What a message may have without being accounted for: most have far less. */
+const FREE_BYTES = 64 << 10;
+
+/** By what it grows from there, so that the ledger is not asked for every piece. */
+const STEP_BYTES = 256 << 10;
+
+/** The most that a byte of gzip stands for; one of brotli may stand for anything. */
+const GZIP_EXPANSION = 1032;
+
+/** What a body is, and what it may take. */
+export interface RequestMemoryOptions {
+  readonly memory: MemoryLedger;
+  readonly signal: AbortSignal;
+  /** Longest message there may be, in bytes: longer ones are refused by whoever reads them. */
+  readonly maxMessageBytes: number;
+  /** Whether the body as a whole is one message; else it is messages with heads. */
+  readonly isUnary: boolean;
+  /** How messages are compressed that are; undefined: none is. */
+  readonly encoding: string | undefined;
+  /** Told whether the client owes nothing but the next message. */
+  readonly onBoundary: ((isBetweenMessages: boolean) => void) | undefined;
+}
+
+/**
+ * The memory that the messages of a request take until they have been dealt with: they are gathered as
+ * they come, and decompressed, before anybody sees them.
+ */
+export class RequestMemory {
+  readonly #options: RequestMemoryOptions;
+  #held: HeldMemory | undefined;
+  #heldBytes = 0;
+  #gathered = 0;
+
+  constructor(options: RequestMemoryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The same body, which waits for memory where a message is long.
+   *
+   * @throws ConnectError RESOURCE_EXHAUSTED when there is none for a while
+   */
+  async *watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const { isUnary, onBoundary } = this.#options;
+    const boundaries = isUnary ? undefined : new MessageBoundaries();
+    onBoundary?.(true);
+    for await (const piece of body) {
+      this.#gathered += piece.length;
+      await this.#need(this.#gathered);
+      const ended = boundaries?.see(piece) ?? [];
+      for (const { length, isCompressed } of ended) if (isCompressed) await this.#needExpanded(length);
+      onBoundary?.(boundaries?.isBetweenMessages === true);
+      yield piece;
+      // Whoever asks for more has taken the messages that have ended.
+      if (ended.length > 0) this.#gathered = 0;
+    }
+    if (isUnary) await this.#needExpanded(this.#gathered);
+  }
+
+  /** Gives it back, when the request has been dealt with. */
+  release(): void {
+    this.#held?.release();
+    this.#held = undefined;
+    this.#heldBytes = 0;
+  }
+
+  async #needExpanded(bytes: number): Promise<void> {
+    const { encoding, maxMessageBytes } = this.#options;
+    if (encoding === undefined) return;
+    const most = encoding === "gzip" ? bytes * GZIP_EXPANSION : maxMessageBytes;
+    await this.#need(this.#gathered + Math.min(most, maxMessageBytes));
+  }
+
+  /** Holds what is needed beyond what is free; what is held already is enough for later messages too. */
+  async #need(bytes: number): Promise<void> {
+    const { memory, signal, maxMessageBytes } = this.#options;
+    const bounded = Math.min(bytes, 2 * maxMessageBytes);
+    if (bounded <= FREE_BYTES + this.#heldBytes) return;
+    const missing = bounded - FREE_BYTES - this.#heldBytes;
+    const step = Math.ceil(missing / STEP_BYTES) * STEP_BYTES;
+    try {
+      if (this.#held === undefined) this.#held = await memory.hold(step, "a message", { signal });
+      else await this.#held.grow(step, { signal });
+    } catch (error) {
+      // Nobody deals with it any more.
+      this.release();
+      throw toConnectError(error, signal);
+    }
+    this.#heldBytes += step;
+  }
+}

@@ -1,0 +1,124 @@
+import { once } from "node:events";
+import { connect } from "node:http2";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { MemoryLedger } from "@tvix/castore";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { MessageBoundaries } from "../src/calls/message-boundary.ts";
+import { runningServer } from "./running-server.ts";
+
+/** A request for a digest, with so many bytes of a field that nobody knows beside it. */
+function longRequest(bytes: number): Buffer {
+  const head = Buffer.concat([Buffer.from([0x0a, 32]), Buffer.alloc(32, 7), Buffer.from([0xfa, 0x7f])]);
+  const length = [];
+  for (let left = bytes; left > 0; left = Math.floor(left / 128))
+    length.push((left % 128) | (left > 127 ? 128 : 0));
+  return Buffer.concat([head, Buffer.from(length), Buffer.alloc(bytes)]);
+}
+
+function framed(message: Uint8Array, flags = 0): Buffer {
+  const head = Buffer.alloc(5);
+  head[0] = flags;
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+const STAT = "/tvix.castore.v1.BlobService/Stat";
+
+async function overGrpc(url: string, body: Uint8Array, encoding = "identity"): Promise<string> {
+  const session = connect(url);
+  onTestFinished(() => session.destroy());
+  const stream = session.request({
+    ":method": "POST",
+    ":path": STAT,
+    "content-type": "application/grpc",
+    "grpc-encoding": encoding,
+    te: "trailers",
+  });
+  stream.on("error", () => {});
+  stream.resume().end(body);
+  let status = "";
+  stream.on("response", (headers) => {
+    status = String(headers["grpc-status"] ?? status);
+  });
+  stream.on("trailers", (headers) => {
+    status = String(headers["grpc-status"] ?? status);
+  });
+  await once(stream, "close");
+  return status;
+}
+
+async function overGrpcWeb(url: string, body: Uint8Array, encoding = "identity"): Promise<string> {
+  const headers = { "content-type": "application/grpc-web+proto", "grpc-encoding": encoding };
+  const response = await fetch(`${url}${STAT}`, { method: "POST", headers, body: new Uint8Array(body) });
+  const text = await response.text();
+  return response.headers.get("grpc-status") ?? /grpc-status: ?(\d+)/.exec(text)?.[1] ?? "";
+}
+
+async function overConnect(url: string, body: Uint8Array, encoding = "identity"): Promise<string> {
+  const headers = { "content-type": "application/proto", "content-encoding": encoding };
+  const response = await fetch(`${url}${STAT}`, { method: "POST", headers, body: new Uint8Array(body) });
+  const { code } = (await response.json()) as { code?: string };
+  return code === "resource_exhausted" ? "8" : code === "not_found" ? "5" : `${code}`;
+}
+
+const DOORS = { gRPC: overGrpc, "gRPC-Web": overGrpcWeb, Connect: overConnect };
+
+describe.each(Object.entries(DOORS))("messages over %s", (name, ask) => {
+  const body = (message: Uint8Array, flags = 0) => (name === "Connect" ? message : framed(message, flags));
+
+  test("wait for memory when they are long, and are refused when there is none", async () => {
+    const memory = new MemoryLedger(4 << 20, { waitMs: 100 });
+    const server = await runningServer({ memory });
+    onTestFinished(server.close);
+    expect(await ask(server.url, body(longRequest(2 << 20)))).toBe("5");
+    expect(await ask(server.url, body(longRequest(8 << 20)))).toBe("8");
+    await expect.poll(() => memory.held, { timeout: 5000 }).toBe(0);
+    const held = await memory.hold(3 << 20, "other work");
+    expect(await ask(server.url, body(longRequest(2 << 20)))).toBe("8");
+    // Those of usual length need none.
+    expect(await ask(server.url, body(longRequest(100)))).toBe("5");
+    held.release();
+    await expect.poll(() => memory.held).toBe(0);
+  });
+
+  test.each([
+    ["gzip", gzipSync],
+    ["br", brotliCompressSync],
+  ] as const)(
+    "are not decompressed from %s before there is memory for what they may become",
+    async (encoding, compress) => {
+      const memory = new MemoryLedger(4 << 20, { waitMs: 100 });
+      const server = await runningServer({ memory });
+      onTestFinished(server.close);
+      const bomb = compress(longRequest(16 << 20));
+      expect(await ask(server.url, body(bomb, 1), encoding)).toBe("8");
+      await expect.poll(() => memory.held).toBe(0);
+    },
+  );
+
+  test("that are compressed are understood", async () => {
+    const server = await runningServer({ memory: new MemoryLedger(4 << 20) });
+    onTestFinished(server.close);
+    expect(await ask(server.url, body(gzipSync(longRequest(100)), 1), "gzip")).toBe("5");
+  });
+});
+
+test("the ends of messages are found, however they come", () => {
+  const bytes = Buffer.concat([
+    framed(Buffer.alloc(0)),
+    framed(Buffer.alloc(300), 1),
+    framed(Buffer.alloc(7)),
+  ]);
+  for (const step of [1, 2, 3, 7, 100, 1000]) {
+    const boundaries = new MessageBoundaries();
+    const ended = [];
+    for (let at = 0; at < bytes.length; at += step)
+      ended.push(...boundaries.see(bytes.subarray(at, at + step)));
+    expect(ended).toEqual([
+      { length: 0, isCompressed: false },
+      { length: 300, isCompressed: true },
+      { length: 7, isCompressed: false },
+    ]);
+    expect(boundaries.isBetweenMessages).toBe(true);
+  }
+});
