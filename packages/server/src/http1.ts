@@ -120,8 +120,9 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
       if (ending) server.closeIdleConnections();
     });
   });
-  app.addHook("onRequest", async (_request, reply) => {
+  app.addHook("onRequest", (_request, reply, done) => {
     reply.headers(INERT);
+    done();
   });
   if (corsOrigins.length > 0) {
     await app.register(cors, {

@@ -2,12 +2,11 @@ import type { IncomingMessage } from "node:http";
 import type { NodeRequest } from "../node-messages.ts";
 import type { Access, Caller } from "./access.ts";
 import { type BrowserRules, checkBrowser } from "./browser.ts";
-import type { Exchange, RequestHead } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { CUT_OFF } from "./exchange-code.ts";
 import type { Pace } from "./pace.ts";
 import { Refusal } from "./refusal.ts";
 import { RefusalRate } from "./refusal-rate.ts";
-import { scopeNeeded } from "./scope.ts";
 
 /** What an exchange is known by: its stream where it has one. */
 export function exchangeKeyOf(request: NodeRequest | IncomingMessage): object {
@@ -22,6 +21,16 @@ export interface Admitted {
   subject: string | undefined;
   /** The code of a call whose answer does not show it in its head. */
   code: string | undefined;
+}
+
+/**
+ * Where what is known of a request is kept, for as long as there is the request: a WeakMap would cost the
+ * collector more than the rest of admission costs.
+ */
+const ADMITTED: unique symbol = Symbol("admitted");
+
+interface Marked {
+  [ADMITTED]?: Admitted;
 }
 
 /** Sees requests begin and end. */
@@ -61,7 +70,8 @@ export class Admission {
   readonly #observers: readonly ExchangeObserver[];
   readonly #kindOf: AdmissionOptions["kindOf"];
   readonly #refusals = new RefusalRate();
-  readonly #admitted: WeakMap<object, Admitted> = new WeakMap();
+  /** Those that run what serves a request. */
+  readonly #around: readonly Required<ExchangeObserver>[];
   #rules: AdmissionRules;
 
   constructor({ rules, pace, observers, kindOf }: AdmissionOptions) {
@@ -69,6 +79,7 @@ export class Admission {
     this.#kindOf = kindOf;
     this.#pace = pace;
     this.#observers = observers;
+    this.#around = observers.filter((observer) => observer.run !== undefined) as Required<ExchangeObserver>[];
   }
 
   /** Goes by other rules from here on. */
@@ -78,11 +89,11 @@ export class Admission {
 
   /** Lets a request in, or not: calls one of the two, at once unless somebody else has to be asked. */
   enter(exchange: Exchange, serve: (caller: Caller) => void, refuse: (refusal: Refusal) => void): void {
-    this.#pace.watch(exchange);
-    if (this.#observers.length > 0) this.#observe(exchange);
+    this.#watch(exchange);
     const admit = (caller: Caller) => {
-      this.#admitted.set(exchange.key, { exchange, caller, subject: undefined, code: undefined });
-      this.#run(exchange, () => serve(caller));
+      (exchange.key as Marked)[ADMITTED] = { exchange, caller, subject: undefined, code: undefined };
+      if (this.#around.length === 0) serve(caller);
+      else this.#run(exchange, () => serve(caller));
     };
     const fail = (error: unknown) => {
       // What nobody foresaw is no reason to let somebody in, nor to end.
@@ -94,7 +105,7 @@ export class Admission {
     };
     let caller: Caller | Promise<Caller>;
     try {
-      caller = this.#decide(exchange.head);
+      caller = this.#decide(exchange);
     } catch (error) {
       fail(error);
       return;
@@ -110,7 +121,7 @@ export class Admission {
 
   /** The same, by the key of its exchange. */
   findByKey(key: object): Admitted | undefined {
-    return this.#admitted.get(key);
+    return (key as Marked)[ADMITTED];
   }
 
   /** Who has sent a request that was let in. */
@@ -123,11 +134,15 @@ export class Admission {
     this.#pace.setBetweenMessages(exchangeKeyOf(request), isBetween);
   }
 
-  #observe(exchange: Exchange): void {
-    const kind = this.#kindOf(exchange.head.method, exchange.head.path);
+  #watch(exchange: Exchange): void {
+    this.#pace.watch(exchange);
+    const { method, target } = exchange.head;
+    const kind = this.#observers.length === 0 ? "" : this.#kindOf(method, target);
     const ends = this.#observers.map((observer) => observer.begin(exchange, kind));
     exchange.onEnd((code) => {
-      const admitted = this.#admitted.get(exchange.key);
+      this.#pace.forget(exchange);
+      if (ends.length === 0) return;
+      const admitted = this.findByKey(exchange.key);
       const actual = code === CUT_OFF ? code : (admitted?.code ?? code);
       for (const end of ends) end(actual, admitted);
     });
@@ -135,19 +150,19 @@ export class Admission {
 
   #run(exchange: Exchange, task: () => void): void {
     let around = task;
-    for (const observer of this.#observers) {
+    for (const observer of this.#around) {
       const within = around;
-      if (observer.run !== undefined) around = () => observer.run?.(exchange, within);
+      around = () => observer.run(exchange, within);
     }
     around();
   }
 
   /** @throws Refusal */
-  #decide({ method, path, headers, host }: RequestHead): Caller | Promise<Caller> {
+  #decide({ head: { method, headers, host }, needed }: Exchange): Caller | Promise<Caller> {
     const { access, browser } = this.#rules;
     const { origin, authorization, "sec-fetch-site": fetchSite } = headers;
     const site = typeof fetchSite === "string" ? fetchSite : undefined;
     checkBrowser({ method, host, origin, site }, browser);
-    return access.admit(authorization, scopeNeeded(method, path.replace(/\?.*$/, "")));
+    return access.admit(authorization, needed);
   }
 }

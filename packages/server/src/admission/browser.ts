@@ -46,8 +46,20 @@ export function checkBrowser(head: BrowserHead, rules: BrowserRules): void {
   }
 }
 
+/** The last Host that was read, and its name: most requests come by the same. */
+let lastHost = "";
+let lastName: string | undefined;
+
 /** The name in a Host, in lower case; undefined for an address, and for what is none that a browser sends. */
 function nameOf(host: string): string | undefined {
+  if (host !== lastHost) {
+    lastName = readName(host);
+    lastHost = host;
+  }
+  return lastName;
+}
+
+function readName(host: string): string | undefined {
   const name = /^([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)\.?(?::\d+)?$/i.exec(host)?.[1]?.toLowerCase();
   return name === undefined || isIP(name) !== 0 ? undefined : name;
 }

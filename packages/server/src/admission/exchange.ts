@@ -1,19 +1,30 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { Scope } from "./scope.ts";
 
 /** The head of a request, of whatever protocol. */
 export interface RequestHead {
   readonly method: string;
   /** With its query. */
   readonly path: string;
+  /** Without. */
+  readonly target: string;
   readonly headers: IncomingHttpHeaders;
   /** What the server was called; undefined for HTTP/2 in clear text, which no browser speaks. */
   readonly host: string | undefined;
+}
+
+/** A path without its query. */
+export function targetOf(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
 }
 
 /** A request and its answer, of whatever version of HTTP, from its head to its end. */
 export interface Exchange {
   readonly head: RequestHead;
   readonly version: "HTTP/1.1" | "HTTP/2";
+  /** What it needs who sends it; undefined for what everybody may ask for. */
+  readonly needed: Scope | undefined;
   /** What handlers know it by. */
   readonly key: object;
   /** The connection it came on. */

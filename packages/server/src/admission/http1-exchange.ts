@@ -1,29 +1,36 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Exchange, RequestHead } from "./exchange.ts";
+import { type Exchange, type RequestHead, targetOf } from "./exchange.ts";
 import { CUT_OFF, codeOf } from "./exchange-code.ts";
+import { type Scope, scopeNeeded } from "./scope.ts";
 
-/** Bytes of a connection that belong to exchanges which have ended: those of a head come before it is known. */
-const endedBytes: WeakMap<Socket, number> = new WeakMap();
+/** Where a connection has the bytes of its exchanges that have ended: those of a head come before it is known. */
+const ENDED_BYTES: unique symbol = Symbol("bytes of ended exchanges");
+
+interface CountedSocket extends Socket {
+  [ENDED_BYTES]?: number;
+}
 
 /** An exchange of HTTP/1.1: the only one on its connection at the time. */
 export class Http1Exchange implements Exchange {
   readonly version = "HTTP/1.1";
   readonly head: RequestHead;
+  readonly needed: Scope | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #socket: Socket;
+  readonly #socket: CountedSocket;
   readonly #receivedBefore: number;
   readonly #sentBefore: number;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     const { method = "", url: path = "", headers, socket } = request;
-    this.head = { method, path, headers, host: headers.host };
+    const target = targetOf(path);
+    this.head = { method, path, target, headers, host: headers.host };
+    this.needed = scopeNeeded(method, target);
     this.#request = request;
     this.#response = response;
     this.#socket = socket;
-    this.#receivedBefore = endedBytes.get(socket) ?? 0;
-    response.once("close", () => endedBytes.set(socket, socket.bytesRead));
+    this.#receivedBefore = this.#socket[ENDED_BYTES] ?? 0;
     this.#sentBefore = socket.bytesWritten;
   }
 
@@ -66,6 +73,7 @@ export class Http1Exchange implements Exchange {
   onEnd(listener: (code: string) => void): void {
     const response = this.#response;
     response.once("close", () => {
+      this.#socket[ENDED_BYTES] = this.#socket.bytesRead;
       const status = response.getHeader("grpc-status");
       listener(response.writableFinished ? codeOf(status, response.statusCode) : CUT_OFF);
     });

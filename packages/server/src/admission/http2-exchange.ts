@@ -4,13 +4,15 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { Exchange, RequestHead } from "./exchange.ts";
+import { type Exchange, type RequestHead, targetOf } from "./exchange.ts";
 import { CUT_OFF, codeOf } from "./exchange-code.ts";
+import { type Scope, scopeNeeded } from "./scope.ts";
 
 /** An exchange of HTTP/2: one of many on its connection. */
 export class Http2Exchange implements Exchange {
   readonly version = "HTTP/2";
   readonly head: RequestHead;
+  readonly needed: Scope | undefined;
   readonly from: string | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #session: ServerHttp2Session | undefined;
@@ -18,9 +20,14 @@ export class Http2Exchange implements Exchange {
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
     const session = stream.session;
+    const method = headers[":method"] ?? "";
+    const path = headers[":path"] ?? "";
+    const target = targetOf(path);
+    this.needed = scopeNeeded(method, target);
     this.head = {
-      method: headers[":method"] ?? "",
-      path: headers[":path"] ?? "",
+      method,
+      path,
+      target,
       headers,
       host: session?.encrypted === true ? (headers[":authority"] ?? headers.host) : undefined,
     };

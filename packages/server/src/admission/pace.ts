@@ -1,5 +1,4 @@
 import type { Exchange } from "./exchange.ts";
-import { scopeNeeded } from "./scope.ts";
 
 /** How long clients may keep a server waiting, in milliseconds. */
 export interface TimeLimits {
@@ -50,21 +49,24 @@ export class Pace {
     this.#timer = setInterval(() => this.#look(performance.now()), interval).unref();
   }
 
-  /** Looks after an exchange until it ends. */
+  /** Looks after an exchange until it is forgotten. */
   watch(exchange: Exchange): void {
     const now = performance.now();
-    const { method, path } = exchange.head;
     const watched: Watched = {
       exchange,
       begun: now,
-      isUpload: scopeNeeded(method, path.replace(/\?.*$/, "")) === "write",
+      isUpload: exchange.needed === "write",
       waitedSince: now,
       bytes: 0,
       connectionBytes: exchange.connectionBytes,
       betweenMessagesSince: undefined,
     };
     this.#watched.set(exchange.key, watched);
-    exchange.onEnd(() => this.#watched.delete(exchange.key));
+  }
+
+  /** Looks after it no more. */
+  forget(exchange: Exchange): void {
+    this.#watched.delete(exchange.key);
   }
 
   /** Notes whether the client of an exchange is between two messages. */

@@ -1,7 +1,9 @@
 import type { MemoryLedger } from "@tvix/castore";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Gauge, Registry } from "prom-client";
 import type { ExchangeObserver } from "../admission/admission.ts";
 import type { Exchange } from "../admission/exchange.ts";
+import { addProcessMetrics } from "./process-metrics.ts";
+import { noteEnd, RequestCounts } from "./request-counts.ts";
 import { addStoreMetrics, type StoreFigures } from "./store-metrics.ts";
 import type { UpstreamStates } from "./upstream-states.ts";
 
@@ -15,60 +17,15 @@ export interface MetricsSources {
   readonly store: StoreFigures | undefined;
 }
 
-/** Gauges of the library that are called what only counters are. */
-const MISNAMED = [
-  "nodejs_active_handles_total",
-  "nodejs_active_requests_total",
-  "nodejs_active_resources_total",
-];
-
-/** Bounds of the buckets of times, in seconds. */
-const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600];
-
 /** What a server tells Prometheus: names and units as its documents ask for them. */
 export class Metrics implements ExchangeObserver {
   readonly #registry = new Registry();
-  readonly #requests: Counter<"request" | "code">;
-  readonly #seconds: Histogram<"request">;
-  readonly #open: Gauge<"request">;
-  readonly #received: Counter<"request">;
-  readonly #sent: Counter<"request">;
+  readonly #requests = new RequestCounts();
 
   constructor({ connections, memory, upstreams, store }: MetricsSources) {
     const registers = [this.#registry];
-    collectDefaultMetrics({ register: this.#registry });
-    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
-    this.#requests = new Counter({
-      name: "tvix_requests_total",
-      help: "Requests that have ended, by what they were and the code they ended with.",
-      labelNames: ["request", "code"],
-      registers,
-    });
-    this.#seconds = new Histogram({
-      name: "tvix_request_duration_seconds",
-      help: "Time from the head of a request to the end of its answer.",
-      labelNames: ["request"],
-      buckets: SECONDS,
-      registers,
-    });
-    this.#open = new Gauge({
-      name: "tvix_requests_in_progress",
-      help: "Requests that have not ended.",
-      labelNames: ["request"],
-      registers,
-    });
-    this.#received = new Counter({
-      name: "tvix_request_received_bytes_total",
-      help: "Bytes of the bodies of requests that have ended, as they came.",
-      labelNames: ["request"],
-      registers,
-    });
-    this.#sent = new Counter({
-      name: "tvix_request_sent_bytes_total",
-      help: "Bytes of answers that have ended, as they went out.",
-      labelNames: ["request"],
-      registers,
-    });
+    addProcessMetrics(this.#registry);
+    this.#requests.register(this.#registry);
     const gauge = (name: string, help: string, value: () => number) =>
       new Gauge({
         name,
@@ -89,14 +46,8 @@ export class Metrics implements ExchangeObserver {
 
   begin(exchange: Exchange, request: string): (code: string) => void {
     const start = performance.now();
-    this.#open.inc({ request });
-    return (code) => {
-      this.#open.dec({ request });
-      this.#requests.inc({ request, code });
-      this.#seconds.observe({ request }, (performance.now() - start) / 1000);
-      this.#received.inc({ request }, exchange.received);
-      this.#sent.inc({ request }, exchange.sent);
-    };
+    const count = this.#requests.begin(request);
+    return (code) => noteEnd(count, code, (performance.now() - start) / 1000, exchange);
   }
 
   /** The type of {@link text}. */

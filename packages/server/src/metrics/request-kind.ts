@@ -15,14 +15,24 @@ const CALL = /^\/[\w.]+\.[A-Z]\w*\/\w+$/;
  * What a request is counted as: its call, or its method and what its path names. There are few of them,
  * whatever clients ask for.
  *
+ * @param path without a query
  * @param calls paths of the calls there are
  */
 export function requestKind(method: string, path: string, calls: ReadonlySet<string>): string {
-  const bare = path.replace(/\?.*$/, "");
-  if (calls.has(bare)) return bare.slice(1);
-  if (CALL.test(bare)) return "unknown call";
-  const kind = KINDS.find(([pattern]) => pattern.test(bare))?.[1] ?? "other";
-  return `${METHODS.has(method) ? method : "other"} ${kind}`;
+  if (calls.has(path)) return path.slice(1);
+  const kind = KINDS.find(([pattern]) => pattern.test(path))?.[1];
+  if (kind === undefined && CALL.test(path)) return "unknown call";
+  return NAMES[METHODS.has(method) ? method : "other"]?.[kind ?? "other"] as string;
 }
 
 const METHODS = new Set(["GET", "HEAD", "PUT", "POST", "OPTIONS"]);
+
+/** Every name there is, by method and kind: made once, and not with every request. */
+const NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = Object.fromEntries(
+  [...METHODS, "other"].map((method) => [
+    method,
+    Object.fromEntries(
+      [...KINDS.map(([, kind]) => kind), "other"].map((kind) => [kind, `${method} ${kind}`]),
+    ),
+  ]),
+);
