@@ -41,15 +41,19 @@ export async function startBareHttp(
 }
 
 /** Starts a daemon on a data directory. */
-export async function startDaemon(data: string): Promise<ServerProcess> {
+export async function startDaemon(
+  data: string,
+  options: readonly string[] = [],
+): Promise<ServerProcess & { readonly pid: number }> {
   const child = spawn(
     process.execPath,
-    [...TVIX_STORE, "daemon", "--data", data, "--listen-address", "127.0.0.1:0"],
+    [...TVIX_STORE, "daemon", "--data", data, "--listen-address", "127.0.0.1:0", ...options],
     {
       stdio: ["ignore", "ignore", "pipe"],
     },
   );
-  return await started(child, child.stderr, /"127\.0\.0\.1:(\d+)"/);
+  const server = await started(child, child.stderr, /"127\.0\.0\.1:(\d+)"/);
+  return { ...server, pid: child.pid as number };
 }
 
 /** Runs a command to its end. */

@@ -1,0 +1,151 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { gzipSync } from "node:zlib";
+import type { Attack } from "./attack.ts";
+import { beginCall, connectTo, ended, framed } from "./http2-client.ts";
+
+const PUT_BLOB = "/tvix.castore.v1.BlobService/Put";
+const READ_BLOB = "/tvix.castore.v1.BlobService/Read";
+const PUT_DIRECTORY = "/tvix.castore.v1.DirectoryService/Put";
+const STAT_BLOB = "/tvix.castore.v1.BlobService/Stat";
+
+/** Directories that are written at once. */
+const BATCH = 1000;
+
+const directories: Attack = {
+  name: "12 streams of directories without an end",
+  async run({ url }, scale) {
+    const session = connectTo(url);
+    await Promise.all(
+      Array.from({ length: 12 }, async (_, number) => {
+        const stream = beginCall(session, PUT_DIRECTORY).resume();
+        const closed = ended(stream);
+        for (let sent = 0; sent < 2_000_000 * scale && !stream.destroyed; sent += BATCH) {
+          const batch = Array.from({ length: BATCH }, (__, index) => directory(number, sent + index));
+          if (!stream.write(Buffer.concat(batch))) await Promise.race([once(stream, "drain"), closed]);
+        }
+        stream.end();
+        await closed;
+      }),
+    );
+    session.destroy();
+  },
+};
+
+/** A directory of one link, unlike any other. */
+function directory(number: number, index: number): Buffer {
+  const name = `${number.toString(36)}${index.toString(36)}`.padStart(6, "0");
+  const link = Buffer.concat([Buffer.from([0x0a, 6]), Buffer.from(name), Buffer.from([0x12, 1, 0x78])]);
+  return framed(Buffer.concat([Buffer.from([0x1a, link.length]), link]));
+}
+
+const stalledPuts: Attack = {
+  name: "1,000 puts that stop in the middle, on 5 connections",
+  options: ["--stall-timeout", "5"],
+  async run({ url }, scale) {
+    const field = Buffer.concat([Buffer.from([0x0a, 0x80, 0x80, 0x20]), randomBytes(512 << 10)]);
+    const piece = framed(field);
+    const sessions = Array.from({ length: 5 * scale }, () => connectTo(url));
+    await Promise.all(
+      sessions.flatMap((session) =>
+        Array.from({ length: 200 }, async () => {
+          const stream = beginCall(session, PUT_BLOB).resume();
+          stream.write(piece.subarray(0, piece.length - 1));
+          await ended(stream);
+        }),
+      ),
+    );
+    for (const session of sessions) session.destroy();
+  },
+};
+
+const resets: Attack = {
+  name: "calls that are begun and taken back, as fast as they go",
+  async run({ url }, scale) {
+    const end = performance.now() + 10_000 * scale;
+    while (performance.now() < end) {
+      const session = connectTo(url);
+      const closed = ended(session);
+      while (performance.now() < end && !session.destroyed && !session.closed) {
+        for (let count = 0; count < 100 && !session.destroyed && !session.closed; count++) {
+          beginCall(session, READ_BLOB).resume().close(8);
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      session.destroy();
+      await closed;
+    }
+  },
+};
+
+const compressedMessages: Attack = {
+  name: "400 messages of 32 KB that are 32 MB when decompressed",
+  async run({ url }, scale) {
+    const bomb = framed(gzipSync(Buffer.alloc(32_000_000)), 1);
+    const sessions = Array.from({ length: 4 * scale }, () => connectTo(url));
+    await Promise.all(
+      sessions.flatMap((session) =>
+        Array.from({ length: 100 }, async () => {
+          const stream = beginCall(session, STAT_BLOB, { "grpc-encoding": "gzip" }).resume();
+          stream.end(bomb);
+          await ended(stream);
+        }),
+      ),
+    );
+    for (const session of sessions) session.destroy();
+  },
+};
+
+const longMessages: Attack = {
+  name: "100 messages of 30 MB that are none",
+  async run({ url }, scale) {
+    const piece = Buffer.alloc(1_000_000);
+    const head = Buffer.from([0, 0x01, 0xc9, 0xc3, 0x80]);
+    const sessions = Array.from({ length: 4 * scale }, () => connectTo(url));
+    await Promise.all(
+      sessions.flatMap((session) =>
+        Array.from({ length: 25 }, async () => {
+          const stream = beginCall(session, STAT_BLOB).resume();
+          const closed = ended(stream);
+          stream.write(head);
+          for (let sent = 0; sent < 30 && !stream.destroyed; sent++) {
+            if (!stream.write(piece)) await Promise.race([once(stream, "drain"), closed]);
+          }
+          stream.end();
+          await closed;
+        }),
+      ),
+    );
+    for (const session of sessions) session.destroy();
+  },
+};
+
+const zeroWindows: Attack = {
+  name: "500 reads with a window of nothing, on 5 connections",
+  options: ["--stall-timeout", "5"],
+  async run({ url, digest }, scale) {
+    const message = framed(Buffer.concat([Buffer.from([0x0a, 32]), digest]));
+    const sessions = Array.from({ length: 5 * scale }, () => connectTo(url, { initialWindowSize: 0 }));
+    await Promise.all(
+      sessions.flatMap((session) =>
+        Array.from({ length: 100 }, async () => {
+          const stream = beginCall(session, READ_BLOB);
+          stream.end(message);
+          // Never read: what closes it is the other side.
+          await new Promise<void>((resolve) => stream.once("close", () => resolve()));
+        }),
+      ),
+    );
+    for (const session of sessions) session.destroy();
+  },
+};
+
+/** Attacks by calls. */
+export const CALL_ATTACKS: readonly Attack[] = [
+  directories,
+  stalledPuts,
+  resets,
+  compressedMessages,
+  longMessages,
+  zeroWindows,
+];

@@ -1,0 +1,95 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import type { Attack, Target } from "./attack.ts";
+
+const PREFACE = Buffer.concat([
+  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  frame(4, 0, 0, Buffer.alloc(0)),
+]);
+
+function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** Opens a connection, and goes on sending what `next` gives until the daemon ends it. */
+async function sendUntilEnded(
+  { port }: Target,
+  first: Buffer | string,
+  next: (socket: Socket) => Promise<Buffer | string>,
+): Promise<void> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.resume();
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  socket.write(first);
+  while (!socket.destroyed) {
+    const piece = await Promise.race([next(socket), closed]);
+    if (piece === undefined || socket.destroyed) break;
+    if (!socket.write(piece)) await Promise.race([once(socket, "drain").catch(() => {}), closed]);
+  }
+  socket.destroy();
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+async function many(count: number, one: () => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: count }, one));
+}
+
+const slowHeaders: Attack = {
+  name: "300 connections that send a byte of a header now and then",
+  async run(target, scale) {
+    await many(300 * scale, () =>
+      sendUntilEnded(target, "GET /nix-cache-info HTTP/1.1\r\nHost: localhost\r\nX: ", async () => {
+        await pause(500);
+        return "x";
+      }),
+    );
+  },
+};
+
+const longHeaders: Attack = {
+  name: "300 connections with headers without an end",
+  async run(target, scale) {
+    const line = `X-Header: ${"x".repeat(1000)}\r\n`;
+    await many(300 * scale, () =>
+      sendUntilEnded(target, "GET /nix-cache-info HTTP/1.1\r\nHost: localhost\r\n", async () => line),
+    );
+  },
+};
+
+const continuations: Attack = {
+  name: "100 connections with CONTINUATION without an end",
+  async run(target, scale) {
+    // A header that is not remembered, with a value of 1000 bytes.
+    const field = Buffer.concat([Buffer.from([0x00, 1, 0x78, 0x7f, 0xe9, 0x06]), Buffer.alloc(1000, "x")]);
+    const first = Buffer.concat([PREFACE, frame(1, 0, 1, Buffer.from([0x82, 0x86, 0x84]))]);
+    await many(100 * scale, () => sendUntilEnded(target, first, async () => frame(9, 0, 1, field)));
+  },
+};
+
+const slowUploads: Attack = {
+  name: "16 uploads that send a byte now and then",
+  options: ["--stall-timeout", "5"],
+  async run(target, scale) {
+    const name = "0".repeat(52);
+    await many(16 * scale, () =>
+      sendUntilEnded(
+        target,
+        `PUT /nar/${name}.nar HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n`,
+        async () => {
+          await pause(200);
+          return "x";
+        },
+      ),
+    );
+  },
+};
+
+/** Attacks on connections. */
+export const CONNECTION_ATTACKS: readonly Attack[] = [slowHeaders, longHeaders, continuations, slowUploads];
