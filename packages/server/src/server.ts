@@ -40,6 +40,8 @@ export interface ServerOptions extends RoutedServices {
   readonly maxConnections?: number | undefined;
   /** Connections at a time from one address of IPv4 or network of IPv6. Default: half of all. */
   readonly maxConnectionsPerAddress?: number | undefined;
+  /** Uploads at a time of one principal, or of one address without a token. Default: any number. */
+  readonly maxUploadsPerPrincipal?: number | undefined;
   /** Time that a client may do nothing in the middle of a request or an answer, in milliseconds. Default 60 s. */
   readonly stallMs?: number;
   /** Time from the head of a request to the end of its answer, in milliseconds. Default 24 hours. */
@@ -141,6 +143,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const admission: Admission = new Admission({
     rules: admissionRulesOf(options, addressesOf(options)),
     pace,
+    uploadsAtOnce: options.maxUploadsPerPrincipal ?? Number.POSITIVE_INFINITY,
     observers: [
       ...(metrics === undefined ? [] : [metrics]),
       ...(options.logRequests === true ? [new RequestLog(log)] : []),

@@ -270,3 +270,33 @@ test.each([
 ])("the address %s counts as %j", (address, network) => {
   expect(networkOf(address)).toBe(network);
 });
+
+test("one principal has so many uploads at once, by every protocol; reading is not counted", async () => {
+  const server = await runningServer({ maxUploadsPerPrincipal: 2 });
+  onTestFinished(server.close);
+  const session = connectHttp2(server.url);
+  onTestFinished(() => session.destroy());
+  const puts = ["BlobService", "DirectoryService"].map((service) =>
+    beginCall(session, `/tvix.castore.v1.${service}/Put`),
+  );
+  for (const put of puts) put.write(Buffer.from([0, 0, 0, 0, 0]));
+  await expect
+    .poll(async () => {
+      const response = await fetch(`${server.url}/tvix.castore.v1.BlobService/Put`, {
+        method: "POST",
+        headers: { "content-type": "application/connect+proto" },
+        body: new Uint8Array(5),
+      });
+      return [response.status, await response.text()];
+    })
+    .toEqual([503, expect.stringContaining("may store 2 things at once")]);
+  const stat = beginCall(session, "/tvix.castore.v1.BlobService/Stat");
+  stat.end(Buffer.from([0, 0, 0, 0, 0]));
+  const [headers] = await once(stat, "response");
+  expect(headers["grpc-status"]).not.toBe("8");
+  for (const put of puts) put.end();
+  await Promise.all(puts.map((put) => once(put, "close")));
+  const more = beginCall(session, "/tvix.castore.v1.BlobService/Put");
+  more.end(Buffer.from([0, 0, 0, 0, 0]));
+  expect((await once(more, "trailers"))[0]["grpc-status"]).toBe("0");
+});

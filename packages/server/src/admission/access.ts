@@ -29,7 +29,7 @@ export interface OpenAccess {
 }
 
 /** Who sends a request without a token. */
-const ANYBODY = { name: "anybody", mayReplace: false, pathPrefix: undefined };
+export const ANYBODY: Omit<Caller, "scope"> = { name: "anybody", mayReplace: false, pathPrefix: undefined };
 
 /** Decides who may do what. */
 export class Access {

@@ -7,6 +7,7 @@ import { CUT_OFF } from "./exchange-code.ts";
 import type { Pace } from "./pace.ts";
 import { Refusal } from "./refusal.ts";
 import { RefusalRate } from "./refusal-rate.ts";
+import { UploadsAtOnce } from "./uploads-at-once.ts";
 
 /** What an exchange is known by: its stream where it has one. */
 export function exchangeKeyOf(request: NodeRequest | IncomingMessage): object {
@@ -56,6 +57,8 @@ export interface AdmissionRules {
 export interface AdmissionOptions {
   readonly rules: AdmissionRules;
   readonly pace: Pace;
+  /** Uploads that one principal may have at once. */
+  readonly uploadsAtOnce: number;
   readonly observers: readonly ExchangeObserver[];
   /** What a request is counted as. */
   readonly kindOf: (method: string, path: string) => string;
@@ -70,11 +73,13 @@ export class Admission {
   readonly #observers: readonly ExchangeObserver[];
   readonly #kindOf: AdmissionOptions["kindOf"];
   readonly #refusals = new RefusalRate();
+  readonly #uploads: UploadsAtOnce;
   /** Those that run what serves a request. */
   readonly #around: readonly Required<ExchangeObserver>[];
   #rules: AdmissionRules;
 
-  constructor({ rules, pace, observers, kindOf }: AdmissionOptions) {
+  constructor({ rules, pace, observers, kindOf, uploadsAtOnce }: AdmissionOptions) {
+    this.#uploads = new UploadsAtOnce(uploadsAtOnce);
     this.#rules = rules;
     this.#kindOf = kindOf;
     this.#pace = pace;
@@ -91,6 +96,12 @@ export class Admission {
   enter(exchange: Exchange, serve: (caller: Caller) => void, refuse: (refusal: Refusal) => void): void {
     this.#watch(exchange);
     const admit = (caller: Caller) => {
+      try {
+        this.#uploads.begin(exchange, caller);
+      } catch (error) {
+        fail(error);
+        return;
+      }
       (exchange.key as Marked)[ADMITTED] = { exchange, caller, subject: undefined, code: undefined };
       if (this.#around.length === 0) serve(caller);
       else this.#run(exchange, () => serve(caller));
@@ -98,7 +109,9 @@ export class Admission {
     const fail = (error: unknown) => {
       // What nobody foresaw is no reason to let somebody in, nor to end.
       const unforeseen = () => new Refusal("TOO_BUSY", "who sends this cannot be found out now");
-      const isOneTooMany = this.#refusals.note(exchange.connection);
+      // Whoever may come again in a moment does nothing that they may not.
+      const isPassing = error instanceof Refusal && error.kind === "TOO_BUSY";
+      const isOneTooMany = !isPassing && this.#refusals.note(exchange.connection);
       // An answer of HTTP/1.1 says itself that it is the last one.
       if (isOneTooMany) exchange.endConnection();
       refuse(error instanceof Refusal ? error : unforeseen());

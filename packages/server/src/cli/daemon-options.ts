@@ -16,6 +16,7 @@ export interface DaemonOptions extends BinaryCacheOptions, AccessCommandOptions 
   readonly logRequests?: boolean;
   readonly maxConnections?: number;
   readonly maxConnectionsPerAddress?: number;
+  readonly maxUploadsPerPrincipal?: number;
   /** In seconds. */
   readonly requestTimeout: number;
   /** In MiB. */

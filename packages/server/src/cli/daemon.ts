@@ -133,6 +133,11 @@ export function addDaemonCommand(program: Command): void {
       integer(1, 1 << 20),
     )
     .option(
+      "--max-uploads-per-principal <number>",
+      "uploads at a time with one token, or from one address without; default any number",
+      integer(1, 1 << 20),
+    )
+    .option(
       "--request-timeout <seconds>",
       "time for one request and its answer",
       integer(1, 30 * 86_400),

@@ -106,6 +106,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
       requestMs: options.requestTimeout * 1000,
       maxConnections: options.maxConnections,
       maxConnectionsPerAddress: options.maxConnectionsPerAddress,
+      maxUploadsPerPrincipal: options.maxUploadsPerPrincipal,
       logRequests: options.logRequests === true,
       tls,
       maxMessageBytes,

@@ -1,0 +1,35 @@
+import { networkOf } from "../listen/connections.ts";
+import { ANYBODY, type Caller } from "./access.ts";
+import type { Exchange } from "./exchange.ts";
+import { Refusal } from "./refusal.ts";
+
+/** Counts what each principal stores at once: those without a token by the address they come from. */
+export class UploadsAtOnce {
+  readonly #most: number;
+  readonly #open: Map<string, number> = new Map();
+
+  /** @param most of one principal */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /**
+   * Notes that one begins, until it ends; what does not store anything is not counted.
+   *
+   * @throws Refusal TOO_BUSY when there are too many
+   */
+  begin(exchange: Exchange, caller: Caller): void {
+    if (exchange.needed !== "write" || this.#most === Number.POSITIVE_INFINITY) return;
+    const principal = caller.name === ANYBODY.name ? `at ${networkOf(exchange.from)}` : caller.name;
+    const open = this.#open.get(principal) ?? 0;
+    if (open >= this.#most) {
+      throw new Refusal("TOO_BUSY", `${caller.name} may store ${this.#most} things at once`);
+    }
+    this.#open.set(principal, open + 1);
+    exchange.onEnd(() => {
+      const left = (this.#open.get(principal) ?? 1) - 1;
+      if (left === 0) this.#open.delete(principal);
+      else this.#open.set(principal, left);
+    });
+  }
+}
