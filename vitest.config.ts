@@ -8,5 +8,7 @@ export default defineConfig({
     // Tests with real processes, browsers and package managers take their time.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What is waited for comes when it comes, on a machine that has other work as well.
+    expect: { poll: { timeout: 10_000 } },
   },
 });
