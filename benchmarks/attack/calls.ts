@@ -13,14 +13,14 @@ const STAT_BLOB = "/tvix.castore.v1.BlobService/Stat";
 const BATCH = 1000;
 
 const directories: Attack = {
-  name: "12 streams of directories without an end",
+  name: "12 streams of 60,000 directories",
   async run({ url }, scale) {
     const session = connectTo(url);
     await Promise.all(
       Array.from({ length: 12 }, async (_, number) => {
         const stream = beginCall(session, PUT_DIRECTORY).resume();
         const closed = ended(stream);
-        for (let sent = 0; sent < 2_000_000 * scale && !stream.destroyed; sent += BATCH) {
+        for (let sent = 0; sent < 60_000 * scale && !stream.destroyed; sent += BATCH) {
           const batch = Array.from({ length: BATCH }, (__, index) => directory(number, sent + index));
           if (!stream.write(Buffer.concat(batch))) await Promise.race([once(stream, "drain"), closed]);
         }

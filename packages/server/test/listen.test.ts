@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
 import { get } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { formatListenAddress, parseListenAddress } from "@tvix/server";
@@ -36,6 +37,16 @@ function watch(child: ChildProcess): { log: () => string; started: Promise<void>
   });
   started.catch(() => {});
   return { log: () => log, started };
+}
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 /** What a server on a Unix socket answers. */
@@ -120,7 +131,7 @@ test.skipIf(isMissing("systemd-socket-activate"))("sockets of systemd: by TCP, b
   const authority = await newAuthority();
   const { certFile, keyFile } = await authority.issue("server");
   const socket = join(folder, "activated");
-  const port = 20_000 + (process.pid % 20_000);
+  const port = await freePort();
   const child = spawn(
     "systemd-socket-activate",
     ["-l", `127.0.0.1:${port}`, "-l", socket, "--fdname=web:local", process.execPath, BIN, "daemon"].concat([

@@ -34,14 +34,30 @@ export function noteSubjects(): Interceptor {
   };
 }
 
-/** The same messages, the first of which is seen. */
-async function* seen<T>(messages: AsyncIterable<T>, see: (message: T) => void): AsyncIterable<T> {
-  let isFirst = true;
-  for await (const message of messages) {
-    if (isFirst) see(message);
-    isFirst = false;
-    yield message;
-  }
+/**
+ * The same messages, the first of which is seen. Not a generator: whoever leaves in the middle is not to
+ * wait for the message that was asked for.
+ */
+function seen<T>(messages: AsyncIterable<T>, see: (message: T) => void): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const inner = messages[Symbol.asyncIterator]();
+      let isFirst = true;
+      return {
+        async next() {
+          const result = await inner.next();
+          if (isFirst && result.done !== true) see(result.value);
+          isFirst = false;
+          return result;
+        },
+        return: async () => (await inner.return?.()) ?? { done: true, value: undefined },
+        throw: async (error: unknown) => {
+          if (inner.throw !== undefined) return await inner.throw(error);
+          throw error;
+        },
+      };
+    },
+  };
 }
 
 /** What a message names, by whatever field the schemas have for it. */

@@ -17,6 +17,11 @@ export class MessageBoundaries {
     return this.#headFilled === 0 && this.#left === 0;
   }
 
+  /** Bytes of the message that has come in part. */
+  get begunBytes(): number {
+    return this.#left > 0 ? this.#length - this.#left : 0;
+  }
+
   /**
    * Sees a piece.
    *

@@ -40,25 +40,45 @@ export class RequestMemory {
   }
 
   /**
-   * The same body, which waits for memory where a message is long.
+   * The same body, which waits for memory where a message is long. Not a generator: whoever leaves in the
+   * middle is not to wait for the piece that was asked for.
    *
    * @throws ConnectError RESOURCE_EXHAUSTED when there is none for a while
    */
-  async *watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     const { isUnary, onBoundary } = this.#options;
-    const boundaries = isUnary ? undefined : new MessageBoundaries();
-    onBoundary?.(true);
-    for await (const piece of body) {
-      this.#gathered += piece.length;
-      await this.#need(this.#gathered);
-      const ended = boundaries?.see(piece) ?? [];
-      for (const { length, isCompressed } of ended) if (isCompressed) await this.#needExpanded(length);
-      onBoundary?.(boundaries?.isBetweenMessages === true);
-      yield piece;
-      // Whoever asks for more has taken the messages that have ended.
-      if (ended.length > 0) this.#gathered = 0;
+    return {
+      [Symbol.asyncIterator]: () => {
+        const pieces = body[Symbol.asyncIterator]();
+        const boundaries = isUnary ? undefined : new MessageBoundaries();
+        onBoundary?.(true);
+        return {
+          next: async () => {
+            const piece = await pieces.next();
+            await this.#take(piece, boundaries);
+            return piece;
+          },
+          return: async () => (await pieces.return?.()) ?? { done: true, value: undefined },
+        };
+      },
+    };
+  }
+
+  /** Holds what a piece needs; at the end of a body, what that needs as a whole. */
+  async #take(
+    piece: IteratorResult<Uint8Array, unknown>,
+    boundaries: MessageBoundaries | undefined,
+  ): Promise<void> {
+    if (piece.done === true) {
+      if (boundaries === undefined) await this.#needExpanded(this.#gathered);
+      return;
     }
-    if (isUnary) await this.#needExpanded(this.#gathered);
+    const ended = boundaries?.see(piece.value) ?? [];
+    // Many short messages in one piece need nothing: whoever takes them may wait for memory of its own.
+    this.#gathered = boundaries?.begunBytes ?? this.#gathered + piece.value.length;
+    await this.#need(this.#gathered);
+    for (const { length, isCompressed } of ended) if (isCompressed) await this.#needExpanded(length);
+    this.#options.onBoundary?.(boundaries?.isBetweenMessages === true);
   }
 
   /** Gives it back, when the request has been dealt with. */
@@ -72,7 +92,7 @@ export class RequestMemory {
     const { encoding, maxMessageBytes } = this.#options;
     if (encoding === undefined) return;
     const most = encoding === "gzip" ? bytes * GZIP_EXPANSION : maxMessageBytes;
-    await this.#need(this.#gathered + Math.min(most, maxMessageBytes));
+    await this.#need(bytes + Math.min(most, maxMessageBytes));
   }
 
   /** Holds what is needed beyond what is free; what is held already is enough for later messages too. */
