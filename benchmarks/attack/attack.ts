@@ -9,6 +9,8 @@ export interface Target {
 /** What somebody does who means no good. */
 export interface Attack {
   readonly name: string;
+  /** Whether it is only for `pnpm bench attack`: it takes minutes, or moves gigabytes. */
+  readonly isLong?: boolean;
   /** Options of the daemon, beside its memory. */
   readonly options?: readonly string[];
   /**

@@ -43,6 +43,7 @@ async function many(count: number, one: () => Promise<void>): Promise<void> {
 
 const slowHeaders: Attack = {
   name: "300 connections that send a byte of a header now and then",
+  isLong: true,
   async run(target, scale) {
     await many(300 * scale, () =>
       sendUntilEnded(target, "GET /nix-cache-info HTTP/1.1\r\nHost: localhost\r\nX: ", async () => {
@@ -55,6 +56,7 @@ const slowHeaders: Attack = {
 
 const longHeaders: Attack = {
   name: "300 connections with headers without an end",
+  isLong: true,
   async run(target, scale) {
     const line = `X-Header: ${"x".repeat(1000)}\r\n`;
     await many(300 * scale, () =>

@@ -37,6 +37,7 @@ const windows: Attack = {
 
 const bombs: Attack = {
   name: "an upload of much out of little, in each compression, 8 times",
+  isLong: true,
   async run(target, scale) {
     // What begins as a NAR of one long file, so that it is not refused with its first bytes.
     const head = Buffer.concat(
