@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { formatListenAddress, parseListenAddress } from "@tvix/server";
 import { expect, onTestFinished, test } from "vitest";
+import { isLocalAddress } from "../src/listen/listen-address.ts";
 import { newAuthority } from "./certificates.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { startDaemon } from "./tvix-store.ts";
@@ -69,6 +70,12 @@ test.each([
 ])("%s is an address", (given, address) => {
   expect(parseListenAddress(given)).toEqual(address);
   expect(parseListenAddress(formatListenAddress(parseListenAddress(given)))).toEqual(address);
+});
+
+test("whoever is at the other end of what somebody else has opened may be anybody", () => {
+  const isLocal = (text: string) => isLocalAddress(parseListenAddress(text));
+  expect(["stdio", "inetd", "sd-listen", "[::]:1"].filter(isLocal)).toEqual([]);
+  expect(["localhost:1", "127.0.0.1:1", "[::1]:1", "/socket", "@name"].every(isLocal)).toBe(true);
 });
 
 test.each(["", "@", "8000", "localhost", "host:99999", "http://x:1", "sd-listen:"])("%j is none", (given) => {

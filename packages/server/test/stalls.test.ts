@@ -11,6 +11,7 @@ import { createClient } from "@connectrpc/connect";
 import { MemoryLedger } from "@tvix/castore";
 import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
+import type { Authenticator, Caller } from "@tvix/server";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { networkOf } from "../src/listen/connections.ts";
 import { runningServer } from "./running-server.ts";
@@ -299,4 +300,44 @@ test("one principal has so many uploads at once, by every protocol; reading is n
   const more = beginCall(session, "/tvix.castore.v1.BlobService/Put");
   more.end(Buffer.from([0, 0, 0, 0, 0]));
   expect((await once(more, "trailers"))[0]["grpc-status"]).toBe("0");
+});
+
+test("a client that leaves while its token is looked at takes no place, and is not served", async () => {
+  let known = (_: Caller) => {};
+  const authenticator: Authenticator = {
+    any: true,
+    authenticate: () =>
+      new Promise((resolve) => {
+        known = resolve;
+      }),
+  };
+  const caller: Caller = { name: "somebody", scope: "write", mayReplace: false, pathPrefix: undefined };
+  const server = await runningServer({
+    maxUploadsPerPrincipal: 1,
+    access: { authenticators: [authenticator] },
+  });
+  onTestFinished(server.close);
+  const put = () => {
+    const body = Uint8Array.of(0, 0, 0, 0, 0);
+    const headers = { "content-type": "application/connect+proto", authorization: "Bearer x" };
+    const request = new AbortController();
+    const { signal } = request;
+    const url = `${server.url}/tvix.castore.v1.BlobService/Put`;
+    return { request, answer: fetch(url, { method: "POST", headers, body, signal }) };
+  };
+  const left = put();
+  const ignored = known;
+  await expect.poll(() => known).not.toBe(ignored);
+  const first = known;
+  left.request.abort();
+  await expect(left.answer).rejects.toThrow();
+  // The server has seen it leave when it has answered somebody who came after.
+  await (await fetch(`${server.url}/healthz`)).text();
+  first(caller);
+  const stays = put();
+  await expect.poll(() => known).not.toBe(first);
+  known(caller);
+  const answer = await stays.answer;
+  expect([answer.status, await answer.text()]).not.toContain(503);
+  expect(answer.status).toBe(200);
 });

@@ -94,8 +94,13 @@ export class Admission {
 
   /** Lets a request in, or not: calls one of the two, at once unless somebody else has to be asked. */
   enter(exchange: Exchange, serve: (caller: Caller) => void, refuse: (refusal: Refusal) => void): void {
-    this.#watch(exchange);
+    let hasEnded = false;
+    this.#watch(exchange, () => {
+      hasEnded = true;
+    });
     const admit = (caller: Caller) => {
+      // Its client has left while somebody else was asked who it is.
+      if (hasEnded) return;
       try {
         this.#uploads.begin(exchange, caller);
       } catch (error) {
@@ -107,6 +112,7 @@ export class Admission {
       else this.#run(exchange, () => serve(caller));
     };
     const fail = (error: unknown) => {
+      if (hasEnded) return;
       // What nobody foresaw is no reason to let somebody in, nor to end.
       const unforeseen = () => new Refusal("TOO_BUSY", "who sends this cannot be found out now");
       // Whoever may come again in a moment does nothing that they may not.
@@ -147,12 +153,13 @@ export class Admission {
     this.#pace.setBetweenMessages(exchangeKeyOf(request), isBetween);
   }
 
-  #watch(exchange: Exchange): void {
+  #watch(exchange: Exchange, onEnd: () => void): void {
     this.#pace.watch(exchange);
-    const { method, target } = exchange.head;
-    const kind = this.#observers.length === 0 ? "" : this.#kindOf(method, target);
+    const { method, path } = exchange.head;
+    const kind = this.#observers.length === 0 ? "" : this.#kindOf(method, path);
     const ends = this.#observers.map((observer) => observer.begin(exchange, kind));
     exchange.onEnd((code) => {
+      onEnd();
       this.#pace.forget(exchange);
       if (ends.length === 0) return;
       const admitted = this.findByKey(exchange.key);

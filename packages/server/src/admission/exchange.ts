@@ -4,19 +4,17 @@ import type { Scope } from "./scope.ts";
 /** The head of a request, of whatever protocol. */
 export interface RequestHead {
   readonly method: string;
-  /** With its query. */
+  /** Without a query. */
   readonly path: string;
-  /** Without. */
-  readonly target: string;
   readonly headers: IncomingHttpHeaders;
   /** What the server was called; undefined for HTTP/2 in clear text, which no browser speaks. */
   readonly host: string | undefined;
 }
 
-/** A path without its query. */
-export function targetOf(path: string): string {
-  const query = path.indexOf("?");
-  return query < 0 ? path : path.slice(0, query);
+/** The path of an address, without its query. */
+export function pathOf(address: string): string {
+  const query = address.indexOf("?");
+  return query < 0 ? address : address.slice(0, query);
 }
 
 /** A request and its answer, of whatever version of HTTP, from its head to its end. */

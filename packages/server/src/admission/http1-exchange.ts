@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Exchange, type RequestHead, targetOf } from "./exchange.ts";
+import { type Exchange, pathOf, type RequestHead } from "./exchange.ts";
 import { CUT_OFF, codeOf } from "./exchange-code.ts";
 import { type Scope, scopeNeeded } from "./scope.ts";
 
@@ -23,10 +23,10 @@ export class Http1Exchange implements Exchange {
   readonly #sentBefore: number;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
-    const { method = "", url: path = "", headers, socket } = request;
-    const target = targetOf(path);
-    this.head = { method, path, target, headers, host: headers.host };
-    this.needed = scopeNeeded(method, target);
+    const { method = "", url = "", headers, socket } = request;
+    const path = pathOf(url);
+    this.head = { method, path, headers, host: headers.host };
+    this.needed = scopeNeeded(method, path);
     this.#request = request;
     this.#response = response;
     this.#socket = socket;

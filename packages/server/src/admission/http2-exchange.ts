@@ -4,7 +4,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { type Exchange, type RequestHead, targetOf } from "./exchange.ts";
+import { type Exchange, pathOf, type RequestHead } from "./exchange.ts";
 import { CUT_OFF, codeOf } from "./exchange-code.ts";
 import { type Scope, scopeNeeded } from "./scope.ts";
 
@@ -21,13 +21,11 @@ export class Http2Exchange implements Exchange {
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
     const session = stream.session;
     const method = headers[":method"] ?? "";
-    const path = headers[":path"] ?? "";
-    const target = targetOf(path);
-    this.needed = scopeNeeded(method, target);
+    const path = pathOf(headers[":path"] ?? "");
+    this.needed = scopeNeeded(method, path);
     this.head = {
       method,
       path,
-      target,
       headers,
       host: session?.encrypted === true ? (headers[":authority"] ?? headers.host) : undefined,
     };

@@ -22,8 +22,8 @@ export class ReloadableSettings {
   reload(reread: () => DaemonOptions): void {
     try {
       const options = { ...reread() };
-      this.#log.level = options.logLevel;
       const access = accessOf(options, this.#log);
+      this.#log.level = options.logLevel;
       this.#server.setAccess(access);
       warnOfAccess(options, access, this.#server.addresses, this.#log);
       const lasting = changedBetween(this.#options, options).filter((name) => !RELOADABLE.has(name));

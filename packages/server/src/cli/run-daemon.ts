@@ -36,6 +36,9 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
   limitHeapGrowth();
   const stopped = waitForSignal();
   const log = await openLog(options.logLevel);
+  // Before it serves there is nothing to reload; without this the signal would end it.
+  let reloading: ReloadableSettings | undefined;
+  process.on("SIGHUP", () => reloading?.reload(reread));
   const starting = start(options, log);
   // Whoever asks for the end while it starts does not wait for that: what is stored is safe.
   const early = await Promise.race([stopped, starting.then(() => undefined)]);
@@ -44,8 +47,7 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
     process.exit(0);
   }
   const { store, server, tracing } = await starting;
-  const reloading = new ReloadableSettings({ ...options }, server, log);
-  process.on("SIGHUP", () => reloading.reload(reread));
+  reloading = new ReloadableSettings({ ...options }, server, log);
   void notify(log, "READY=1");
 
   const signal = await Promise.race([stopped, server.streamsClosed.then(() => "the end of the streams")]);

@@ -2,16 +2,16 @@
 export type ListenAddress =
   | BoundAddress
   /** What systemd has opened for this process; of several only the one of this name. */
-  | { readonly type: "activated"; readonly name: string | undefined }
-  /** Standard input and output are the only connection, as inetd has it. */
-  | { readonly type: "stdio" };
+  | { readonly type: "activated"; readonly name: string | undefined };
 
 /** Where a server turns out to listen. */
 export type BoundAddress =
   | { readonly type: "tcp"; readonly host: string; readonly port: number }
   | UnixAddress
   /** A Unix socket that has a name and no file, as Linux has them. */
-  | { readonly type: "abstract"; readonly name: string };
+  | { readonly type: "abstract"; readonly name: string }
+  /** Standard input and output are the only connection, as inetd has it. */
+  | { readonly type: "stdio" };
 
 /** A Unix socket. */
 export interface UnixAddress {
@@ -71,7 +71,8 @@ export function formatListenAddress(address: ListenAddress): string {
 
 /** Whether only this machine can connect to an address. */
 export function isLocalAddress(address: ListenAddress): boolean {
-  if (address.type === "activated") return false;
+  // Whoever has opened those knows who is at the other end; here they may be anybody.
+  if (address.type === "activated" || address.type === "stdio") return false;
   if (address.type !== "tcp") return true;
   return address.host === "localhost" || address.host === "::1" || /^127(\.\d{1,3}){3}$/.test(address.host);
 }

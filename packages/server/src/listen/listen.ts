@@ -66,7 +66,7 @@ export async function listen(address: ListenAddress, door: Door): Promise<Listen
     case "activated":
       return await listenOnActivated(address.name, door);
     case "stdio":
-      return { servers: [], bound: [], streamsClosed: serveStandardStreams(door) };
+      return { servers: [], bound: [address], streamsClosed: serveStandardStreams(door) };
     case "tcp":
       return await listenOnHost(address, door);
   }

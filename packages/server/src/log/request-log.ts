@@ -22,7 +22,7 @@ export class RequestLog implements ExchangeObserver {
           principal: admitted?.caller.name,
           method: head.method,
           // A query is no part of any address here: whoever puts a secret there does not find it in a log.
-          path: head.target.slice(0, SHOWN_PATH),
+          path: head.path.slice(0, SHOWN_PATH),
           subject: admitted?.subject,
           code,
           received,

@@ -56,12 +56,12 @@ export class Tracing implements ExchangeObserver {
   }
 
   begin(exchange: Exchange, kind: string): (code: string, admitted: Admitted | undefined) => void {
-    const { method, target, headers } = exchange.head;
+    const { method, path, headers } = exchange.head;
     const start = performance.now();
     const parent = propagation.extract(context.active(), headers);
     const attributes: Attributes = {
       "http.request.method": method,
-      "url.path": target,
+      "url.path": path,
       "network.protocol.version": exchange.version === "HTTP/2" ? "2" : "1.1",
       ...(exchange.from === undefined ? {} : { "client.address": exchange.from }),
     };
