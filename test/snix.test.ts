@@ -1,10 +1,10 @@
 import { execFile, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { freePort } from "../packages/server/test/free-port.ts";
 import { startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -30,15 +30,6 @@ async function sampleTree(): Promise<string> {
   await writeFile(join(root, "run"), "#!/bin/sh\n", { mode: 0o755 });
   await symlink("a/large", join(root, "link"));
   return root;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 const ADDRESS_VARIABLES = ["BLOB_SERVICE_ADDR", "DIRECTORY_SERVICE_ADDR", "PATH_INFO_SERVICE_ADDR"];

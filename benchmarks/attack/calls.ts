@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { gzipSync } from "node:zlib";
+import { beginCall, framed, over } from "../../packages/server/test/raw-http2.ts";
 import type { Attack } from "./attack.ts";
-import { beginCall, connectTo, ended, framed } from "./http2-client.ts";
+import { connectTo } from "./http2-client.ts";
 
 const PUT_BLOB = "/tvix.castore.v1.BlobService/Put";
 const READ_BLOB = "/tvix.castore.v1.BlobService/Read";
@@ -19,7 +20,7 @@ const directories: Attack = {
     await Promise.all(
       Array.from({ length: 12 }, async (_, number) => {
         const stream = beginCall(session, PUT_DIRECTORY).resume();
-        const closed = ended(stream);
+        const closed = over(stream);
         for (let sent = 0; sent < 60_000 * scale && !stream.destroyed; sent += BATCH) {
           const batch = Array.from({ length: BATCH }, (__, index) => directory(number, sent + index));
           if (!stream.write(Buffer.concat(batch)))
@@ -52,7 +53,7 @@ const stalledPuts: Attack = {
         Array.from({ length: 200 }, async () => {
           const stream = beginCall(session, PUT_BLOB).resume();
           stream.write(piece.subarray(0, piece.length - 1));
-          await ended(stream);
+          await over(stream);
         }),
       ),
     );
@@ -66,7 +67,7 @@ const resets: Attack = {
     const end = performance.now() + 10_000 * scale;
     while (performance.now() < end) {
       const session = connectTo(url);
-      const closed = ended(session);
+      const closed = over(session);
       while (performance.now() < end && !session.destroyed && !session.closed) {
         for (let count = 0; count < 100 && !session.destroyed && !session.closed; count++) {
           beginCall(session, READ_BLOB).resume().close(8);
@@ -89,7 +90,7 @@ const compressedMessages: Attack = {
         Array.from({ length: 100 }, async () => {
           const stream = beginCall(session, STAT_BLOB, { "grpc-encoding": "gzip" }).resume();
           stream.end(bomb);
-          await ended(stream);
+          await over(stream);
         }),
       ),
     );
@@ -108,7 +109,7 @@ const longMessages: Attack = {
       sessions.flatMap((session) =>
         Array.from({ length: 25 }, async () => {
           const stream = beginCall(session, STAT_BLOB).resume();
-          const closed = ended(stream);
+          const closed = over(stream);
           stream.write(head);
           for (let sent = 0; sent < 30 && !stream.destroyed; sent++) {
             if (!stream.write(piece)) await Promise.race([once(stream, "drain").catch(() => {}), closed]);

@@ -1,20 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { frame, PREFACE } from "../../packages/server/test/raw-http2.ts";
 import type { Attack, Target } from "./attack.ts";
-
-const PREFACE = Buffer.concat([
-  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-  frame(4, 0, 0, Buffer.alloc(0)),
-]);
-
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
 
 /** Opens a connection, and goes on sending what `next` gives until the daemon ends it. */
 async function sendUntilEnded(

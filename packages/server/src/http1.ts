@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import type { Health } from "@tvix/grpc-reflection";
@@ -71,6 +71,22 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
   );
 }
 
+/** Time in which the rest of a request may come that has been answered already, in milliseconds. */
+const REST_OF_REQUEST_MS = 5000;
+
+/**
+ * Takes what still comes of a request that was answered before it had ended: the next one on its
+ * connection comes behind that. A client that goes on sending loses the connection.
+ */
+function dropRestOfRequest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  const timer = setTimeout(() => request.socket.destroy(), REST_OF_REQUEST_MS);
+  request.once("close", () => clearTimeout(timer));
+  // Whoever waited for more of it waits no longer: a request that is read by somebody does not flow.
+  request.removeAllListeners("readable");
+  request.resume();
+}
+
 /** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   const { calls, admission, health, storage, log, corsOrigins, binaryCache, metrics } = options;
@@ -113,7 +129,8 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     response.end(text);
   });
   let ending = false;
-  server.on("request", (_request, response) => {
+  server.on("request", (request, response) => {
+    response.once("finish", () => dropRestOfRequest(request));
     if (ending) response.shouldKeepAlive = false;
     // One that was under way when the end began may have said that the connection stays.
     response.once("close", () => {

@@ -16,15 +16,10 @@ import {
 import { PathInfoService } from "@tvix/protocol/tvix/store";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseOrigin } from "../src/cors-origin.ts";
+import { framed } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
 
 const EMPTY = B3Digest.of(new Uint8Array(0));
-
-function framed(message: Uint8Array): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
-}
 
 function sessionTo(url: string) {
   const session = connect(url);
@@ -209,7 +204,7 @@ describe("a message that is none", () => {
 
   /** Status and code of a call of which all these messages are sent, as gRPC and gRPC-Web tell them. */
   async function refusals(url: string, path: string, messages: readonly Uint8Array[]) {
-    const body = Buffer.concat(messages.map(framed));
+    const body = Buffer.concat(messages.map((one) => framed(one)));
     const session = sessionTo(url);
     const stream = session.request({
       ":method": "POST",

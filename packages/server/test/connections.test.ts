@@ -17,6 +17,7 @@ import { createGrpcTransport, type GrpcTransportOptions } from "@tvix/castore/gr
 import { ingest, openStore, restore } from "@tvix/castore/node";
 import { GetDirectoryRequestSchema, ReadBlobRequestSchema } from "@tvix/protocol/tvix/castore";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { framed } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { endDaemon, startDaemon } from "./tvix-store.ts";
@@ -28,13 +29,6 @@ function transportTo(url: string, options: GrpcTransportOptions = {}) {
   const transport = createGrpcTransport({ url }, options);
   onTestFinished(async () => await transport.close());
   return transport;
-}
-
-/** A request of one message, framed as gRPC does. */
-function framed(message: Uint8Array): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
 }
 
 /** Begins a call as any client of gRPC does, with Node's own settings. */

@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
 import { get } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { formatListenAddress, parseListenAddress } from "@tvix/server";
 import { expect, onTestFinished, test } from "vitest";
 import { isLocalAddress } from "../src/listen/listen-address.ts";
 import { newAuthority } from "./certificates.ts";
+import { freePort } from "./free-port.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { startDaemon } from "./tvix-store.ts";
 
@@ -38,16 +38,6 @@ function watch(child: ChildProcess): { log: () => string; started: Promise<void>
   });
   started.catch(() => {});
   return { log: () => log, started };
-}
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** What a server on a Unix socket answers. */

@@ -1,9 +1,10 @@
-import { once } from "node:events";
 import { connect } from "node:http2";
+import { connect as connectTcp } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { MemoryLedger } from "@tvix/castore";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { MessageBoundaries } from "../src/calls/message-boundary.ts";
+import { beginCall, framed, over } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
 
 /** A request for a digest, with so many bytes of a field that nobody knows beside it. */
@@ -15,26 +16,12 @@ function longRequest(bytes: number): Buffer {
   return Buffer.concat([head, Buffer.from(length), Buffer.alloc(bytes)]);
 }
 
-function framed(message: Uint8Array, flags = 0): Buffer {
-  const head = Buffer.alloc(5);
-  head[0] = flags;
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
-}
-
 const STAT = "/tvix.castore.v1.BlobService/Stat";
 
 async function overGrpc(url: string, body: Uint8Array, encoding = "identity"): Promise<string> {
   const session = connect(url);
   onTestFinished(() => session.destroy());
-  const stream = session.request({
-    ":method": "POST",
-    ":path": STAT,
-    "content-type": "application/grpc",
-    "grpc-encoding": encoding,
-    te: "trailers",
-  });
-  stream.on("error", () => {});
+  const stream = beginCall(session, STAT, { "grpc-encoding": encoding });
   stream.resume().end(body);
   let status = "";
   stream.on("response", (headers) => {
@@ -43,7 +30,7 @@ async function overGrpc(url: string, body: Uint8Array, encoding = "identity"): P
   stream.on("trailers", (headers) => {
     status = String(headers["grpc-status"] ?? status);
   });
-  await once(stream, "close");
+  await over(stream);
   return status;
 }
 
@@ -101,6 +88,45 @@ describe.each(Object.entries(DOORS))("messages over %s", (name, ask) => {
     onTestFinished(server.close);
     expect(await ask(server.url, body(gzipSync(longRequest(100)), 1), "gzip")).toBe("5");
   });
+});
+
+test.each(["application/grpc-web+proto", "application/proto"])(
+  "a connection of HTTP/1.1 goes on behind a message of %s that was refused",
+  async (type) => {
+    const server = await runningServer({ memory: new MemoryLedger(1 << 20, { waitMs: 100 }) });
+    onTestFinished(server.close);
+    const message = longRequest(8 << 20);
+    const body = type === "application/proto" ? message : framed(message);
+    const socket = connectTcp(server.port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    let answers = "";
+    socket.on("data", (piece) => {
+      answers += piece;
+    });
+    const head = `POST ${STAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`;
+    // All but the end, which comes behind the answer.
+    socket.write(head);
+    socket.write(body.subarray(0, -1));
+    await expect.poll(() => answers).toMatch(/ 429 |grpc-status: ?8/);
+    socket.write(body.subarray(-1));
+    socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await expect.poll(() => answers).toContain("ok\n");
+  },
+);
+
+test("a client of HTTP/1.1 that goes on sending what was refused loses its connection", async () => {
+  const server = await runningServer({ memory: new MemoryLedger(1 << 20, { waitMs: 100 }) });
+  onTestFinished(server.close);
+  const socket = connectTcp(server.port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  socket.on("error", () => {});
+  socket.resume();
+  socket.write(
+    `POST ${STAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/proto\r\nContent-Length: 30000000\r\n\r\n`,
+  );
+  const sending = setInterval(() => socket.write(Buffer.alloc(200_000)), 100);
+  onTestFinished(() => clearInterval(sending));
+  await new Promise<void>((resolve) => socket.once("close", () => resolve()));
 });
 
 test("the ends of messages are found, however they come", () => {

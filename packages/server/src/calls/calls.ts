@@ -108,7 +108,10 @@ export class Calls {
         .set(noteSubject, (subject) => {
           if (admitted !== undefined) admitted.subject = subject;
         });
-      const received = universalRequestFromNodeRequest(request, response, undefined, values);
+      const received = keepConnection(
+        universalRequestFromNodeRequest(request, response, undefined, values),
+        request,
+      );
       const timer = endAtDeadline(takeDeadline(received.header), request, response);
       const isText = isGrpcWebText(received.header);
       const asked = isText ? toBinaryRequest(received) : received;
@@ -144,6 +147,13 @@ export class Calls {
         : undefined,
     });
   }
+}
+
+/** A body that can be left in the middle: over HTTP/1.1 that would end the connection, and with it the answer. */
+function keepConnection(received: UniversalServerRequest, request: NodeRequest): UniversalServerRequest {
+  if ("stream" in request) return received;
+  const body = { [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) };
+  return { ...received, body };
 }
 
 /** One message as a whole body, as Connect has it for calls without streams. */
