@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import type { Health } from "@tvix/grpc-reflection";
@@ -14,6 +20,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import type { Logger } from "pino";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";
+import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
 import { Http1Exchange } from "./admission/http1-exchange.ts";
 import { authorityOf } from "./authority.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
@@ -25,6 +32,8 @@ import type { StorageWatch } from "./storage-watch.ts";
 export interface Http1Options {
   readonly calls: Calls;
   readonly admission: Admission;
+  /** When there is time for a request. */
+  readonly turns: EventLoopTurns;
   /** Time that a connection may stay without a request, in milliseconds. */
   readonly idleMs: number;
   /** What is told at `/metrics`, where there is anything. */
@@ -71,6 +80,10 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
   );
 }
 
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+}
+
 /** Time in which the rest of a request may come that has been answered already, in milliseconds. */
 const REST_OF_REQUEST_MS = 5000;
 
@@ -89,7 +102,7 @@ function dropRestOfRequest(request: IncomingMessage): void {
 
 /** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
-  const { calls, admission, health, storage, log, corsOrigins, binaryCache, metrics } = options;
+  const { calls, admission, turns, health, storage, log, corsOrigins, binaryCache, metrics } = options;
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: 0,
@@ -97,8 +110,25 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     keepAliveTimeout: options.idleMs,
     noDelay: true,
   });
+  let ending = false;
   // The time limits of requests are watched only by a server that believes to listen.
   server.emit("listening");
+  const enter = (request: IncomingMessage, response: ServerResponse, handler: RequestListener) => {
+    // Its client may have left before anybody has looked at it.
+    if (response.destroyed || response.closed) return;
+    const exchange = new Http1Exchange(request, response);
+    if (ending) exchange.endConnection();
+    exchange.onEnd(() => {
+      // One that was under way when the end began may have said that the connection stays.
+      if (ending) server.closeIdleConnections();
+    });
+    if (hasBody(request)) response.once("finish", () => dropRestOfRequest(request));
+    admission.enter(
+      exchange,
+      () => handler(request, response),
+      (refusal) => answerRefusal(request, response, refusal),
+    );
+  };
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     routerOptions: { ignoreDuplicateSlashes: true },
@@ -113,11 +143,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) =>
       server.on("request", (request, response) => {
-        admission.enter(
-          new Http1Exchange(request, response),
-          () => handler(request, response),
-          (refusal) => answerRefusal(request, response, refusal),
-        );
+        turns.run(() => enter(request, response, handler));
       }),
   });
   // The binary cache answers for what there is no route for in the same way.
@@ -127,15 +153,6 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     const text = `Expect: ${JSON.stringify(headers.expect)} is not met here\n`;
     response.writeHead(417, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
     response.end(text);
-  });
-  let ending = false;
-  server.on("request", (request, response) => {
-    response.once("finish", () => dropRestOfRequest(request));
-    if (ending) response.shouldKeepAlive = false;
-    // One that was under way when the end began may have said that the connection stays.
-    response.once("close", () => {
-      if (ending) server.closeIdleConnections();
-    });
   });
   app.addHook("onRequest", (_request, reply, done) => {
     reply.headers(INERT);

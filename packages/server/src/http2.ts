@@ -18,6 +18,7 @@ import {
 import type { Caller } from "./admission/access.ts";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";
+import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
 import { Http2Exchange } from "./admission/http2-exchange.ts";
 import { endIdleSession } from "./admission/idle-session.ts";
 import type { Refusal } from "./admission/refusal.ts";
@@ -30,6 +31,8 @@ import type { NodeRequest, NodeResponse } from "./node-messages.ts";
 export interface Http2Options extends Omit<BlobCallOptions, "onError" | "onDigest" | "principal"> {
   readonly calls: Calls;
   readonly admission: Admission;
+  /** When there is time for a call. */
+  readonly turns: EventLoopTurns;
   /** Time that a connection may stay without a call, in milliseconds. */
   readonly idleMs: number;
   /** Sees every failure of a blob call that is not the client's. */
@@ -78,9 +81,13 @@ export function createHttp2(options: Http2Options): Http2Server {
       if (blobCall === undefined) return serveAsRequest(stream, headers, flags, rawHeaders);
       serveBlobCall(blobCall, caller, stream, headers);
     };
-    options.admission.enter(new Http2Exchange(stream, headers), serve, (refusal) => {
-      refused.set(stream, refusal);
-      serve(undefined);
+    options.turns.run(() => {
+      // One that was taken back before anybody has looked at it costs no more than this.
+      if (stream.destroyed || stream.aborted) return;
+      options.admission.enter(new Http2Exchange(stream, headers), serve, (refusal) => {
+        refused.set(stream, refusal);
+        serve(undefined);
+      });
     });
   });
   return server;

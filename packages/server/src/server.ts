@@ -9,6 +9,7 @@ import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { type Logger, pino } from "pino";
 import { Access, type Authenticator, type OpenAccess } from "./admission/access.ts";
 import { Admission, type AdmissionRules, type ExchangeObserver } from "./admission/admission.ts";
+import { EventLoopTurns } from "./admission/event-loop-turns.ts";
 import { Pace } from "./admission/pace.ts";
 import { logFailure } from "./calls/call-log.ts";
 import { Calls } from "./calls/calls.ts";
@@ -42,6 +43,10 @@ export interface ServerOptions extends RoutedServices {
   readonly maxConnectionsPerAddress?: number | undefined;
   /** Uploads at a time of one principal, or of one address without a token. Default: any number. */
   readonly maxUploadsPerPrincipal?: number | undefined;
+  /** Requests that may be under way at once; from one address half of them. Default: 4096. */
+  readonly maxRequests?: number | undefined;
+  /** Bytes that one principal, or one address without a token, may send in a day to be stored. Default: any number. */
+  readonly maxDailyUploadPerPrincipal?: number | undefined;
   /** Time that a client may do nothing in the middle of a request or an answer, in milliseconds. Default 60 s. */
   readonly stallMs?: number;
   /** Time from the head of a request to the end of its answer, in milliseconds. Default 24 hours. */
@@ -106,6 +111,9 @@ const STALL_MS = 60_000;
 const IDLE_MS = 120_000;
 const REQUEST_MS = 24 * 3_600_000;
 
+/** Requests under way at once, unless told otherwise. */
+const MAX_REQUESTS = 4096;
+
 /** Time that a client has between two messages of a call where it has much to do for the next one, in milliseconds. */
 const PATIENCE_MS = 15 * 60_000;
 
@@ -143,7 +151,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const admission: Admission = new Admission({
     rules: admissionRulesOf(options, addressesOf(options)),
     pace,
+    requestsAtOnce: options.maxRequests ?? MAX_REQUESTS,
     uploadsAtOnce: options.maxUploadsPerPrincipal ?? Number.POSITIVE_INFINITY,
+    uploadBytesPerDay: options.maxDailyUploadPerPrincipal ?? Number.POSITIVE_INFINITY,
     observers: [
       ...(metrics === undefined ? [] : [metrics]),
       ...(options.logRequests === true ? [new RequestLog(log)] : []),
@@ -151,13 +161,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ],
     kindOf: (method, path) => requestKind(method, path, knownCalls),
   });
-  const calls = new Calls({ routes, maxMessageBytes, admission, memory: memory ?? UNLIMITED_MEMORY, log });
+  const turns = new EventLoopTurns();
+  const calls = new Calls({
+    routes,
+    maxMessageBytes,
+    admission,
+    memory: memory ?? UNLIMITED_MEMORY,
+    turns,
+    log,
+  });
   const knownCalls: ReadonlySet<string> = new Set(calls.paths);
   const storage = new StorageWatch(options.check ?? (async () => undefined), health, log);
   const principalOf = (request: NodeRequest | IncomingMessage) => admission.callerOf(request);
   const http1 = await createHttp1({
     calls,
     admission,
+    turns,
     idleMs,
     metrics,
     health,
@@ -170,6 +189,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const http2 = createHttp2({
     calls,
     admission,
+    turns,
     idleMs,
     maxMessageBytes,
     blobService: options.blobService,
@@ -191,11 +211,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ignoreActivationPid: options.ignoreActivationPid === true,
     tls: options.tls,
     isWelcome: (socket) => connections.add(socket),
-    onConnection: (socket) => {
-      if (socket.destroyed) return;
-      silent.add(socket);
-      switchProtocol(socket, http1.server, http2, () => silent.delete(socket));
-    },
+    onConnection: (socket) =>
+      turns.run(() => {
+        if (socket.destroyed) return;
+        silent.add(socket);
+        switchProtocol(socket, http1.server, http2, () => silent.delete(socket));
+      }),
   });
 
   // Only now it is known who can connect to what systemd has opened.

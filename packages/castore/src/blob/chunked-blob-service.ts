@@ -3,6 +3,7 @@ import { ChunkCutter, NOTHING_TO_RELEASE } from "../chunking/cut-chunks.ts";
 import { FastCdc } from "../chunking/fastcdc.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
 import type { OperationOptions } from "../options.ts";
@@ -12,6 +13,7 @@ import { type ByteRange, clip, toByteRange } from "./byte-range.ts";
 import type { ChunkListStore } from "./chunk-list-store.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
+import { FREE_READ_BYTES, holdFound, holdRead } from "./hold-read.ts";
 import { READ_AHEAD_BYTES, readChunks } from "./read-chunks.ts";
 
 /** Where a {@link ChunkedBlobService} keeps what. */
@@ -22,7 +24,7 @@ export interface ChunkedBlobStorage {
   readonly chunkSizes?: ChunkSizes;
   /** Told of the length of each chunk that is put, whether it is there or not. Default: nobody is. */
   readonly onChunkPut?: ((bytes: number) => void) | undefined;
-  /** What puts draw their windows from. Default: whatever they need. */
+  /** What puts draw their windows from, and reads their chunks. Default: whatever they need. */
   readonly memory?: MemoryLedger | undefined;
 }
 
@@ -71,11 +73,13 @@ export class ChunkedBlobService implements BlobService {
     const range = toByteRange(options);
     options.signal?.throwIfAborted();
     if (digest.equals(EMPTY_DIGEST)) return piecesOf([]);
-    if ((await this.#lists.count(digest)) === undefined) return await this.#readSingle(digest, range);
-    return readChunks(this.#chunks, this.#lists.read(digest, range.start), range, {
-      signal: options.signal,
-      budget: this.#readAhead,
-    });
+    if ((await this.#lists.count(digest)) === undefined) {
+      return await this.#readSingle(digest, range, options.signal);
+    }
+    const { signal } = options;
+    const list = this.#lists.read(digest, range.start);
+    const stream = readChunks(this.#chunks, list, range, { signal, budget: this.#readAhead });
+    return holdRead(this.#cutter.chunkBytes, stream, { memory: this.#memory, signal });
   }
 
   put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
@@ -84,11 +88,22 @@ export class ChunkedBlobService implements BlobService {
       : this.#putCut(source, signal);
   }
 
-  async #readSingle(digest: B3Digest, range: ByteRange): Promise<ByteStream | undefined> {
+  async #readSingle(
+    digest: B3Digest,
+    range: ByteRange,
+    signal: AbortSignal | undefined,
+  ): Promise<ByteStream | undefined> {
     const bytes = await this.#chunks.read(digest);
     if (bytes === undefined) return undefined;
     const piece = clip(bytes, 0, range);
-    return piecesOf(piece.length === 0 ? [] : [piece]);
+    if (piece.length === 0) return piecesOf([]);
+    if (piece.length <= FREE_READ_BYTES) return piecesOf([piece]);
+    const readAgain = async () => {
+      const again = await this.#chunks.read(digest);
+      if (again === undefined) throw new CastoreError("INCOMPLETE", `chunk ${digest} is not in the store`);
+      return clip(again, 0, range);
+    };
+    return holdFound({ bytes: piece }, readAgain, { memory: this.#memory, signal });
   }
 
   /** The way of most blobs: short enough to be one chunk for certain. */

@@ -38,6 +38,11 @@ export class ChunkCutter {
     return this.#fastCdc.sizes.min;
   }
 
+  /** Longest chunk, in bytes. */
+  get chunkBytes(): number {
+    return this.#fastCdc.sizes.max;
+  }
+
   /** Memory that a stream takes at the most while it is cut: a window, and what comes in meanwhile. */
   get streamBytes(): number {
     return 2 * this.#fastCdc.sizes.max;

@@ -55,10 +55,29 @@ export class MemoryLedger {
    */
   async hold(bytes: number, what: string, options: OperationOptions = {}): Promise<HeldMemory> {
     await this.#take(bytes, 0, what, options);
+    return this.#heldBy(bytes, what);
+  }
+
+  /**
+   * Holds memory until it is released, if there is some now and nobody waits.
+   *
+   * @param what needs it, for messages
+   */
+  tryHold(bytes: number, what: string): HeldMemory | undefined {
+    return this.#tryTake(bytes) ? this.#heldBy(bytes, what) : undefined;
+  }
+
+  #heldBy(bytes: number, what: string): HeldMemory {
     return new HeldMemory(bytes, {
       grow: (more, held, growing) => this.#take(more, held, what, growing),
       release: (all) => this.#release(all),
     });
+  }
+
+  #tryTake(bytes: number): boolean {
+    if (this.#queue.length > 0 || this.#held + bytes > this.#capacity) return false;
+    this.#held += bytes;
+    return true;
   }
 
   async #take(bytes: number, held: number, what: string, { signal }: OperationOptions): Promise<void> {
@@ -67,10 +86,7 @@ export class MemoryLedger {
       const text = `${what} needs more than the ${this.#capacity} bytes of memory that there are`;
       throw new CastoreError("TOO_LARGE", text);
     }
-    if (this.#queue.length === 0 && this.#held + bytes <= this.#capacity) {
-      this.#held += bytes;
-      return;
-    }
+    if (this.#tryTake(bytes)) return;
     // When all that is held is held by those who wait for more, none of them ever gets it.
     if (held > 0 && this.#stuck + held === this.#held) throw busy(what, "finds no memory");
     this.#stuck += held;

@@ -31,6 +31,13 @@ export interface OpenAccess {
 /** Who sends a request without a token. */
 export const ANYBODY: Omit<Caller, "scope"> = { name: "anybody", mayReplace: false, pathPrefix: undefined };
 
+/** The same with what anybody may do. */
+const ANYBODY_WITH: Readonly<Record<Scope, Caller>> = {
+  read: { ...ANYBODY, scope: "read" },
+  write: { ...ANYBODY, scope: "write" },
+  admin: { ...ANYBODY, scope: "admin" },
+};
+
 /** Decides who may do what. */
 export class Access {
   readonly #authenticators: readonly Authenticator[];
@@ -60,8 +67,8 @@ export class Access {
   #decide(caller: Caller | undefined, needed: Scope | undefined): Caller {
     const scope = this.#openScope;
     if (caller === undefined) {
-      if (needed === undefined) return { ...ANYBODY, scope: "read" };
-      if (scope !== undefined && includes(scope, needed)) return { ...ANYBODY, scope };
+      if (needed === undefined) return ANYBODY_WITH.read;
+      if (scope !== undefined && includes(scope, needed)) return ANYBODY_WITH[scope];
       throw new Refusal("UNAUTHENTICATED", `this needs a token that may ${needed}`);
     }
     if (needed === undefined || includes(caller.scope, needed)) return caller;

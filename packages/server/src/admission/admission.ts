@@ -4,9 +4,11 @@ import type { Access, Caller } from "./access.ts";
 import { type BrowserRules, checkBrowser } from "./browser.ts";
 import type { Exchange } from "./exchange.ts";
 import { CUT_OFF } from "./exchange-code.ts";
+import { OpenRequests } from "./open-requests.ts";
 import type { Pace } from "./pace.ts";
 import { Refusal } from "./refusal.ts";
 import { RefusalRate } from "./refusal-rate.ts";
+import { UploadVolume } from "./upload-volume.ts";
 import { UploadsAtOnce } from "./uploads-at-once.ts";
 
 /** What an exchange is known by: its stream where it has one. */
@@ -57,8 +59,12 @@ export interface AdmissionRules {
 export interface AdmissionOptions {
   readonly rules: AdmissionRules;
   readonly pace: Pace;
+  /** Requests that may be under way at once; from one address half of them. */
+  readonly requestsAtOnce: number;
   /** Uploads that one principal may have at once. */
   readonly uploadsAtOnce: number;
+  /** Bytes that one principal may send in a day to be stored. */
+  readonly uploadBytesPerDay: number;
   readonly observers: readonly ExchangeObserver[];
   /** What a request is counted as. */
   readonly kindOf: (method: string, path: string) => string;
@@ -73,13 +79,18 @@ export class Admission {
   readonly #observers: readonly ExchangeObserver[];
   readonly #kindOf: AdmissionOptions["kindOf"];
   readonly #refusals = new RefusalRate();
+  readonly #open: OpenRequests;
   readonly #uploads: UploadsAtOnce;
+  readonly #volume: UploadVolume;
   /** Those that run what serves a request. */
   readonly #around: readonly Required<ExchangeObserver>[];
   #rules: AdmissionRules;
 
-  constructor({ rules, pace, observers, kindOf, uploadsAtOnce }: AdmissionOptions) {
+  constructor(options: AdmissionOptions) {
+    const { rules, pace, observers, kindOf, requestsAtOnce, uploadsAtOnce, uploadBytesPerDay } = options;
+    this.#open = new OpenRequests(requestsAtOnce);
     this.#uploads = new UploadsAtOnce(uploadsAtOnce);
+    this.#volume = new UploadVolume(uploadBytesPerDay);
     this.#rules = rules;
     this.#kindOf = kindOf;
     this.#pace = pace;
@@ -95,13 +106,16 @@ export class Admission {
   /** Lets a request in, or not: calls one of the two, at once unless somebody else has to be asked. */
   enter(exchange: Exchange, serve: (caller: Caller) => void, refuse: (refusal: Refusal) => void): void {
     let hasEnded = false;
+    const address = this.#open.begin(exchange);
     this.#watch(exchange, () => {
       hasEnded = true;
+      this.#open.end(address);
     });
     const admit = (caller: Caller) => {
       // Its client has left while somebody else was asked who it is.
       if (hasEnded) return;
       try {
+        this.#volume.begin(exchange, caller);
         this.#uploads.begin(exchange, caller);
       } catch (error) {
         fail(error);
@@ -124,6 +138,7 @@ export class Admission {
     };
     let caller: Caller | Promise<Caller>;
     try {
+      this.#open.check(address);
       caller = this.#decide(exchange);
     } catch (error) {
       fail(error);

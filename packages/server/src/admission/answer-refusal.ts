@@ -10,14 +10,11 @@ const CONNECT = /^application\/(connect\+)?(proto|json)\b/i;
 /** What is asked of who shows nothing: Nix's netrc makes the first. */
 const CHALLENGE = 'Basic realm="tvix-store", Bearer realm="tvix-store"';
 
-/** How long somebody who comes too soon is to wait, in seconds. */
-const RETRY_AFTER_S = 5;
-
 /** Tells somebody in their own protocol that they are not let in. */
 export function answerRefusal(request: NodeRequest, response: NodeResponse, refusal: Refusal): void {
   if (response.headersSent || response.destroyed) return;
   const type = request.headers["content-type"] ?? "";
-  const { message, status, httpStatus } = refusal;
+  const { message, status, httpStatus, retryAfterS } = refusal;
   response.setHeader("cache-control", "no-store");
   if (GRPC.test(type)) {
     response.setHeader("content-type", type);
@@ -27,7 +24,7 @@ export function answerRefusal(request: NodeRequest, response: NodeResponse, refu
   } else {
     response.statusCode = httpStatus;
     if (httpStatus === 401) response.setHeader("www-authenticate", CHALLENGE);
-    if (httpStatus === 503) response.setHeader("retry-after", RETRY_AFTER_S);
+    if (retryAfterS !== undefined) response.setHeader("retry-after", retryAfterS);
     if (CONNECT.test(type)) {
       response.setHeader("content-type", "application/json");
       response.setHeader("tvix-error-code", refusal.kind);

@@ -21,6 +21,7 @@ export class Http1Exchange implements Exchange {
   readonly #socket: CountedSocket;
   readonly #receivedBefore: number;
   readonly #sentBefore: number;
+  readonly #listeners: ((code: string) => void)[] = [];
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     const { method = "", url = "", headers, socket } = request;
@@ -32,6 +33,8 @@ export class Http1Exchange implements Exchange {
     this.#socket = socket;
     this.#receivedBefore = this.#socket[ENDED_BYTES] ?? 0;
     this.#sentBefore = socket.bytesWritten;
+    // One listener for all who want to know: each costs about as much as deciding who may come in.
+    response.once("close", () => this.#end());
   }
 
   get key(): IncomingMessage {
@@ -71,12 +74,7 @@ export class Http1Exchange implements Exchange {
   }
 
   onEnd(listener: (code: string) => void): void {
-    const response = this.#response;
-    response.once("close", () => {
-      this.#socket[ENDED_BYTES] = this.#socket.bytesRead;
-      const status = response.getHeader("grpc-status");
-      listener(response.writableFinished ? codeOf(status, response.statusCode) : CUT_OFF);
-    });
+    this.#listeners.push(listener);
   }
 
   cut(): void {
@@ -85,5 +83,13 @@ export class Http1Exchange implements Exchange {
 
   endConnection(): void {
     this.#response.shouldKeepAlive = false;
+  }
+
+  #end(): void {
+    const response = this.#response;
+    this.#socket[ENDED_BYTES] = this.#socket.bytesRead;
+    const status = response.getHeader("grpc-status");
+    const code = response.writableFinished ? codeOf(status, response.statusCode) : CUT_OFF;
+    for (const listener of this.#listeners) listener(code);
   }
 }

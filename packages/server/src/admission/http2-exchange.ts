@@ -17,6 +17,7 @@ export class Http2Exchange implements Exchange {
   readonly #stream: ServerHttp2Stream;
   readonly #session: ServerHttp2Session | undefined;
   readonly #bytes: StreamBytes;
+  readonly #listeners: ((code: string) => void)[] = [];
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
     const session = stream.session;
@@ -33,6 +34,7 @@ export class Http2Exchange implements Exchange {
     this.#session = session as ServerHttp2Session | undefined;
     this.from = session?.socket?.remoteAddress;
     this.#bytes = countBytes(stream);
+    stream.once("close", () => this.#end());
   }
 
   get key(): ServerHttp2Stream {
@@ -67,13 +69,7 @@ export class Http2Exchange implements Exchange {
   }
 
   onEnd(listener: (code: string) => void): void {
-    const stream = this.#stream;
-    stream.once("close", () => {
-      const { sentHeaders, sentTrailers } = stream;
-      const status = sentTrailers?.["grpc-status"] ?? sentHeaders?.["grpc-status"];
-      const isCut = stream.aborted || sentHeaders === undefined;
-      listener(isCut ? CUT_OFF : codeOf(status, sentHeaders[":status"]));
-    });
+    this.#listeners.push(listener);
   }
 
   cut(): void {
@@ -85,6 +81,14 @@ export class Http2Exchange implements Exchange {
     if (session === undefined || session.closed) return;
     session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     session.close();
+  }
+
+  #end(): void {
+    const { sentHeaders, sentTrailers, aborted } = this.#stream;
+    const status = sentTrailers?.["grpc-status"] ?? sentHeaders?.["grpc-status"];
+    const isCut = aborted || sentHeaders === undefined;
+    const code = isCut ? CUT_OFF : codeOf(status, sentHeaders[":status"]);
+    for (const listener of this.#listeners) listener(code);
   }
 }
 

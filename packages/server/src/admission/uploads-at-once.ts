@@ -1,9 +1,9 @@
-import { networkOf } from "../listen/connections.ts";
-import { ANYBODY, type Caller } from "./access.ts";
+import type { Caller } from "./access.ts";
 import type { Exchange } from "./exchange.ts";
+import { principalKeyOf } from "./principal-key.ts";
 import { Refusal } from "./refusal.ts";
 
-/** Counts what each principal stores at once: those without a token by the address they come from. */
+/** Counts what each principal stores at once. */
 export class UploadsAtOnce {
   readonly #most: number;
   readonly #open: Map<string, number> = new Map();
@@ -20,7 +20,7 @@ export class UploadsAtOnce {
    */
   begin(exchange: Exchange, caller: Caller): void {
     if (exchange.needed !== "write" || this.#most === Number.POSITIVE_INFINITY) return;
-    const principal = caller.name === ANYBODY.name ? `at ${networkOf(exchange.from)}` : caller.name;
+    const principal = principalKeyOf(exchange, caller);
     const open = this.#open.get(principal) ?? 0;
     if (open >= this.#most) {
       throw new Refusal("TOO_BUSY", `${caller.name} may store ${this.#most} things at once`);

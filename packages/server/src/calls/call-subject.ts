@@ -1,6 +1,7 @@
 import { type ContextKey, createContextKey, type Interceptor } from "@connectrpc/connect";
 import { B3_DIGEST_LENGTH, B3Digest } from "@tvix/castore";
 import { encodeNixbase32 } from "@tvix/nix-compat";
+import { withNext } from "./with-next.ts";
 
 /** Is told what a call is about, where anybody wants to know. */
 export const noteSubject: ContextKey<((subject: string) => void) | undefined> = createContextKey<
@@ -34,30 +35,15 @@ export function noteSubjects(): Interceptor {
   };
 }
 
-/**
- * The same messages, the first of which is seen. Not a generator: whoever leaves in the middle is not to
- * wait for the message that was asked for.
- */
+/** The same messages, the first of which is seen. */
 function seen<T>(messages: AsyncIterable<T>, see: (message: T) => void): AsyncIterable<T> {
-  return {
-    [Symbol.asyncIterator]() {
-      const inner = messages[Symbol.asyncIterator]();
-      let isFirst = true;
-      return {
-        async next() {
-          const result = await inner.next();
-          if (isFirst && result.done !== true) see(result.value);
-          isFirst = false;
-          return result;
-        },
-        return: async () => (await inner.return?.()) ?? { done: true, value: undefined },
-        throw: async (error: unknown) => {
-          if (inner.throw !== undefined) return await inner.throw(error);
-          throw error;
-        },
-      };
-    },
-  };
+  let isFirst = true;
+  return withNext(messages, async (next) => {
+    const result = await next();
+    if (isFirst && result.done !== true) see(result.value);
+    isFirst = false;
+    return result;
+  });
 }
 
 /** What a message names, by whatever field the schemas have for it. */

@@ -17,6 +17,7 @@ import { callPrincipal, isRequestComplete } from "@tvix/castore/grpc";
 import { trailersOf } from "@tvix/castore/grpc-http2";
 import type { Logger } from "pino";
 import type { Admission } from "../admission/admission.ts";
+import type { EventLoopTurns } from "../admission/event-loop-turns.ts";
 import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import { NEVER_COMPRESS } from "../routes.ts";
 import { callerAddress, callSubject, logFailures, noteCode } from "./call-log.ts";
@@ -25,6 +26,7 @@ import { takeDeadline } from "./deadline.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
 import { withReadableStatus } from "./readable-answer.ts";
 import { RequestMemory } from "./request-memory.ts";
+import { takeTurns } from "./take-turns.ts";
 
 /** Headers of a response. */
 export type ResponseHeaders = Readonly<Record<string, string | number | string[] | undefined>>;
@@ -38,6 +40,8 @@ export interface CallsOptions {
   readonly admission: Admission;
   /** What long messages draw from. */
   readonly memory: MemoryLedger;
+  /** When there is time for a message. */
+  readonly turns: EventLoopTurns;
   readonly log: Logger;
 }
 
@@ -63,9 +67,9 @@ export class Calls {
   readonly #maxMessageBytes: number;
   readonly #log: Logger;
 
-  constructor({ routes, maxMessageBytes, admission, memory, log }: CallsOptions) {
+  constructor({ routes, maxMessageBytes, admission, memory, turns, log }: CallsOptions) {
     const router = createConnectRouter({
-      interceptors: [logFailures(log), noteSubjects()],
+      interceptors: [logFailures(log), noteSubjects(), takeTurns(turns)],
       readMaxBytes: maxMessageBytes,
       compressMinBytes: NEVER_COMPRESS,
       acceptCompression: [compressionGzip, compressionBrotli],

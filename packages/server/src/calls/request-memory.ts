@@ -1,6 +1,7 @@
 import type { HeldMemory, MemoryLedger } from "@tvix/castore";
 import { toConnectError } from "@tvix/castore/grpc";
 import { MessageBoundaries } from "./message-boundary.ts";
+import { withNext } from "./with-next.ts";
 
 /** What a message may have without being accounted for: most have far less. */
 const FREE_BYTES = 64 << 10;
@@ -40,28 +41,19 @@ export class RequestMemory {
   }
 
   /**
-   * The same body, which waits for memory where a message is long. Not a generator: whoever leaves in the
-   * middle is not to wait for the piece that was asked for.
+   * The same body, which waits for memory where a message is long.
    *
    * @throws ConnectError RESOURCE_EXHAUSTED when there is none for a while
    */
   watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     const { isUnary, onBoundary } = this.#options;
-    return {
-      [Symbol.asyncIterator]: () => {
-        const pieces = body[Symbol.asyncIterator]();
-        const boundaries = isUnary ? undefined : new MessageBoundaries();
-        onBoundary?.(true);
-        return {
-          next: async () => {
-            const piece = await pieces.next();
-            await this.#take(piece, boundaries);
-            return piece;
-          },
-          return: async () => (await pieces.return?.()) ?? { done: true, value: undefined },
-        };
-      },
-    };
+    const boundaries = isUnary ? undefined : new MessageBoundaries();
+    onBoundary?.(true);
+    return withNext(body, async (next) => {
+      const piece = await next();
+      await this.#take(piece, boundaries);
+      return piece;
+    });
   }
 
   /** Holds what a piece needs; at the end of a body, what that needs as a whole. */

@@ -16,7 +16,10 @@ export interface DaemonOptions extends BinaryCacheOptions, AccessCommandOptions 
   readonly logRequests?: boolean;
   readonly maxConnections?: number;
   readonly maxConnectionsPerAddress?: number;
+  readonly maxRequests?: number;
   readonly maxUploadsPerPrincipal?: number;
+  /** In MiB. */
+  readonly maxDailyUploadPerPrincipal?: number;
   /** In seconds. */
   readonly requestTimeout: number;
   /** In MiB. */

@@ -133,9 +133,19 @@ export function addDaemonCommand(program: Command): void {
       integer(1, 1 << 20),
     )
     .option(
+      "--max-requests <number>",
+      "under way at a time, half of them from one address; default 4096",
+      integer(2, 1 << 20),
+    )
+    .option(
       "--max-uploads-per-principal <number>",
       "uploads at a time with one token, or from one address without; default any number",
       integer(1, 1 << 20),
+    )
+    .option(
+      "--max-daily-upload-per-principal <MiB>",
+      "what one token, or one address without, may send in a day to be stored; default any amount",
+      integer(1, 1 << 30),
     )
     .option(
       "--request-timeout <seconds>",

@@ -108,7 +108,10 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
       requestMs: options.requestTimeout * 1000,
       maxConnections: options.maxConnections,
       maxConnectionsPerAddress: options.maxConnectionsPerAddress,
+      maxRequests: options.maxRequests,
       maxUploadsPerPrincipal: options.maxUploadsPerPrincipal,
+      maxDailyUploadPerPrincipal:
+        options.maxDailyUploadPerPrincipal && options.maxDailyUploadPerPrincipal * 2 ** 20,
       logRequests: options.logRequests === true,
       tls,
       maxMessageBytes,
