@@ -93,10 +93,14 @@ const REST_OF_REQUEST_MS = 5000;
  */
 function dropRestOfRequest(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return;
-  const timer = setTimeout(() => request.socket.destroy(), REST_OF_REQUEST_MS);
-  request.once("close", () => clearTimeout(timer));
-  // Whoever waited for more of it waits no longer: a request that is read by somebody does not flow.
-  request.removeAllListeners("readable");
+  const timer = setTimeout(() => {
+    if (!request.complete) request.socket.destroy();
+  }, REST_OF_REQUEST_MS);
+  // Node tells of either alone where somebody has begun to read it and has left.
+  request.once("end", () => clearTimeout(timer)).once("close", () => clearTimeout(timer));
+  // Whoever waited for more of it waits no longer: a request that is read by somebody does not flow. One
+  // that flows already would stop with this.
+  if (request.listenerCount("readable") > 0) request.removeAllListeners("readable");
   request.resume();
 }
 
