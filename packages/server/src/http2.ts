@@ -5,7 +5,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { B3Digest } from "@tvix/castore";
+import { type B3Digest, ByteBudget } from "@tvix/castore";
 import {
   type BlobCall,
   type BlobCallOptions,
@@ -22,6 +22,7 @@ import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
 import { Http2Exchange } from "./admission/http2-exchange.ts";
 import { endIdleSession } from "./admission/idle-session.ts";
 import type { Refusal } from "./admission/refusal.ts";
+import { StreamBytes } from "./admission/stream-bytes.ts";
 import { authorityOf } from "./authority.ts";
 import type { FailedCall } from "./calls/call-log.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
@@ -33,6 +34,8 @@ export interface Http2Options extends Omit<BlobCallOptions, "onError" | "onDiges
   readonly admission: Admission;
   /** When there is time for a call. */
   readonly turns: EventLoopTurns;
+  /** Bytes of all calls that may have come and not been read yet. */
+  readonly maxUnreadBytes: number;
   /** Time that a connection may stay without a call, in milliseconds. */
   readonly idleMs: number;
   /** Sees every failure of a blob call that is not the client's. */
@@ -57,6 +60,7 @@ const RESETS_PER_SECOND = 10_000;
 export function createHttp2(options: Http2Options): Http2Server {
   // Node's request and response objects take over a stream's trailers, so blob calls must get
   // the stream before they are made: this server only makes them, for the streams it is given.
+  const unread = new ByteBudget(options.maxUnreadBytes);
   const refused = new WeakMap<ServerHttp2Stream, Refusal>();
   const requests = createServer((request, response) => {
     const refusal = refused.get(request.stream);
@@ -81,10 +85,13 @@ export function createHttp2(options: Http2Options): Http2Server {
       if (blobCall === undefined) return serveAsRequest(stream, headers, flags, rawHeaders);
       serveBlobCall(blobCall, caller, stream, headers);
     };
+    // It may fail before there is time for it; afterwards, its failure shows where it is read and written.
+    stream.on("error", () => {});
+    const bytes = new StreamBytes(stream, unread);
     options.turns.run(() => {
       // One that was taken back before anybody has looked at it costs no more than this.
       if (stream.destroyed || stream.aborted) return;
-      options.admission.enter(new Http2Exchange(stream, headers), serve, (refusal) => {
+      options.admission.enter(new Http2Exchange(stream, headers, bytes), serve, (refusal) => {
         refused.set(stream, refusal);
         serve(undefined);
       });

@@ -111,6 +111,9 @@ const STALL_MS = 60_000;
 const IDLE_MS = 120_000;
 const REQUEST_MS = 24 * 3_600_000;
 
+/** What has come by HTTP/2 and is not read yet may be half of what there is to work with, or so much, in bytes. */
+const LEAST_UNREAD_BYTES = 64 << 20;
+
 /** Requests under way at once, unless told otherwise. */
 const MAX_REQUESTS = 4096;
 
@@ -190,6 +193,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     calls,
     admission,
     turns,
+    memory,
+    maxUnreadBytes: Math.max(LEAST_UNREAD_BYTES, (memory?.capacity ?? Number.POSITIVE_INFINITY) / 2),
     idleMs,
     maxMessageBytes,
     blobService: options.blobService,
@@ -211,12 +216,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ignoreActivationPid: options.ignoreActivationPid === true,
     tls: options.tls,
     isWelcome: (socket) => connections.add(socket),
-    onConnection: (socket) =>
+    onConnection: (socket) => {
+      // It may fail before there is time for it.
+      socket.on("error", () => {});
       turns.run(() => {
         if (socket.destroyed) return;
         silent.add(socket);
         switchProtocol(socket, http1.server, http2, () => silent.delete(socket));
-      }),
+      });
+    },
   });
 
   // Only now it is known who can connect to what systemd has opened.

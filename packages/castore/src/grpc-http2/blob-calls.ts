@@ -8,6 +8,8 @@ import { B3Digest } from "../digest/b3-digest.ts";
 import { blobNotFound, SENT_PIECE_BYTES } from "../grpc/blob-handlers.ts";
 import { blobServiceOf, NAMESPACES } from "../grpc/namespace.ts";
 import { toConnectError } from "../grpc/status.ts";
+import { ByteBudget } from "../memory-use/byte-budget.ts";
+import type { MemoryLedger } from "../memory-use/memory-ledger.ts";
 import type { Principal } from "../principal.ts";
 import { bodyOf } from "./body.ts";
 import { blobChunkHead, framedBytes, onlyBlobData, readBlobData, readMessages } from "./framing.ts";
@@ -20,6 +22,8 @@ export interface BlobCallOptions {
   readonly blobService: BlobService;
   /** Longest message accepted, in bytes. */
   readonly maxMessageBytes: number;
+  /** What messages draw on that have to be put together. Default: whatever they need. */
+  readonly memory?: MemoryLedger | undefined;
   /** Who has sent the call, where that is known. */
   readonly principal?: Principal | undefined;
   /** Is told which blob a call is about, once that is known. */
@@ -40,6 +44,9 @@ const READ_REQUEST_BYTES = 64 << 10;
 
 /** A blob up to this length is put as one piece. */
 const GATHERED_BYTES = 64 << 10;
+
+/** What all puts of this process may gather at once: each up to that, and the piece that goes beyond. */
+const GATHERING = new ByteBudget(16 << 20);
 
 const CALLS: ReadonlyMap<string, BlobCall> = new Map(
   NAMESPACES.flatMap((namespace) => [
@@ -87,14 +94,26 @@ async function read(exchange: Exchange): Promise<undefined> {
 }
 
 async function put(exchange: Exchange): Promise<Uint8Array> {
-  const { signal, body, blobService, principal, maxMessageBytes, onDigest } = exchange;
-  const digest = await blobService.put(await readBlob(body, maxMessageBytes), { signal, principal });
-  onDigest?.(digest);
-  return framedBytes(digest.bytes);
+  const { signal, blobService, principal, onDigest } = exchange;
+  const gathering = { held: 0 };
+  try {
+    const digest = await blobService.put(await readBlob(exchange, gathering), { signal, principal });
+    onDigest?.(digest);
+    return framedBytes(digest.bytes);
+  } finally {
+    if (gathering.held > 0) GATHERING.release(gathering.held);
+  }
 }
 
-/** The blob in the body of a put: as one piece where it is short, else as it arrives. */
-async function readBlob(body: AsyncIterable<Uint8Array>, maxMessageBytes: number): Promise<ByteSource> {
+/**
+ * The blob in the body of a put: as one piece where it is short, else as it arrives.
+ *
+ * @param gathering told what was taken of {@link GATHERING}
+ */
+async function readBlob(
+  { body, maxMessageBytes, memory, signal }: Exchange,
+  gathering: { held: number },
+): Promise<ByteSource> {
   const pieces = body[Symbol.asyncIterator]();
   const first = await pieces.next();
   if (first.done === true) return new Uint8Array(0);
@@ -106,7 +125,11 @@ async function readBlob(body: AsyncIterable<Uint8Array>, maxMessageBytes: number
     if (second.done === true) return only;
     arrived.push(second.value);
   }
-  return await gatherShort(readBlobData(followedBy(arrived, pieces), maxMessageBytes), GATHERED_BYTES);
+  const data = readBlobData(followedBy(arrived, pieces), { maxBytes: maxMessageBytes, memory, signal });
+  // Whoever is not gathered waits for memory before more of it is read.
+  if (!GATHERING.tryAcquire(2 * GATHERED_BYTES)) return data;
+  gathering.held = 2 * GATHERED_BYTES;
+  return await gatherShort(data, GATHERED_BYTES);
 }
 
 /**

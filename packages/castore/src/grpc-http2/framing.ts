@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { ByteReader, concatBytes, StreamEndedError } from "@tvix/byte-stream";
 import { BlobChunkSchema } from "@tvix/protocol/tvix/castore";
 import { allocateShortLived } from "../bytes/short-lived.ts";
+import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
 
 /**
  * gRPC over HTTP/2 frames each message with a flag (u8: 1 when compressed) and its length
@@ -59,18 +60,30 @@ export function decodeOnlyMessage(body: Uint8Array): Uint8Array {
   throw new ConnectError("the response is not one message", Code.Internal);
 }
 
+/** How messages are read that are put together. */
+export interface ReadBlobDataOptions {
+  /** Longest message, in bytes. */
+  readonly maxBytes: number;
+  /** What a message draws on that has more in it than data. Default: whatever it needs. */
+  readonly memory?: MemoryLedger | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * The data of the BlobChunk messages of a body, as it arrives: messages are not put together.
+ * The data of the BlobChunk messages of a body, as it arrives: messages are not put together unless
+ * they have more in them than data.
  *
- * @throws ConnectError as {@link readMessages}
+ * @throws ConnectError as {@link readMessages}; CastoreError TOO_BUSY when there is no memory for one
  */
 export async function* readBlobData(
   body: AsyncIterable<Uint8Array>,
-  maxBytes: number,
+  options: ReadBlobDataOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(body);
   try {
-    while (!(await reader.atEnd())) yield* readMessageData(reader, await readFrameHead(reader, maxBytes));
+    while (!(await reader.atEnd())) {
+      yield* readMessageData(reader, await readFrameHead(reader, options.maxBytes), options);
+    }
   } finally {
     await reader.close();
   }
@@ -80,11 +93,18 @@ export async function* readBlobData(
 async function* readMessageData(
   reader: ByteReader,
   length: number,
+  { memory = UNLIMITED_MEMORY, signal }: ReadBlobDataOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const start = await whole(reader, Math.min(length, FIELD_HEAD_BYTES));
   const dataAt = wholeMessageDataAt(start, length);
   if (dataAt === undefined) {
-    yield decodeBlobChunk(concatBytes([start, await whole(reader, length - start.length)]));
+    // It comes in pieces, and is put together.
+    const held = await memory.hold(2 * length, "a message", { signal });
+    try {
+      yield decodeBlobChunk(concatBytes([start, await whole(reader, length - start.length)]));
+    } finally {
+      held.release();
+    }
   } else {
     yield start.subarray(dataAt);
     yield* withinMessage(reader.stream(length - start.length));

@@ -7,6 +7,7 @@ import {
 import { type Exchange, pathOf, type RequestHead } from "./exchange.ts";
 import { CUT_OFF, codeOf } from "./exchange-code.ts";
 import { type Scope, scopeNeeded } from "./scope.ts";
+import type { StreamBytes } from "./stream-bytes.ts";
 
 /** An exchange of HTTP/2: one of many on its connection. */
 export class Http2Exchange implements Exchange {
@@ -19,7 +20,7 @@ export class Http2Exchange implements Exchange {
   readonly #bytes: StreamBytes;
   readonly #listeners: ((code: string) => void)[] = [];
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, bytes: StreamBytes) {
     const session = stream.session;
     const method = headers[":method"] ?? "";
     const path = pathOf(headers[":path"] ?? "");
@@ -33,7 +34,7 @@ export class Http2Exchange implements Exchange {
     this.#stream = stream;
     this.#session = session as ServerHttp2Session | undefined;
     this.from = session?.socket?.remoteAddress;
-    this.#bytes = countBytes(stream);
+    this.#bytes = bytes;
     stream.once("close", () => this.#end());
   }
 
@@ -90,31 +91,4 @@ export class Http2Exchange implements Exchange {
     const code = isCut ? CUT_OFF : codeOf(status, sentHeaders[":status"]);
     for (const listener of this.#listeners) listener(code);
   }
-}
-
-interface StreamBytes {
-  received: number;
-  sent: number;
-}
-
-/**
- * Counts the bytes of a stream, which Node does only for whole connections: where it hands on what has
- * come, and where it takes what is to go, both parts of the contract of streams.
- */
-function countBytes(stream: ServerHttp2Stream): StreamBytes {
-  const bytes = { received: 0, sent: 0 };
-  const { push, _write, _writev } = stream;
-  stream.push = (chunk: Uint8Array | null, encoding?: BufferEncoding) => {
-    bytes.received += chunk?.length ?? 0;
-    return push.call(stream, chunk, encoding);
-  };
-  stream._write = (chunk: Uint8Array, encoding, done) => {
-    bytes.sent += chunk.length;
-    _write.call(stream, chunk, encoding, done);
-  };
-  stream._writev = (chunks, done) => {
-    for (const { chunk } of chunks) bytes.sent += (chunk as Uint8Array).length;
-    _writev?.call(stream, chunks, done);
-  };
-  return bytes;
 }

@@ -12,6 +12,9 @@ const STEP_BYTES = 256 << 10;
 /** The most that a byte of gzip stands for; one of brotli may stand for anything. */
 const GZIP_EXPANSION = 1032;
 
+/** What is decompressed is there in pieces, and then as a whole. */
+const COPIES = 2;
+
 /** What a body is, and what it may take. */
 export interface RequestMemoryOptions {
   readonly memory: MemoryLedger;
@@ -84,13 +87,13 @@ export class RequestMemory {
     const { encoding, maxMessageBytes } = this.#options;
     if (encoding === undefined) return;
     const most = encoding === "gzip" ? bytes * GZIP_EXPANSION : maxMessageBytes;
-    await this.#need(bytes + Math.min(most, maxMessageBytes));
+    await this.#need(bytes + COPIES * Math.min(most, maxMessageBytes));
   }
 
   /** Holds what is needed beyond what is free; what is held already is enough for later messages too. */
   async #need(bytes: number): Promise<void> {
     const { memory, signal, maxMessageBytes } = this.#options;
-    const bounded = Math.min(bytes, 2 * maxMessageBytes);
+    const bounded = Math.min(bytes, (1 + COPIES) * maxMessageBytes);
     if (bounded <= FREE_BYTES + this.#heldBytes) return;
     const missing = bounded - FREE_BYTES - this.#heldBytes;
     const step = Math.ceil(missing / STEP_BYTES) * STEP_BYTES;
