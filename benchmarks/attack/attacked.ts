@@ -1,6 +1,9 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { GrpcBlobService } from "@tvix/castore/grpc";
 import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { AnonymousMemory } from "../../test/long/anonymous-memory.ts";
@@ -37,6 +40,9 @@ export interface Outcome {
 /** Time that a daemon has to give memory back, in milliseconds. */
 const RECOVERY_MS = 240_000;
 
+/** How long somebody is watched before, in milliseconds. */
+const CALM_MS = 3000;
+
 /** Attacks a daemon of its own, while somebody else asks it for something. */
 export async function attacked(attack: Attack, scale: number): Promise<Outcome> {
   const data = await mkdtemp(join(tmpdir(), "attacked-"));
@@ -45,16 +51,14 @@ export async function attacked(attack: Attack, scale: number): Promise<Outcome> 
   const memory = new AnonymousMemory(daemon.pid);
   try {
     const target = await targetOf(daemon.port);
-    const before = await waitingTime(target, AbortSignal.timeout(3000));
-    const over = new AbortController();
-    const other = waitingTime(target, over.signal);
+    const [before] = await waitingTime(target, () => setTimeout(CALM_MS));
     memory.takePeak();
     const start = performance.now();
-    await attack.run(target, scale);
-    const seconds = (performance.now() - start) / 1000;
-    over.abort();
+    const [during, seconds] = await waitingTime(target, async () => {
+      await attack.run(target, scale);
+      return (performance.now() - start) / 1000;
+    });
     const peak = memory.takePeak();
-    const during = await other;
     const after = await settled(memory);
     const answers = (await fetch(`${target.url}/healthz`)).ok;
     return { peak, after, before, during, seconds, answers };
@@ -72,15 +76,18 @@ async function targetOf(port: number): Promise<Target> {
   return { url, port, digest: digest.bytes };
 }
 
-async function waitingTime({ url }: Target, until: AbortSignal): Promise<number> {
-  const times: number[] = [];
-  while (!until.aborted) {
-    const start = performance.now();
-    await (await fetch(`${url}/nix-cache-info`)).text();
-    times.push(performance.now() - start);
-  }
-  times.sort((one, other) => one - other);
-  return times[Math.floor(times.length * 0.99)] ?? 0;
+/**
+ * The 99th percentile of the time that somebody waits who asks for something meanwhile, in milliseconds:
+ * in a thread of its own, since an attacker is busy.
+ */
+async function waitingTime<T>({ url }: Target, task: () => Promise<T>): Promise<[waits: number, T]> {
+  const bystander = new Worker(new URL("./bystander.ts", import.meta.url), { workerData: { url } });
+  await once(bystander, "online");
+  const result = await task();
+  bystander.postMessage("end");
+  const [waits] = await once(bystander, "message");
+  await bystander.terminate();
+  return [waits, result];
 }
 
 /** The memory that a daemon has when it has given back what it gives back, or the time for that is over. */
@@ -90,7 +97,7 @@ async function settled(memory: AnonymousMemory): Promise<number> {
     memory.takePeak();
     const now = memory.takePeak();
     if (now < BASE_MIB || performance.now() > end) return now;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await setTimeout(1000);
   }
 }
 

@@ -1,9 +1,10 @@
 import { collect } from "@tvix/byte-stream";
-import { type B3Digest, MemoryLedger } from "@tvix/castore";
 import { expect, test } from "vitest";
 import { ChunkedBlobService } from "../src/blob/chunked-blob-service.ts";
+import type { B3Digest } from "../src/digest/b3-digest.ts";
 import { MemoryChunkListStore } from "../src/memory/chunk-list-store.ts";
 import { MemoryChunkStore } from "../src/memory/chunk-store.ts";
+import { MemoryLedger } from "../src/memory-use/memory-ledger.ts";
 
 const KIB = 1024;
 
@@ -39,7 +40,7 @@ test.each([
     await expect.poll(() => memory.waiting).toBeGreaterThan(0);
     expect(memory.held).toBeGreaterThanOrEqual(Math.min(length, 512 * KIB));
     const waiting = await opened(store, digest);
-    const all = collect({ [Symbol.asyncIterator]: () => waiting });
+    const all = collect({ [Symbol.asyncIterator]: () => waiting }, length);
     others.abort(new Error("they leave"));
     await Promise.allSettled(firsts);
     for (const reader of readers) await reader.return?.();
@@ -55,7 +56,7 @@ test("short blobs are read where there is no memory", async () => {
   const digest = await store.put(short);
   const held = await memory.hold(600 * KIB, "a test");
   const reader = await opened(store, digest);
-  expect(await collect({ [Symbol.asyncIterator]: () => reader })).toEqual(short);
+  expect(await collect({ [Symbol.asyncIterator]: () => reader }, 16 * KIB)).toEqual(short);
   held.release();
 });
 

@@ -98,7 +98,7 @@ test("one principal sends so many bytes a day: what goes beyond is cut off, and 
     "grpc-message": expect.stringContaining("room again in"),
   });
   // Reading is free.
-  const [status] = (await DOORS.Connect?.(server.url)) ?? [];
+  const [status] = (await DOORS["Connect"]?.(server.url)) ?? [];
   expect(status).toBe(400);
 });
 
