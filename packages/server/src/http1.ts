@@ -147,7 +147,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) =>
       server.on("request", (request, response) => {
-        turns.run(() => enter(request, response, handler));
+        turns.request(request.socket, () => enter(request, response, handler));
       }),
   });
   // The binary cache answers for what there is no route for in the same way.

@@ -88,7 +88,7 @@ export function createHttp2(options: Http2Options): Http2Server {
     // It may fail before there is time for it; afterwards, its failure shows where it is read and written.
     stream.on("error", () => {});
     const bytes = new StreamBytes(stream, unread);
-    options.turns.run(() => {
+    options.turns.request(stream.session ?? stream, () => {
       // One that was taken back before anybody has looked at it costs no more than this.
       if (stream.destroyed || stream.aborted) return;
       options.admission.enter(new Http2Exchange(stream, headers, bytes), serve, (refusal) => {

@@ -219,7 +219,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onConnection: (socket) => {
       // It may fail before there is time for it.
       socket.on("error", () => {});
-      turns.run(() => {
+      turns.connection(socket, () => {
         if (socket.destroyed) return;
         silent.add(socket);
         switchProtocol(socket, http1.server, http2, () => silent.delete(socket));

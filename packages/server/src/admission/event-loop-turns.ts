@@ -1,23 +1,64 @@
-/** Time that requests may take in one turn of the event loop, in milliseconds. */
+import { FairQueue } from "./fair-queue.ts";
+
+/** Time that each kind of work may take in one turn of the event loop, in milliseconds. */
 const SLICE_MS = 2;
+
+/** Work of one kind. */
+class Lane {
+  /** Each tells whether there may be more of its kind in the same turn. */
+  readonly waiting: FairQueue<() => boolean> = new FairQueue();
+  /** When the first of this turn was begun; undefined: none has been. */
+  #began: number | undefined;
+
+  /** Whether there is time left in this turn. */
+  hasTime(): boolean {
+    const now = performance.now();
+    this.#began ??= now;
+    return now - this.#began < SLICE_MS;
+  }
+
+  /** Begins a turn, with those who have waited longest. */
+  serve(): void {
+    this.#began = undefined;
+    while (!this.waiting.isEmpty && this.hasTime()) {
+      const isMore = this.waiting.shift()?.();
+      if (isMore !== true) return;
+    }
+  }
+}
 
 /**
  * Shares the event loop between those who have much to be done and everybody else. Thousands of requests,
  * or short messages of one, come in one read of a socket, and would be dealt with one after the other
  * before anybody else is looked at. So each asks first, and when the time of this turn is up it waits for
- * another one, in the order in which they came.
+ * another one; those of one connection behind those of others.
  */
 export class EventLoopTurns {
-  /** Each tells whether there may be more in the same turn. */
-  readonly #waiting: (() => boolean)[] = [];
-  /** When the first of this turn was begun; undefined: none has been. */
-  #began: number | undefined;
+  readonly #requests = new Lane();
+  readonly #connections = new Lane();
+  readonly #messages = new Lane();
+  #isScheduled = false;
 
-  /** @returns undefined when there is time left, as there mostly is; else what to wait for */
-  next(): Promise<void> | undefined {
-    if (this.#hasTime()) return undefined;
+  /** Begins a request of a connection, at once when there is time left, as there mostly is. */
+  request(connection: object, begin: () => void): void {
+    this.#run(this.#requests, connection, begin);
+  }
+
+  /** Takes in a connection: requests go first. */
+  connection(connection: object, begin: () => void): void {
+    this.#run(this.#connections, connection, begin);
+  }
+
+  /**
+   * The turn of the next message of a stream: connections go first.
+   *
+   * @returns undefined when there is time left; else what to wait for
+   */
+  message(stream: object): Promise<void> | undefined {
+    this.#schedule();
+    if (this.#messages.hasTime()) return undefined;
     return new Promise((resolve) => {
-      this.#waiting.push(() => {
+      this.#messages.waiting.push(stream, () => {
         resolve();
         // What it does comes behind this, and takes nobody knows how long.
         return false;
@@ -25,36 +66,26 @@ export class EventLoopTurns {
     });
   }
 
-  /** Runs a task, at once when there is time left. */
-  run(task: () => void): void {
-    if (this.#hasTime()) {
+  #run(lane: Lane, owner: object, task: () => void): void {
+    this.#schedule();
+    if (lane.hasTime()) {
       task();
       return;
     }
-    this.#waiting.push(() => {
+    lane.waiting.push(owner, () => {
       task();
       return true;
     });
   }
 
-  #hasTime(): boolean {
-    if (this.#began === undefined) {
-      this.#begin();
-      return true;
-    }
-    return performance.now() - this.#began < SLICE_MS;
-  }
-
-  /** Begins a turn, with those who have waited longest. */
-  #begin(): void {
-    this.#began = performance.now();
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     setImmediate(() => {
-      this.#began = undefined;
-      if (this.#waiting.length === 0) return;
-      this.#begin();
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        if (!next() || !this.#hasTime()) return;
-      }
+      this.#isScheduled = false;
+      const lanes = [this.#requests, this.#connections, this.#messages];
+      for (const lane of lanes) lane.serve();
+      if (lanes.some(({ waiting }) => !waiting.isEmpty)) this.#schedule();
     });
   }
 }

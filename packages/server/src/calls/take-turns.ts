@@ -15,7 +15,7 @@ export function takeTurns(turns: EventLoopTurns): Interceptor {
 /** The same messages, each of which waits for its turn. */
 function inTurns<T>(messages: AsyncIterable<T>, turns: EventLoopTurns): AsyncIterable<T> {
   return withNext(messages, async (next) => {
-    const turn = turns.next();
+    const turn = turns.message(messages);
     if (turn !== undefined) await turn;
     return await next();
   });
