@@ -10,8 +10,8 @@ import { dumpPath, restorePath } from "@tvix/nar/fs";
 import { fingerprint, formatNarInfo, PublicKey, parseNarInfo, SecretKey, Signature } from "@tvix/narinfo";
 import { NixHash, StorePath } from "@tvix/nix-compat";
 import { ingestNar, type PathInfo, RenderingNarCalculation, renderNar, toNarInfo } from "@tvix/store";
-import { LevelPathInfoService } from "@tvix/store/level";
 import { importPath } from "@tvix/store/node";
+import { RecordPathInfoService } from "@tvix/store/records";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { anyTree } from "../packages/nar/test/trees.ts";
@@ -80,7 +80,7 @@ describe.skipIf(noNix !== undefined)("beside real Nix", () => {
       expect(Buffer.compare(await collect(renderNar(node, store), 1 << 20), nar)).toBe(0);
       const imported = await importPath(path, {
         ...store,
-        pathInfoService: new LevelPathInfoService(store.database),
+        pathInfoService: new RecordPathInfoService(store.database),
         narCalculationService: new RenderingNarCalculation(store),
       });
       expect(imported.node).toEqual(node);
@@ -159,7 +159,7 @@ describe.skipIf(noNix !== undefined)("beside real Nix", () => {
     await using store = await openStore(join(base, "signing"), { sync: false });
     const info = await importPath(path, {
       ...store,
-      pathInfoService: new LevelPathInfoService(store.database),
+      pathInfoService: new RecordPathInfoService(store.database),
       narCalculationService: new RenderingNarCalculation(store),
     });
     expect(info.storePath.toAbsolute()).toBe(storePath);

@@ -60,7 +60,7 @@ const STORE_IMPORTS = `
 import { buildContentAddressedPath } from "@tvix/nix-compat";
 import { fingerprint, formatNarInfo, parseNarInfo, SecretKey } from "@tvix/narinfo";
 import { ingestNar, MemoryPathInfoService, renderNar, SigningPathInfoService, toNarInfo } from "@tvix/store";
-import { LevelPathInfoService } from "@tvix/store/level";
+import { RecordPathInfoService } from "@tvix/store/records";
 `;
 
 /** The part of TypeScript that JavaScript does not know. */
@@ -75,7 +75,7 @@ async function run(blobService: BlobService, directoryService: DirectoryService,
 ${PROGRAM}${STORE_PROGRAM}}
 await run(new MemoryBlobService(), new MemoryDirectoryService(), new MemoryPathInfoService());
 const store = await openStore("./data");
-await run(store.blobService, store.directoryService, new LevelPathInfoService(store.database));
+await run(store.blobService, store.directoryService, new RecordPathInfoService(store.database));
 await store.close();
 console.log("stored and read");
 `;
@@ -112,7 +112,7 @@ window.runAll = async (baseUrl, length) => {
   const memory = { blobService: new MemoryBlobService(), directoryService: new MemoryDirectoryService() };
   await run(memory, new MemoryPathInfoService());
   const store = await openLevelStore(new BrowserLevel("store"));
-  await run(store, new LevelPathInfoService(store.database));
+  await run(store, new RecordPathInfoService(store.database));
   const digest = await new MemoryBlobService().put(new Uint8Array(length).fill(9));
   for (const createTransport of [createConnectTransport, createGrpcWebTransport]) {
     await readRemote(createTransport({ baseUrl }), digest, length);

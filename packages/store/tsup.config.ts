@@ -4,7 +4,7 @@ import { library } from "../../tsup.base.ts";
 export default defineConfig(
   library({
     index: "src/index.ts",
-    level: "src/level.ts",
+    records: "src/records.ts",
     grpc: "src/grpc.ts",
     node: "src/node.ts",
     testing: "src/testing.ts",

@@ -8,7 +8,6 @@ export {
   HTTP_STATUS_OF_STORE_ERROR,
   STATUS_OF_BRIDGE_ERROR,
 } from "./http/status.ts";
-export { levelRecords } from "./level-records.ts";
 export type {
   NarInfoExtras,
   NarInfoExtrasService,
@@ -22,10 +21,12 @@ export {
   type NarBridgeServices,
   type UpstreamOptions,
 } from "./options.ts";
-export { LevelPendingNarInfos } from "./pending/level.ts";
 export type { PendingNarInfo, PendingNarInfos } from "./pending/pending-narinfos.ts";
-export { LevelSideFiles } from "./side-files/level.ts";
+export { RecordPendingNarInfos } from "./pending/records.ts";
+export { narBridgeRecords } from "./records.ts";
+export { RecordSideFiles } from "./side-files/records.ts";
 export type { SideFile, SideFiles } from "./side-files/side-files.ts";
-export { LevelOffers } from "./upstream/level-offers.ts";
+export { NAR_BRIDGE_TABLES } from "./tables.ts";
 export type { Offer, Offers } from "./upstream/offers.ts";
+export { RecordOffers } from "./upstream/record-offers.ts";
 export { parseUpstream, type Upstream } from "./upstream/upstream.ts";

@@ -1,13 +1,13 @@
 import type { AddressInfo } from "node:net";
 import { openStore, type Store } from "@tvix/castore/node";
 import {
-  LevelOffers,
-  LevelPendingNarInfos,
-  levelRecords,
   type NarBridgeOptions,
   narBridge,
+  narBridgeRecords,
   type PendingNarInfos,
   parseUpstream,
+  RecordOffers,
+  RecordPendingNarInfos,
 } from "@tvix/nar-bridge";
 import type { SecretKey } from "@tvix/narinfo";
 import {
@@ -17,7 +17,12 @@ import {
   SigningPathInfoService,
   type TrustServices,
 } from "@tvix/store";
-import { LevelNarCalculation, LevelNarIndex, LevelNarLengths, LevelPathInfoService } from "@tvix/store/level";
+import {
+  RecordNarCalculation,
+  RecordNarIndex,
+  RecordNarLengths,
+  RecordPathInfoService,
+} from "@tvix/store/records";
 import { fastify } from "fastify";
 import { onTestFinished } from "vitest";
 import { temporaryDirectory } from "./temporary.ts";
@@ -28,8 +33,8 @@ export interface RunningCache {
   readonly url: string;
   readonly store: Store;
   readonly pathInfoService: PathInfoService;
-  readonly narIndex: LevelNarIndex;
-  readonly offers: LevelOffers;
+  readonly narIndex: RecordNarIndex;
+  readonly offers: RecordOffers;
   readonly pendingNarInfos: PendingNarInfos;
   /** Where its data is. */
   readonly data: string;
@@ -64,16 +69,16 @@ export async function startCache(options: CacheOptions = {}): Promise<RunningCac
   } = options;
   const store = await openStore(data, { sync: false, compressionLevel });
   const { blobService, directoryService, storedBlobs, database } = store;
-  const signing = new SigningPathInfoService(new LevelPathInfoService(database), signingKeys);
-  const narCalculationService = new LevelNarCalculation(
+  const signing = new SigningPathInfoService(new RecordPathInfoService(database), signingKeys);
+  const narCalculationService = new RecordNarCalculation(
     database,
     new RenderingNarCalculation({ blobService, directoryService }),
   );
   const pathInfoService = guard(signing, { blobService, directoryService, narCalculationService });
-  const narIndex = new LevelNarIndex(database);
-  const offers = new LevelOffers(database);
+  const narIndex = new RecordNarIndex(database);
+  const offers = new RecordOffers(database);
   const { maxPendingBytes: maxBytes, ...bridgeOptions } = rest;
-  const pendingNarInfos = new LevelPendingNarInfos(database, maxBytes === undefined ? {} : { maxBytes });
+  const pendingNarInfos = new RecordPendingNarInfos(database, maxBytes === undefined ? {} : { maxBytes });
   const app = fastify();
   await app.register(narBridge, {
     blobService,
@@ -82,8 +87,8 @@ export async function startCache(options: CacheOptions = {}): Promise<RunningCac
     pathInfoService,
     narCalculationService,
     narIndex,
-    narLengths: new LevelNarLengths(database, new MeasuringNarLengths({ directoryService, storedBlobs })),
-    ...levelRecords(database),
+    narLengths: new RecordNarLengths(database, new MeasuringNarLengths({ directoryService, storedBlobs })),
+    ...narBridgeRecords(database),
     pendingNarInfos,
     ...(upstreams === undefined
       ? {}

@@ -1,7 +1,7 @@
 import type { Store } from "@tvix/castore/node";
-import { levelRecords, type NarBridgeServices } from "@tvix/nar-bridge";
+import { type NarBridgeServices, narBridgeRecords } from "@tvix/nar-bridge";
 import { MeasuringNarLengths } from "@tvix/store";
-import { LevelNarLengths } from "@tvix/store/level";
+import { RecordNarLengths } from "@tvix/store/records";
 import type { LocalServices } from "./services.ts";
 
 /** What a binary cache in front of a store needs. */
@@ -9,13 +9,13 @@ export function binaryCacheServicesOf(store: Store, services: LocalServices): Na
   const { blobService, directoryService, storedBlobs, database } = store;
   const measuring = new MeasuringNarLengths({ directoryService, storedBlobs });
   return {
-    ...levelRecords(database),
+    ...narBridgeRecords(database),
     blobService,
     directoryService,
     storedBlobs,
     pathInfoService: services.pathInfoService,
     narCalculationService: services.narCalculationService,
     narIndex: services.narIndex,
-    narLengths: new LevelNarLengths(database, measuring),
+    narLengths: new RecordNarLengths(database, measuring),
   };
 }

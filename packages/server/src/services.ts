@@ -10,7 +10,7 @@ import {
   SigningPathInfoService,
 } from "@tvix/store";
 import type { StoreServices } from "@tvix/store/grpc";
-import { LevelNarCalculation, LevelNarIndex, LevelPathInfoService } from "@tvix/store/level";
+import { RecordNarCalculation, RecordNarIndex, RecordPathInfoService } from "@tvix/store/records";
 
 /** All services that a peer has. */
 export interface Services extends CastoreServices, StoreServices {}
@@ -30,8 +30,8 @@ const REMEMBERED_PATH_INFOS = 5000;
  */
 export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = []): LocalServices {
   const { blobService, directoryService, database } = store;
-  const narIndex = new LevelNarIndex(database);
-  const stored = new IndexingPathInfoService(new LevelPathInfoService(database), narIndex);
+  const narIndex = new RecordNarIndex(database);
+  const stored = new IndexingPathInfoService(new RecordPathInfoService(database), narIndex);
   const signed = signingKeys.length === 0 ? stored : new SigningPathInfoService(stored, signingKeys);
   const rendering = new RenderingNarCalculation({ blobService, directoryService });
   return {
@@ -41,7 +41,7 @@ export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = [])
       new MemoryPathInfoService({ maxEntries: REMEMBERED_PATH_INFOS }),
       signed,
     ),
-    narCalculationService: new LevelNarCalculation(database, rendering),
+    narCalculationService: new RecordNarCalculation(database, rendering),
     narIndex,
   };
 }

@@ -20,7 +20,7 @@ import { PathInfoService } from "@tvix/protocol/tvix/store";
 import { servicesOf } from "@tvix/server";
 import { formatPathInfo, type PathInfo } from "@tvix/store";
 import { GrpcPathInfoService } from "@tvix/store/grpc";
-import { LevelPathInfoService } from "@tvix/store/level";
+import { RecordPathInfoService } from "@tvix/store/records";
 import { fixtures, testPathInfoService } from "@tvix/store/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { INVALID } from "../../store/test/invalid-path-infos.ts";
@@ -281,7 +281,7 @@ const MANY = 100_000;
 test(`a list of ${MANY} streams in flat memory, and can be left`, { timeout: 240_000 }, async () => {
   const data = join(await temporaryDirectory(), "data");
   const store = await openStore(data, { sync: false });
-  const infos = new LevelPathInfoService(store.database);
+  const infos = new RecordPathInfoService(store.database);
   const digest = new Uint8Array(20);
   const signature = fixtures.fullPathInfo(0).signatures;
   for (let start = 0; start < MANY; start += 10_000) {

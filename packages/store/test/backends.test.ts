@@ -15,7 +15,7 @@ import {
   SigningPathInfoService,
 } from "@tvix/store";
 import { addStoreRoutes, GrpcPathInfoService } from "@tvix/store/grpc";
-import { LevelNarCalculation, LevelPathInfoService } from "@tvix/store/level";
+import { RecordNarCalculation, RecordPathInfoService } from "@tvix/store/records";
 import { fixtures, testPathInfoService } from "@tvix/store/testing";
 import { MemoryLevel } from "memory-level";
 import { expect, test, vi } from "vitest";
@@ -39,14 +39,14 @@ testPathInfoService("memory", async () => ({ pathInfoService: new MemoryPathInfo
 
 testPathInfoService("memory-level", async () => {
   const { database } = await openLevelStore(new MemoryLevel());
-  return { pathInfoService: new LevelPathInfoService(database) };
+  return { pathInfoService: new RecordPathInfoService(database) };
 });
 
 testPathInfoService("the index of a store", async () => {
   const path = await mkdtemp(join(tmpdir(), "store-test-"));
   const store = await openStore(path, { sync: false });
   return {
-    pathInfoService: new LevelPathInfoService(store.database),
+    pathInfoService: new RecordPathInfoService(store.database),
     async close() {
       await store.close();
       await rm(path, { recursive: true });
@@ -70,14 +70,14 @@ testPathInfoService("client and handlers of tvix", async () => ({ pathInfoServic
 testPathInfoService("client and handlers of snix", async () => ({ pathInfoService: overTheWire("snix") }));
 
 testPathInfoService("a cache in front of a peer", async () => {
-  const near = new LevelPathInfoService(new Database(new MemoryLevel()));
+  const near = new RecordPathInfoService(new Database(new MemoryLevel()));
   return { pathInfoService: new CachePathInfoService(near, overTheWire("tvix")) };
 });
 
 test("a get costs one read of the database", async () => {
   const level = new MemoryLevel<string, string>();
   const database = new Database(level);
-  const service = new LevelPathInfoService(database);
+  const service = new RecordPathInfoService(database);
   await service.put(fixtures.PATH_INFO_SYMLINK);
   const get = vi.spyOn(database, "get");
   const entries = vi.spyOn(database, "entries");
@@ -88,7 +88,7 @@ test("a get costs one read of the database", async () => {
 
 test("a damaged record is reported, not served", async () => {
   const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: "view", valueEncoding: "view" });
-  const service = new LevelPathInfoService(new Database(level));
+  const service = new RecordPathInfoService(new Database(level));
   await service.put(fixtures.PATH_INFO_SYMLINK);
   for await (const [key, value] of level.iterator()) {
     for (let at = 0; at < value.length; at++) {
@@ -105,7 +105,7 @@ test("what was calculated is kept, and calculated anew when it is damaged", asyn
   const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: "view", valueEncoding: "view" });
   const summary = { narSize: 128, narHash: NixHash.from("sha256", new Uint8Array(32).fill(5)) };
   const calculateNar = vi.fn(async () => summary);
-  const service = new LevelNarCalculation(new Database(level), { calculateNar });
+  const service = new RecordNarCalculation(new Database(level), { calculateNar });
   const file = { type: "file", digest: EMPTY_DIGEST, size: 0n, executable: false } as const;
   for (let times = 0; times < 3; times++) {
     const found = await service.calculateNar(file);

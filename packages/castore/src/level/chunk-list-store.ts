@@ -2,37 +2,25 @@ import type { ChunkMeta } from "../blob/blob-service.ts";
 import type { ChunkListStore, ChunkListWriter, PlacedChunk } from "../blob/chunk-list-store.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import { seal, unseal } from "./checksum.ts";
-import {
-  ChunkListBuffer,
-  type ChunkListRecord,
-  decodeChunks,
-  decodeRecord,
-  encodeRecord,
-  LIST_ID_BYTES,
-} from "./chunk-list-codec.ts";
-import { type Database, keyOf, keyPrefix, type LevelOperation } from "./database.ts";
-
-/** Key prefixes: the record of a blob, a segment of a list, a list that is being written. */
-const BLOB = keyPrefix("b1");
-const SEGMENT = keyPrefix("l1");
-const UNFINISHED = keyPrefix("u1");
+import type { RecordChange, RecordStore } from "../records/record-store.ts";
+import { CHUNK_LISTS, LIST_SEGMENTS, UNFINISHED_LISTS } from "../records/tables.ts";
+import { ChunkListBuffer, type ChunkListRecord, decodeChunks, LIST_ID_BYTES } from "./chunk-list-codec.ts";
 
 /** Chunks in a segment: 36 KiB, and at 256 KiB a chunk 256 MiB of blob. */
 const SEGMENT_CHUNKS = 1024;
 
 /**
- * Chunk lists in a Level database.
+ * Chunk lists as records.
  *
  * A list is written in segments while the upload goes on, under an identifier of its own, so
  * that memory stays flat. The record that names them is written last. Segments that a crash
  * left without a record are removed by {@link removeUnfinished}.
  */
 export class LevelChunkListStore implements ChunkListStore {
-  readonly #database: Database;
+  readonly #records: RecordStore;
 
-  constructor(database: Database) {
-    this.#database = database;
+  constructor(records: RecordStore) {
+    this.#records = records;
   }
 
   async count(blob: B3Digest): Promise<number | undefined> {
@@ -55,37 +43,31 @@ export class LevelChunkListStore implements ChunkListStore {
   }
 
   write(): ChunkListWriter {
-    return new LevelChunkListWriter(this.#database);
+    return new LevelChunkListWriter(this.#records);
   }
 
   /** Removes what uploads left behind that did not come to an end. Called before the first write. */
   async removeUnfinished(): Promise<void> {
-    for await (const [key] of this.#database.entries(keyOf(UNFINISHED))) {
-      await removeList(this.#database, key.subarray(UNFINISHED.length));
-    }
+    for await (const { key } of UNFINISHED_LISTS.entries(this.#records)) await removeList(this.#records, key);
   }
 
   async #record(blob: B3Digest): Promise<ChunkListRecord | undefined> {
-    const key = keyOf(BLOB, blob.bytes);
-    const sealed = await this.#database.get(key);
-    return sealed === undefined ? undefined : decodeRecord(unseal(key, sealed, `blob ${blob}`));
+    return await CHUNK_LISTS.get(this.#records, blob);
   }
 
   async #part(blob: B3Digest, record: ChunkListRecord, index: number): Promise<Uint8Array> {
     if (index === record.segmentOffsets.length) return record.tail;
-    const key = segmentKey(record.listId, index);
-    const sealed = await this.#database.get(key);
-    if (sealed === undefined) {
-      throw new CastoreError("INCOMPLETE", `part ${index} of the chunk list of blob ${blob} is missing`, {
-        subject: blob.toString(),
-      });
+    const what = `part ${index} of the chunk list of blob ${blob}`;
+    const part = await LIST_SEGMENTS.get(this.#records, { id: record.listId, number: index }, what);
+    if (part === undefined) {
+      throw new CastoreError("INCOMPLETE", `${what} is missing`, { subject: blob.toString() });
     }
-    return unseal(key, sealed, `part ${index} of the chunk list of blob ${blob}`);
+    return part;
   }
 }
 
 class LevelChunkListWriter implements ChunkListWriter {
-  readonly #database: Database;
+  readonly #records: RecordStore;
   #listId: Uint8Array | undefined;
   #buffer: ChunkListBuffer | undefined;
   #first: ChunkMeta | undefined;
@@ -95,8 +77,8 @@ class LevelChunkListWriter implements ChunkListWriter {
   #partOffset = 0;
   readonly #segmentOffsets: number[] = [];
 
-  constructor(database: Database) {
-    this.#database = database;
+  constructor(records: RecordStore) {
+    this.#records = records;
   }
 
   async append(chunk: ChunkMeta): Promise<void> {
@@ -111,27 +93,23 @@ class LevelChunkListWriter implements ChunkListWriter {
   }
 
   async commit(blob: B3Digest): Promise<void> {
-    const key = keyOf(BLOB, blob.bytes);
     const listId = this.#ownListId();
-    if (await isIntact(this.#database, blob)) {
+    if (await isIntact(this.#records, blob)) {
       await this.abort();
       return;
     }
-    const record = encodeRecord({
+    const list: ChunkListRecord = {
       count: this.#count,
       listId,
       segmentOffsets: this.#segmentOffsets,
       tailOffset: this.#partOffset,
       tail: this.#buffer?.take() ?? new Uint8Array(0),
-    });
-    await this.#database.write([
-      { type: "put", key, value: seal(key, record) },
-      { type: "del", key: keyOf(UNFINISHED, listId) },
-    ]);
+    };
+    await this.#records.write([CHUNK_LISTS.put(blob, list), UNFINISHED_LISTS.remove(listId)]);
   }
 
   async abort(): Promise<void> {
-    if (this.#segmentOffsets.length > 0) await removeList(this.#database, this.#ownListId());
+    if (this.#segmentOffsets.length > 0) await removeList(this.#records, this.#ownListId());
   }
 
   /** Chosen when it is first needed, which for most blobs is never. */
@@ -151,21 +129,21 @@ class LevelChunkListWriter implements ChunkListWriter {
 
   async #flushSegment(buffer: ChunkListBuffer): Promise<void> {
     const listId = this.#ownListId();
-    const key = segmentKey(listId, this.#segmentOffsets.length);
+    const segment = { id: listId, number: this.#segmentOffsets.length };
     this.#segmentOffsets.push(this.#partOffset);
     this.#partOffset = this.#offset;
-    await this.#database.write([
-      { type: "put", key: keyOf(UNFINISHED, listId), value: new Uint8Array(0) },
-      { type: "put", key, value: seal(key, buffer.take()) },
+    await this.#records.write([
+      UNFINISHED_LISTS.put(listId, undefined),
+      LIST_SEGMENTS.put(segment, buffer.take()),
     ]);
   }
 }
 
 /** Whether a blob has a list, all parts of which can be read; one that is damaged is replaced. */
-async function isIntact(database: Database, blob: B3Digest): Promise<boolean> {
+async function isIntact(records: RecordStore, blob: B3Digest): Promise<boolean> {
   try {
     let found = false;
-    for await (const _ of new LevelChunkListStore(database).read(blob, 0)) found = true;
+    for await (const _ of new LevelChunkListStore(records).read(blob, 0)) found = true;
     return found;
   } catch (error) {
     if (CastoreError.is(error) && (error.code === "CORRUPT" || error.code === "INCOMPLETE")) return false;
@@ -173,14 +151,10 @@ async function isIntact(database: Database, blob: B3Digest): Promise<boolean> {
   }
 }
 
-function segmentKey(listId: Uint8Array, index: number): Uint8Array {
-  const number = new Uint8Array(4);
-  new DataView(number.buffer).setUint32(0, index);
-  return keyOf(SEGMENT, listId, number);
-}
-
-async function removeList(database: Database, listId: Uint8Array): Promise<void> {
-  const removals: LevelOperation[] = [];
-  for await (const [key] of database.entries(keyOf(SEGMENT, listId))) removals.push({ type: "del", key });
-  await database.write([...removals, { type: "del", key: keyOf(UNFINISHED, listId) }]);
+async function removeList(records: RecordStore, listId: Uint8Array): Promise<void> {
+  const removals: RecordChange[] = [];
+  for await (const { key } of LIST_SEGMENTS.entries(records, listId)) {
+    removals.push(LIST_SEGMENTS.remove(key));
+  }
+  await records.write([...removals, UNFINISHED_LISTS.remove(listId)]);
 }

@@ -1,11 +1,9 @@
-import { B3Digest } from "../digest/b3-digest.ts";
-import { type Database, keyOf, keyPrefix, type LevelOperation } from "./database.ts";
-
-/** Key prefix of chunks that were found damaged and have not been written since; the digest follows. */
-const DAMAGED = keyPrefix("x1");
+import type { B3Digest } from "../digest/b3-digest.ts";
+import type { RecordChange, RecordStore } from "../records/record-store.ts";
+import { DAMAGED_CHUNKS, FACTS } from "../records/tables.ts";
 
 /** How often a chunk was found damaged, or was written anew (u64, big-endian). */
-const VERSION = keyPrefix("m1stored-version");
+const VERSION = "stored-version";
 
 /** Beyond any version that is ever saved. */
 const UNSAVED = 2 ** 40;
@@ -15,14 +13,14 @@ const UNSAVED = 2 ** 40;
  * are written again.
  */
 export class DamagedChunks {
-  readonly #database: Database;
+  readonly #records: RecordStore;
   readonly #keys: Set<string>;
   #version: bigint;
   /** Whether the version in the database is an older one. */
   #isUnsaved = false;
 
-  private constructor(database: Database, keys: Set<string>, version: bigint) {
-    this.#database = database;
+  private constructor(records: RecordStore, keys: Set<string>, version: bigint) {
+    this.#records = records;
     this.#keys = keys;
     this.#version = version;
   }
@@ -33,18 +31,17 @@ export class DamagedChunks {
    * @param onDamaged called with each
    */
   static async open(
-    database: Database,
+    records: RecordStore,
     onDamaged: (digest: B3Digest) => Promise<void> = async () => {},
   ): Promise<DamagedChunks> {
     const keys = new Set<string>();
-    for await (const [key] of database.entries(DAMAGED)) {
-      const digest = B3Digest.from(key.slice(DAMAGED.length));
+    for await (const { key: digest } of DAMAGED_CHUNKS.entries(records)) {
       keys.add(digest.key);
       await onDamaged(digest);
     }
-    const stored = await database.get(VERSION);
+    const stored = await FACTS.get(records, VERSION);
     const version = stored?.length === 8 ? new DataView(stored.slice().buffer).getBigUint64(0) : 0n;
-    return new DamagedChunks(database, keys, version);
+    return new DamagedChunks(records, keys, version);
   }
 
   /** Changes whenever a chunk is found damaged, or one that was is written anew. */
@@ -61,10 +58,9 @@ export class DamagedChunks {
   async add(digest: B3Digest): Promise<void> {
     if (this.has(digest)) return;
     this.#keys.add(digest.key);
-    const put = { type: "put", key: keyOf(DAMAGED, digest.bytes), value: new Uint8Array(0) } as const;
     // A full disk does not keep anybody from being told what is damaged.
     try {
-      await this.#database.write([put, this.#nextVersion()]);
+      await this.#records.write([DAMAGED_CHUNKS.put(digest, undefined), this.#nextVersion()]);
       this.#isUnsaved = false;
     } catch {
       this.#isUnsaved = true;
@@ -72,9 +68,9 @@ export class DamagedChunks {
   }
 
   /** What belongs into the batch that writes a chunk; then {@link remove} follows. */
-  mending(digest: B3Digest): readonly LevelOperation[] {
+  mending(digest: B3Digest): readonly RecordChange[] {
     if (!this.has(digest)) return [];
-    return [{ type: "del", key: keyOf(DAMAGED, digest.bytes) }, this.#nextVersion()];
+    return [DAMAGED_CHUNKS.remove(digest), this.#nextVersion()];
   }
 
   /** The chunk has been written. */
@@ -83,10 +79,10 @@ export class DamagedChunks {
     this.#isUnsaved = false;
   }
 
-  #nextVersion(): LevelOperation {
+  #nextVersion(): RecordChange {
     this.#version++;
     const value = new Uint8Array(8);
     new DataView(value.buffer).setBigUint64(0, this.#version);
-    return { type: "put", key: VERSION, value };
+    return FACTS.put(VERSION, value);
   }
 }

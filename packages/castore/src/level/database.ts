@@ -1,16 +1,13 @@
 import type { AbstractLevel } from "abstract-level";
 import { GroupCommit } from "../blob/group-commit.ts";
-import { allocateShortLived } from "../bytes/short-lived.ts";
 import { CastoreError } from "../errors/castore-error.ts";
+import type { OperationOptions } from "../options.ts";
+import type { RecordChange, RecordCondition, RecordRange, RecordStore } from "../records/record-store.ts";
+import { PendingWrite, withConditions } from "./pending-write.ts";
 
 /** Any database of the Level family, whatever its default encodings are. */
 // biome-ignore lint/suspicious/noExplicitAny: the three parameters do not matter, encodings are set per call
 export type AnyLevel = AbstractLevel<any, any, any>;
-
-/** One change to the database. */
-export type LevelOperation =
-  | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
-  | { readonly type: "del"; readonly key: Uint8Array };
 
 /** How a {@link Database} writes. */
 export interface DatabaseOptions {
@@ -34,8 +31,8 @@ const VIEWS = { keyEncoding: "view", valueEncoding: "view" } as const;
 const BATCH_BYTES = 4 << 20;
 
 /**
- * Bytes by bytes over any Level database: writes that come together share one batch, and
- * results are plain Uint8Arrays.
+ * Records in any Level database: writes that come together share one batch, and results are plain
+ * Uint8Arrays. The process that has the database open is the only one that has it.
  *
  * After a write has failed all later ones fail, until the database was opened again, which the
  * next write tries where that is allowed. Reading goes on meanwhile.
@@ -43,12 +40,12 @@ const BATCH_BYTES = 4 << 20;
  * Every write goes through one queue, each batch flushed when `sync` is set: LevelDB does not
  * make earlier writes durable with a later flushed one once its log has been rotated.
  */
-export class Database {
+export class Database implements RecordStore {
   readonly #level: AnyLevel;
   /** `sync` is known to databases on a disk only. */
   readonly #writeOptions: typeof VIEWS & { readonly sync: boolean };
   readonly #mayReopen: () => Promise<boolean>;
-  readonly #commits: GroupCommit<readonly LevelOperation[]>;
+  readonly #commits: GroupCommit<PendingWrite>;
   /** Why nothing can be written. */
   #broken: CastoreError | undefined;
   #reopening: Promise<void> | undefined;
@@ -60,7 +57,7 @@ export class Database {
     this.#broken = unwritable;
     this.#writeOptions = { ...VIEWS, sync };
     this.#mayReopen = mayReopen;
-    this.#commits = new GroupCommit((groups) => this.#apply(groups.flat()), BATCH_BYTES);
+    this.#commits = new GroupCommit((writes) => this.#apply(writes), BATCH_BYTES);
   }
 
   /** Why writes fail at present; undefined while they do not. */
@@ -74,11 +71,12 @@ export class Database {
     return this.#broken;
   }
 
-  async #apply(operations: LevelOperation[]): Promise<void> {
+  async #apply(writes: readonly PendingWrite[]): Promise<void> {
     if (this.#broken !== undefined) await this.#reopen(this.#broken);
-    if (operations.length === 0) return;
+    const changes = await withConditions(writes, (key) => this.get(key));
+    if (changes.length === 0) return;
     try {
-      await this.#level.batch(operations, this.#writeOptions);
+      await this.#level.batch(changes, this.#writeOptions);
     } catch (cause) {
       const error = failureOf(cause);
       // LevelDB would go on behind a torn record of its log, and drop all that after a restart.
@@ -105,7 +103,6 @@ export class Database {
     }
   }
 
-  /** The value of a key, undefined when there is none. */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     // Whether that succeeds is for the look-up to find out.
     if (this.#reopening !== undefined) await this.#reopening.catch(() => {});
@@ -117,7 +114,10 @@ export class Database {
     }
   }
 
-  /** Whether a key has a value. */
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return await Promise.all(keys.map((key) => this.get(key)));
+  }
+
   async has(key: Uint8Array): Promise<boolean> {
     return (await this.get(key)) !== undefined;
   }
@@ -129,21 +129,29 @@ export class Database {
     return onTheSpot ? this.#level.getSync(key, VIEWS) : this.#level.get(key, VIEWS);
   }
 
-  /** Applies the operations at once or not at all; returns when they are durable. */
-  write(operations: readonly LevelOperation[]): Promise<void> {
-    const weight = operations.reduce((sum, operation) => sum + weightOf(operation), 0);
-    return this.#commits.commit(operations, weight);
+  async write(
+    changes: readonly RecordChange[],
+    conditions: readonly RecordCondition[] = [],
+  ): Promise<boolean> {
+    const write = new PendingWrite(changes, conditions);
+    await this.#commits.commit(write, write.bytes);
+    return write.isDone;
   }
 
-  /** Entries whose key begins with a prefix, in order. */
-  async *entries(prefix: Uint8Array): AsyncGenerator<[key: Uint8Array, value: Uint8Array], void, undefined> {
-    const range = { gte: prefix, lt: successor(prefix) };
+  async *entries(
+    { prefix, after }: RecordRange,
+    { signal }: OperationOptions = {},
+  ): AsyncGenerator<readonly [key: Uint8Array, value: Uint8Array], void, undefined> {
+    const range = after === undefined ? { gte: prefix } : { gt: after };
     if (this.#reopening !== undefined) await this.#reopening.catch(() => {});
     try {
-      for await (const [key, value] of this.#level.iterator({ ...range, ...VIEWS })) {
+      const iterator = this.#level.iterator({ ...range, lt: successor(prefix), ...VIEWS });
+      for await (const [key, value] of iterator) {
+        signal?.throwIfAborted();
         yield [view(key), view(value)];
       }
     } catch (cause) {
+      if (signal?.aborted === true) throw signal.reason;
       throw failureOf(cause);
     }
   }
@@ -160,42 +168,12 @@ export class Database {
   }
 }
 
-/** What keys of one kind begin with: letters for the kind, a digit for its format version. */
-export function keyPrefix(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-/**
- * The same for a kind that is derived from others, or only remembered: a tilde comes first, so
- * that all of it lies in one range of keys, which may be removed at any time. What is read from
- * it is never believed further than what it rests on.
- */
-export function derivedKeyPrefix(text: string): Uint8Array {
-  return keyPrefix(`~${text}`);
-}
-
-/** A key: a prefix and what it is about. */
-export function keyOf(prefix: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
-  const key = allocateShortLived(parts.reduce((sum, part) => sum + part.length, prefix.length));
-  key.set(prefix);
-  let end = prefix.length;
-  for (const part of parts) {
-    key.set(part, end);
-    end += part.length;
-  }
-  return key;
-}
-
 /** The first key behind all that begin with the prefix, which is not all 0xff. */
 function successor(prefix: Uint8Array): Uint8Array {
   const last = prefix.findLastIndex((byte) => byte !== 0xff);
   const next = prefix.slice(0, last + 1);
   next[last] = (next[last] as number) + 1;
   return next;
-}
-
-function weightOf(operation: LevelOperation): number {
-  return operation.key.length + (operation.type === "put" ? operation.value.length : 0);
 }
 
 /** The same memory without the methods of Buffer, which some databases return. */

@@ -8,11 +8,9 @@ import { decodeDirectory } from "../directory/parse.ts";
 import { traverse } from "../directory/traverse.ts";
 import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
 import type { OperationOptions } from "../options.ts";
-import { type Database, keyOf, keyPrefix } from "./database.ts";
+import type { RecordChange, RecordStore } from "../records/record-store.ts";
+import { DIRECTORIES } from "../records/tables.ts";
 import { DirectoryStaging } from "./directory-staging.ts";
-
-/** Key prefix of directories. */
-const DIRECTORY = keyPrefix("d1");
 
 /** What is remembered of each directory of an upload until its end, and how much is asked for at a time, in bytes. */
 const CLOSURE_DIRECTORY_BYTES = 512;
@@ -24,25 +22,25 @@ const STAGING_BYTES = 2 << 20;
 /** Bytes of directories that one batch writes. */
 const BATCH_BYTES = 1 << 20;
 
-/** Directories in a Level database, each in its canonical encoding. */
+/** Directories as records, each in its canonical encoding. */
 export class LevelDirectoryService implements DirectoryService {
   readonly maxDirectoryBytes: number;
-  readonly #database: Database;
+  readonly #records: RecordStore;
   readonly #memory: MemoryLedger;
 
   constructor(
-    database: Database,
+    records: RecordStore,
     options: { readonly maxDirectoryBytes?: number; readonly memory?: MemoryLedger } = {},
   ) {
     const { maxDirectoryBytes = DEFAULT_MAX_DIRECTORY_BYTES, memory = UNLIMITED_MEMORY } = options;
-    this.#database = database;
+    this.#records = records;
     this.maxDirectoryBytes = maxDirectoryBytes;
     this.#memory = memory;
   }
 
   async get(digest: B3Digest, { signal }: OperationOptions = {}): Promise<Directory | undefined> {
     signal?.throwIfAborted();
-    const encoded = await this.#database.get(keyOf(DIRECTORY, digest.bytes));
+    const encoded = await DIRECTORIES.get(this.#records, digest);
     return encoded === undefined ? undefined : decodeDirectory(encoded, digest);
   }
 
@@ -63,7 +61,7 @@ export class LevelDirectoryService implements DirectoryService {
     );
     let left = CLOSURE_STEP_BYTES;
     const validator = new ClosureValidator(this.maxDirectoryBytes);
-    const staging = new DirectoryStaging(this.#database);
+    const staging = new DirectoryStaging(this.#records);
     try {
       for await (const directory of directories) {
         signal?.throwIfAborted();
@@ -87,19 +85,18 @@ export class LevelDirectoryService implements DirectoryService {
 
   /** Writes in order of arrival, so that after a crash nothing refers to what is missing. */
   async #store(staging: DirectoryStaging): Promise<void> {
-    let batch: { type: "put"; key: Uint8Array; value: Uint8Array }[] = [];
+    let batch: RecordChange[] = [];
     let bytes = 0;
     for await (const { digest, encoded } of staging.directories()) {
-      const key = keyOf(DIRECTORY, digest);
-      const stored = await this.#database.get(key);
+      const stored = await DIRECTORIES.get(this.#records, digest);
       if (stored !== undefined && equalBytes(stored, encoded)) continue;
-      batch.push({ type: "put", key, value: encoded });
+      batch.push(DIRECTORIES.put(digest, encoded));
       bytes += encoded.length;
       if (bytes < BATCH_BYTES) continue;
-      await this.#database.write(batch);
+      await this.#records.write(batch);
       batch = [];
       bytes = 0;
     }
-    if (batch.length > 0) await this.#database.write(batch);
+    if (batch.length > 0) await this.#records.write(batch);
   }
 }

@@ -1,42 +1,31 @@
-import { B3_DIGEST_LENGTH } from "../digest/b3-digest.ts";
 import type { Directory } from "../directory/directory.ts";
-import { type Database, keyOf, keyPrefix, type LevelOperation } from "./database.ts";
+import type { RecordChange, RecordStore } from "../records/record-store.ts";
+import { SESSION_BYTES, STAGED_DIRECTORIES, type StagedDirectory } from "../records/tables.ts";
 
-/** Key prefix of directories whose upload has not ended. */
-const STAGED = keyPrefix("s1");
-
-const SESSION_BYTES = 12;
-
-/** Memory of directories that are held before they go to the database, in bytes. */
+/** Memory of directories that are held before they become records, in bytes. */
 const HELD_BYTES = 2 << 20;
 
 /** What each takes beside its bytes. */
 const OBJECT_BYTES = 500;
 
-/** A directory that waits for the end of its upload. */
-export interface StagedDirectory {
-  readonly digest: Uint8Array;
-  readonly encoded: Uint8Array;
-}
-
 /**
  * Holds the directories of one upload until all of them are known to be valid: a few in
- * memory, many in the database, under keys that no reader looks at.
+ * memory, many as records, under keys that no reader looks at.
  */
 export class DirectoryStaging {
-  readonly #database: Database;
+  readonly #records: RecordStore;
   readonly #session: Uint8Array = crypto.getRandomValues(new Uint8Array(SESSION_BYTES));
   #held: StagedDirectory[] = [];
   #heldBytes = 0;
   #spilled = 0;
 
-  constructor(database: Database) {
-    this.#database = database;
+  constructor(records: RecordStore) {
+    this.#records = records;
   }
 
   async add(directory: Directory): Promise<void> {
     const encoded = directory.encode();
-    this.#held.push({ digest: directory.digest().bytes, encoded });
+    this.#held.push({ digest: directory.digest(), encoded });
     this.#heldBytes += encoded.length + OBJECT_BYTES;
     if (this.#heldBytes >= HELD_BYTES) await this.#spill();
   }
@@ -44,53 +33,45 @@ export class DirectoryStaging {
   /** Everything that was added, in the same order. */
   async *directories(): AsyncGenerator<StagedDirectory, void, undefined> {
     for (let index = 0; index < this.#spilled; index++) {
-      const value = await this.#database.get(this.#key(index));
-      if (value === undefined) throw new Error("a staged directory has vanished");
-      yield { digest: value.subarray(0, B3_DIGEST_LENGTH), encoded: value.subarray(B3_DIGEST_LENGTH) };
+      const staged = await STAGED_DIRECTORIES.get(this.#records, { id: this.#session, number: index });
+      if (staged === undefined) throw new Error("a staged directory has vanished");
+      yield staged;
     }
     yield* this.#held;
   }
 
-  /** Removes what went to the database. */
+  /** Removes what became records. */
   async clear(): Promise<void> {
     if (this.#spilled === 0) return;
-    await removeStaged(this.#database, keyOf(STAGED, this.#session));
+    await removeStaged(this.#records, this.#session);
   }
 
   async #spill(): Promise<void> {
-    const operations = this.#held.map(({ digest, encoded }): LevelOperation => {
-      const value = new Uint8Array(B3_DIGEST_LENGTH + encoded.length);
-      value.set(digest);
-      value.set(encoded, B3_DIGEST_LENGTH);
-      return { type: "put", key: this.#key(this.#spilled++), value };
-    });
+    const changes = this.#held.map((staged) =>
+      STAGED_DIRECTORIES.put({ id: this.#session, number: this.#spilled++ }, staged),
+    );
     this.#held = [];
     this.#heldBytes = 0;
-    await this.#database.write(operations);
-  }
-
-  #key(index: number): Uint8Array {
-    const number = new Uint8Array(4);
-    new DataView(number.buffer).setUint32(0, index);
-    return keyOf(STAGED, this.#session, number);
+    await this.#records.write(changes);
   }
 }
 
 /** Removes what uploads left behind that did not come to an end. Called before the first write. */
-export async function removeAllStaged(database: Database): Promise<void> {
-  await removeStaged(database, keyOf(STAGED));
+export async function removeAllStaged(records: RecordStore): Promise<void> {
+  await removeStaged(records);
 }
 
 /** Keys removed with one batch. */
 const REMOVED_TOGETHER = 10_000;
 
-async function removeStaged(database: Database, prefix: Uint8Array): Promise<void> {
-  let removals: LevelOperation[] = [];
-  for await (const [key] of database.entries(prefix)) {
-    removals.push({ type: "del", key });
+/** @param session whose; default: all */
+async function removeStaged(records: RecordStore, session?: Uint8Array): Promise<void> {
+  let removals: RecordChange[] = [];
+  for await (const { key } of STAGED_DIRECTORIES.entries(records, session)) {
+    removals.push(STAGED_DIRECTORIES.remove(key));
     if (removals.length < REMOVED_TOGETHER) continue;
-    await database.write(removals);
+    await records.write(removals);
     removals = [];
   }
-  if (removals.length > 0) await database.write(removals);
+  if (removals.length > 0) await records.write(removals);
 }

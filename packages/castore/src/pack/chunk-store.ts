@@ -6,10 +6,10 @@ import { decodeVerified } from "../blob/verify-chunk.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { decodeChunkRecord, encodeInline, encodeLocation, type PackLocation } from "../level/chunk-record.ts";
-import { CHUNK } from "../level/chunk-store.ts";
 import { DamagedChunks } from "../level/damaged-chunks.ts";
-import { type Database, keyOf } from "../level/database.ts";
 import { RecentReads } from "../memory-use/recent-reads.ts";
+import type { RecordStore } from "../records/record-store.ts";
+import { CHUNKS } from "../records/tables.ts";
 import type { PackAppender } from "./pack-appender.ts";
 import type { PackReader } from "./pack-reader.ts";
 import { storageFailure } from "./storage-failure.ts";
@@ -32,7 +32,7 @@ interface PlacedStoredChunk extends StoredChunk {
 
 /** What a {@link PackChunkStore} is made of. */
 export interface PackChunkStoreParts {
-  readonly database: Database;
+  readonly records: RecordStore;
   readonly appender: PackAppender;
   readonly reader: PackReader;
   readonly codec: ChunkCodec;
@@ -42,7 +42,7 @@ export interface PackChunkStoreParts {
 
 /** Chunks in pack files; the database holds where each lies, and the small ones themselves. */
 export class PackChunkStore implements ChunkStore, StoredChunkStore {
-  readonly #database: Database;
+  readonly #records: RecordStore;
   readonly #appender: PackAppender;
   readonly #reader: PackReader;
   readonly #codec: ChunkCodec;
@@ -54,7 +54,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   readonly #suspectPacks: Set<number>;
 
   private constructor(parts: PackChunkStoreParts, damaged: DamagedChunks, suspectPacks: Set<number>) {
-    this.#database = parts.database;
+    this.#records = parts.records;
     this.#appender = parts.appender;
     this.#reader = parts.reader;
     this.#codec = parts.codec;
@@ -66,8 +66,8 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   /** Takes over the parts, and what is known of damage. */
   static async open(parts: PackChunkStoreParts): Promise<PackChunkStore> {
     const suspectPacks = new Set<number>();
-    const damaged = await DamagedChunks.open(parts.database, async (digest) => {
-      const record = await parts.database.get(keyOf(CHUNK, digest.bytes));
+    const damaged = await DamagedChunks.open(parts.records, async (digest) => {
+      const record = await CHUNKS.get(parts.records, digest);
       const pack = record === undefined ? undefined : packOf(record, digest);
       if (pack !== undefined) suspectPacks.add(pack);
     });
@@ -90,7 +90,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
    */
   async has(digest: B3Digest): Promise<boolean> {
     if (this.#damaged.has(digest)) return false;
-    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    const record = await CHUNKS.get(this.#records, digest);
     if (record === undefined) return false;
     try {
       const place = decodeChunkRecord(record, digest);
@@ -106,7 +106,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
   }
 
   async read(digest: B3Digest): Promise<Uint8Array | undefined> {
-    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    const record = await CHUNKS.get(this.#records, digest);
     if (record === undefined) return undefined;
     return await this.#watched(digest, record, () =>
       this.#chunks.get(digest, () => this.#decode(digest, record)),
@@ -115,7 +115,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
 
   async describe(digest: B3Digest): Promise<PlacedStoredChunk | undefined> {
     if (this.#damaged.has(digest)) return undefined;
-    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    const record = await CHUNKS.get(this.#records, digest);
     if (record === undefined) return undefined;
     const place = decodeChunkRecord(record, digest);
     const { encoding, size } = place;
@@ -136,7 +136,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
       }
     }
     const { place } = await this.#find(digest);
-    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    const record = await CHUNKS.get(this.#records, digest);
     return await this.#watched(digest, record, () => read(place));
   }
 
@@ -153,8 +153,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
     this.#counts.chunkBytesNew += length;
     this.#counts.chunkBytesStored += encoded.payload.length;
     const value = await this.#place(digest, encoded);
-    const put = { type: "put", key: keyOf(CHUNK, digest.bytes), value } as const;
-    await this.#database.write([put, ...this.#damaged.mending(digest)]);
+    await this.#records.write([CHUNKS.put(digest, value), ...this.#damaged.mending(digest)]);
     // What was stored may have had another form.
     this.#stored.forget(digest);
     this.#damaged.remove(digest);
@@ -186,7 +185,7 @@ export class PackChunkStore implements ChunkStore, StoredChunkStore {
 
   /** @param found the record that led to the damage: the chunk may have been written anew since */
   async #noteDamage(digest: B3Digest, found: Uint8Array | undefined): Promise<void> {
-    const record = await this.#database.get(keyOf(CHUNK, digest.bytes));
+    const record = await CHUNKS.get(this.#records, digest);
     if (record === undefined || found === undefined || !equalBytes(record, found)) return;
     const pack = packOf(record, digest);
     if (pack !== undefined) this.#suspectPacks.add(pack);

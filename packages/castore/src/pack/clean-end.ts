@@ -1,4 +1,5 @@
-import { type Database, keyPrefix } from "../level/database.ts";
+import type { RecordStore } from "../records/record-store.ts";
+import { FACTS } from "../records/tables.ts";
 
 /** Where the newest pack ended when its process closed it in good order. */
 export interface CleanEnd {
@@ -7,24 +8,24 @@ export interface CleanEnd {
   readonly end: number;
 }
 
-const KEY = keyPrefix("m1pack-end");
+const PACK_END = "pack-end";
 
-export async function readCleanEnd(database: Database): Promise<CleanEnd | undefined> {
-  const stored = await database.get(KEY);
+export async function readCleanEnd(records: RecordStore): Promise<CleanEnd | undefined> {
+  const stored = await FACTS.get(records, PACK_END);
   if (stored === undefined) return undefined;
   const words = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
   return { pack: words.getUint32(0), end: Number(words.getBigUint64(4)) };
 }
 
 /** Called before anything is appended: from then on only a close in good order sets it again. */
-export async function forgetCleanEnd(database: Database): Promise<void> {
-  await database.write([{ type: "del", key: KEY }]);
+export async function forgetCleanEnd(records: RecordStore): Promise<void> {
+  await records.write([FACTS.remove(PACK_END)]);
 }
 
-export async function writeCleanEnd(database: Database, { pack, end }: CleanEnd): Promise<void> {
+export async function writeCleanEnd(records: RecordStore, { pack, end }: CleanEnd): Promise<void> {
   const value = new Uint8Array(12);
   const words = new DataView(value.buffer);
   words.setUint32(0, pack);
   words.setBigUint64(4, BigInt(end));
-  await database.write([{ type: "put", key: KEY, value }]);
+  await records.write([FACTS.put(PACK_END, value)]);
 }

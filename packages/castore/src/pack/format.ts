@@ -1,10 +1,11 @@
 import { CastoreError } from "../errors/castore-error.ts";
-import { type Database, keyPrefix } from "../level/database.ts";
+import type { RecordStore } from "../records/record-store.ts";
+import { FACTS } from "../records/tables.ts";
 
 /** Version of the layout of folder, packs and keys; see docs/storage-format.md. */
 const FORMAT_VERSION = "1";
 
-const FORMAT_KEY = keyPrefix("m1format");
+const FORMAT = "format";
 
 /**
  * Reads the version of a store.
@@ -12,8 +13,8 @@ const FORMAT_KEY = keyPrefix("m1format");
  * @returns `new` where none is written: nothing has been stored, or the index is incomplete
  * @throws CastoreError UNKNOWN_FORMAT when it is not ours
  */
-export async function checkFormat(database: Database): Promise<"new" | "known"> {
-  const stored = await database.get(FORMAT_KEY);
+export async function checkFormat(records: RecordStore): Promise<"new" | "known"> {
+  const stored = await FACTS.get(records, FORMAT);
   if (stored === undefined) return "new";
   const version = new TextDecoder().decode(stored);
   if (version !== FORMAT_VERSION) {
@@ -26,6 +27,6 @@ export async function checkFormat(database: Database): Promise<"new" | "known"> 
 }
 
 /** Writes the version: called last, when the index is complete. */
-export async function writeFormat(database: Database): Promise<void> {
-  await database.write([{ type: "put", key: FORMAT_KEY, value: new TextEncoder().encode(FORMAT_VERSION) }]);
+export async function writeFormat(records: RecordStore): Promise<void> {
+  await records.write([FACTS.put(FORMAT, new TextEncoder().encode(FORMAT_VERSION))]);
 }

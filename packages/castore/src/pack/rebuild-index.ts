@@ -1,6 +1,6 @@
 import { encodeLocation } from "../level/chunk-record.ts";
-import { CHUNK } from "../level/chunk-store.ts";
-import { type Database, keyOf, type LevelOperation } from "../level/database.ts";
+import type { RecordChange, RecordStore } from "../records/record-store.ts";
+import { CHUNKS } from "../records/tables.ts";
 import type { PackDirectory } from "./pack-directory.ts";
 import { scanPack } from "./scan-pack.ts";
 
@@ -17,23 +17,23 @@ const BATCH_CHUNKS = 4096;
 export async function rebuildIndex(
   packs: PackDirectory,
   packNumbers: readonly number[],
-  database: Database,
+  records: RecordStore,
 ): Promise<number> {
   let chunks = 0;
   for (const pack of packNumbers) {
     const handle = await packs.openPack(pack, "r");
     try {
-      let batch: LevelOperation[] = [];
+      let batch: RecordChange[] = [];
       for await (const { head, offset } of scanPack(handle, 0)) {
         const { digest, encoding, size, storedLength } = head;
         const value = encodeLocation({ pack, offset, encoding, size, storedLength });
         chunks++;
-        batch.push({ type: "put", key: keyOf(CHUNK, digest.bytes), value });
+        batch.push(CHUNKS.put(digest, value));
         if (batch.length < BATCH_CHUNKS) continue;
-        await database.write(batch);
+        await records.write(batch);
         batch = [];
       }
-      if (batch.length > 0) await database.write(batch);
+      if (batch.length > 0) await records.write(batch);
     } finally {
       await handle.close();
     }

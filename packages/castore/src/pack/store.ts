@@ -121,7 +121,13 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     const reader = new PackReader(packs);
     const pool = new ZstdPool(compressionLevel);
     const counts = new ActivityCounts();
-    const chunks = await PackChunkStore.open({ database, appender, reader, codec: zstdCodec(pool), counts });
+    const chunks = await PackChunkStore.open({
+      records: database,
+      appender,
+      reader,
+      codec: zstdCodec(pool),
+      counts,
+    });
     const blobService = new ChunkedBlobService({
       chunks,
       lists,

@@ -1,6 +1,6 @@
 import type { MemoryLedger } from "@tvix/castore";
 import type { Store } from "@tvix/castore/node";
-import { LevelOffers, type NarBridgeOptions } from "@tvix/nar-bridge";
+import { type NarBridgeOptions, RecordOffers } from "@tvix/nar-bridge";
 import type { SecretKey } from "@tvix/narinfo";
 import { binaryCacheServicesOf } from "../binary-cache-services.ts";
 import type { LocalServices } from "../services.ts";
@@ -46,7 +46,7 @@ export function binaryCacheOf(
         ? undefined
         : {
             upstreams: upstream,
-            offers: new LevelOffers(store.database),
+            offers: new RecordOffers(store.database),
             signingKeys,
             pathInfoService,
             headers: tracing && (() => tracing.headers()),

@@ -1,0 +1,57 @@
+import { equalBytes } from "@tvix/byte-stream";
+import type { RecordChange, RecordCondition } from "../records/record-store.ts";
+
+/** A write that waits for its batch. */
+export class PendingWrite {
+  readonly changes: readonly RecordChange[];
+  readonly conditions: readonly RecordCondition[];
+  /** Whether its conditions held, known when its batch is made. */
+  isDone = true;
+
+  constructor(changes: readonly RecordChange[], conditions: readonly RecordCondition[]) {
+    this.changes = changes;
+    this.conditions = conditions;
+  }
+
+  /** What it adds to a batch. */
+  get bytes(): number {
+    return this.changes.reduce((sum, change) => sum + bytesOf(change), 0);
+  }
+}
+
+/**
+ * The changes of all writes whose conditions hold, one after the other: each sees those before it. The
+ * others are marked as not done.
+ */
+export async function withConditions(
+  writes: readonly PendingWrite[],
+  get: (key: Uint8Array) => Promise<Uint8Array | undefined>,
+): Promise<RecordChange[]> {
+  if (writes.every(({ conditions }) => conditions.length === 0)) {
+    return writes.flatMap(({ changes }) => changes);
+  }
+  const changed = new Map<string, Uint8Array | undefined>();
+  const holds = async ({ key, value }: RecordCondition): Promise<boolean> => {
+    const name = nameOf(key);
+    const known = changed.has(name) ? changed.get(name) : await get(key);
+    return known === undefined || value === undefined ? known === value : equalBytes(known, value);
+  };
+  const all: RecordChange[] = [];
+  for (const write of writes) {
+    for (const condition of write.conditions) write.isDone &&= await holds(condition);
+    if (!write.isDone) continue;
+    for (const change of write.changes) {
+      changed.set(nameOf(change.key), change.type === "put" ? change.value : undefined);
+      all.push(change);
+    }
+  }
+  return all;
+}
+
+function bytesOf(change: RecordChange): number {
+  return change.key.length + (change.type === "put" ? change.value.length : 0);
+}
+
+function nameOf(key: Uint8Array): string {
+  return String.fromCharCode(...key);
+}

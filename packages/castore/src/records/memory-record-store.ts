@@ -1,0 +1,60 @@
+import { compareBytes, equalBytes } from "@tvix/byte-stream";
+import type { OperationOptions } from "../options.ts";
+import type { RecordChange, RecordCondition, RecordRange, RecordStore } from "./record-store.ts";
+
+/** Records in memory, for tests and for what need not last. */
+export class MemoryRecordStore implements RecordStore {
+  /** By the bytes of the key, each a character. */
+  readonly #records: Map<string, readonly [key: Uint8Array, value: Uint8Array]> = new Map();
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#records.get(nameOf(key))?.[1];
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return keys.map((key) => this.#records.get(nameOf(key))?.[1]);
+  }
+
+  async has(key: Uint8Array): Promise<boolean> {
+    return this.#records.has(nameOf(key));
+  }
+
+  async write(
+    changes: readonly RecordChange[],
+    conditions: readonly RecordCondition[] = [],
+  ): Promise<boolean> {
+    if (!conditions.every((condition) => this.#holds(condition))) return false;
+    for (const change of changes) {
+      const name = nameOf(change.key);
+      // What the caller goes on to do with its bytes is its own affair.
+      if (change.type === "put") this.#records.set(name, [change.key.slice(), change.value.slice()]);
+      else this.#records.delete(name);
+    }
+    return true;
+  }
+
+  async *entries(
+    { prefix, after }: RecordRange,
+    { signal }: OperationOptions = {},
+  ): AsyncGenerator<readonly [key: Uint8Array, value: Uint8Array], void, undefined> {
+    const start = nameOf(prefix);
+    const found = [...this.#records]
+      .filter(([name]) => name.startsWith(start))
+      .map(([, record]) => record)
+      .filter(([key]) => after === undefined || compareBytes(key, after) > 0)
+      .sort(([one], [other]) => compareBytes(one, other));
+    for (const record of found) {
+      signal?.throwIfAborted();
+      yield record;
+    }
+  }
+
+  #holds({ key, value }: RecordCondition): boolean {
+    const known = this.#records.get(nameOf(key))?.[1];
+    return known === undefined || value === undefined ? known === value : equalBytes(known, value);
+  }
+}
+
+function nameOf(key: Uint8Array): string {
+  return String.fromCharCode(...key);
+}

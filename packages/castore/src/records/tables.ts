@@ -1,0 +1,140 @@
+import { B3_DIGEST_LENGTH, B3Digest } from "../digest/b3-digest.ts";
+import {
+  type ChunkListRecord,
+  decodeRecord,
+  encodeRecord,
+  LIST_ID_BYTES,
+} from "../level/chunk-list-codec.ts";
+import { BYTES, type Codec, TEXT } from "./codec.ts";
+import { Table } from "./table.ts";
+
+const DIGEST: Codec<B3Digest> = { encode: ({ bytes }) => bytes, decode: (bytes) => B3Digest.from(bytes) };
+
+const NOTHING: Codec<undefined> = { encode: () => new Uint8Array(0), decode: () => undefined };
+
+/** One of several things under one identifier. */
+export interface Numbered {
+  readonly id: Uint8Array;
+  readonly number: number;
+}
+
+/** Identifiers of so many bytes, then the number (u32). */
+function numbered(idBytes: number): Codec<Numbered> {
+  return {
+    encode({ id, number }) {
+      const key = new Uint8Array(idBytes + 4);
+      key.set(id);
+      new DataView(key.buffer).setUint32(idBytes, number);
+      return key;
+    },
+    decode: (key) => ({
+      id: key.subarray(0, idBytes),
+      number: new DataView(key.buffer, key.byteOffset).getUint32(idBytes),
+    }),
+  };
+}
+
+/** Facts about the store as a whole, by their names. */
+export const FACTS: Table<string, Uint8Array> = new Table({
+  prefix: "m1",
+  subject: (name) => `the fact ${name}`,
+  key: TEXT,
+  value: BYTES,
+  sealed: false,
+});
+
+/** Chunks: the stored form, or where it lies. */
+export const CHUNKS: Table<B3Digest, Uint8Array> = new Table({
+  prefix: "c1",
+  subject: (digest) => `chunk ${digest}`,
+  key: DIGEST,
+  value: BYTES,
+  sealed: false,
+});
+
+/** Chunk lists of blobs of several chunks. */
+export const CHUNK_LISTS: Table<B3Digest, ChunkListRecord> = new Table({
+  prefix: "b1",
+  subject: (digest) => `blob ${digest}`,
+  key: DIGEST,
+  value: { encode: encodeRecord, decode: decodeRecord },
+  sealed: true,
+});
+
+/** Segments of chunk lists, by the list and their number. */
+export const LIST_SEGMENTS: Table<Numbered, Uint8Array> = new Table({
+  prefix: "l1",
+  subject: ({ number }) => `part ${number} of a chunk list`,
+  key: numbered(LIST_ID_BYTES),
+  value: BYTES,
+  sealed: true,
+});
+
+/** Chunk lists that are being written. */
+export const UNFINISHED_LISTS: Table<Uint8Array, undefined> = new Table({
+  prefix: "u1",
+  subject: () => "an unfinished chunk list",
+  key: BYTES,
+  value: NOTHING,
+  sealed: false,
+});
+
+/** Chunks that are known to be damaged or lost. */
+export const DAMAGED_CHUNKS: Table<B3Digest, undefined> = new Table({
+  prefix: "x1",
+  subject: (digest) => `chunk ${digest}`,
+  key: DIGEST,
+  value: NOTHING,
+  sealed: false,
+});
+
+/** Directories, each in its canonical encoding. */
+export const DIRECTORIES: Table<B3Digest, Uint8Array> = new Table({
+  prefix: "d1",
+  subject: (digest) => `directory ${digest}`,
+  key: DIGEST,
+  value: BYTES,
+  sealed: false,
+});
+
+/** Length of the identifier of an upload, in bytes. */
+export const SESSION_BYTES = 12;
+
+/** A directory that waits for the end of its upload. */
+export interface StagedDirectory {
+  readonly digest: B3Digest;
+  readonly encoded: Uint8Array;
+}
+
+/** Directories whose upload has not ended, by the upload and their number. */
+export const STAGED_DIRECTORIES: Table<Numbered, StagedDirectory> = new Table({
+  prefix: "s1",
+  subject: () => "a staged directory",
+  key: numbered(SESSION_BYTES),
+  value: {
+    encode({ digest, encoded }) {
+      const value = new Uint8Array(B3_DIGEST_LENGTH + encoded.length);
+      value.set(digest.bytes);
+      value.set(encoded, B3_DIGEST_LENGTH);
+      return value;
+    },
+    decode: (bytes) => ({
+      digest: B3Digest.from(bytes.slice(0, B3_DIGEST_LENGTH)),
+      encoded: bytes.subarray(B3_DIGEST_LENGTH),
+    }),
+  },
+  sealed: false,
+});
+
+/** What this package keeps. */
+// biome-ignore lint/suspicious/noExplicitAny: of whatever keys and values
+export const CASTORE_TABLES: readonly Table<any, any>[] = [
+  FACTS,
+  CHUNKS,
+  CHUNK_LISTS,
+  LIST_SEGMENTS,
+  UNFINISHED_LISTS,
+  DAMAGED_CHUNKS,
+  DIRECTORIES,
+  STAGED_DIRECTORIES,
+];

@@ -1,0 +1,53 @@
+import { CastoreError, type OperationOptions, type RecordStore, type TableEntry } from "@tvix/castore";
+import { encodeNixbase32 } from "@tvix/nix-compat";
+import { StoreError } from "../errors/store-error.ts";
+import type { PathInfo } from "../path-info/path-info.ts";
+import { checkPathDigest, type PathInfoService } from "../path-info/path-info-service.ts";
+import { PATH_INFOS } from "./tables.ts";
+
+/** PathInfos as records, each with a checksum. */
+export class RecordPathInfoService implements PathInfoService {
+  readonly #records: RecordStore;
+
+  /** @param records of the store that has the contents */
+  constructor(records: RecordStore) {
+    this.#records = records;
+  }
+
+  async get(digest: Uint8Array, { signal }: OperationOptions = {}): Promise<PathInfo | undefined> {
+    checkPathDigest(digest);
+    signal?.throwIfAborted();
+    try {
+      return await PATH_INFOS.get(this.#records, digest);
+    } catch (cause) {
+      throw damaged(digest, cause);
+    }
+  }
+
+  async put(info: PathInfo, { signal }: OperationOptions = {}): Promise<PathInfo> {
+    const put = PATH_INFOS.put(info.storePath.digest, info);
+    signal?.throwIfAborted();
+    await this.#records.write([put]);
+    return info;
+  }
+
+  async *list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
+    for await (const entry of PATH_INFOS.entries(this.#records, undefined, options)) yield open(entry);
+  }
+}
+
+function open({ key, value }: TableEntry<Uint8Array, PathInfo>): PathInfo {
+  try {
+    return value();
+  } catch (cause) {
+    throw damaged(key, cause);
+  }
+}
+
+/** What a record that cannot be read is to a caller; other failures are what they are. */
+function damaged(digest: Uint8Array, cause: unknown): unknown {
+  const isOfStore = CastoreError.is(cause) && cause.code !== "CORRUPT";
+  if (isOfStore || !(CastoreError.is(cause) || StoreError.is(cause))) return cause;
+  const subject = `store path ${encodeNixbase32(digest)}`;
+  return new StoreError("CORRUPT", `the record of ${subject} is damaged`, cause);
+}

@@ -1,0 +1,140 @@
+import { concatBytes } from "@tvix/byte-stream";
+import { BYTES, CastoreError, type Codec, Table, TEXT } from "@tvix/castore";
+import { encodeNixbase32, NixHash } from "@tvix/nix-compat";
+import type { NarSummary } from "../nar/calculate.ts";
+import type { NarFiles, NarLengths } from "../nar/lengths.ts";
+import type { KnownNar, NarFileRecord } from "../nar-index/nar-index.ts";
+import { decodePathInfo, encodePathInfo } from "../path-info/format.ts";
+import { decodeNamelessNode, encodeNamelessNode } from "../path-info/nameless-node.ts";
+import type { PathInfo } from "../path-info/path-info.ts";
+
+const SHA256_BYTES = 32;
+
+/** A SHA-256 as a key. */
+const SHA256: Codec<NixHash> = {
+  encode: ({ digest }) => digest,
+  decode: (bytes) => NixHash.from("sha256", bytes),
+};
+
+/** PathInfos, by the digest of their store path. */
+export const PATH_INFOS: Table<Uint8Array, PathInfo> = new Table({
+  prefix: "p1",
+  subject: (digest) => `store path ${encodeNixbase32(digest)}`,
+  key: BYTES,
+  value: { encode: encodePathInfo, decode: decodePathInfo },
+  sealed: true,
+});
+
+/** What is kept of a NAR: when it came (0 for what lasts, in milliseconds), its length, what is in it. */
+export type NarRecord = Pick<KnownNar, "node" | "narSize"> & { readonly time: number };
+
+/** NARs that have been here, by their SHA-256: moment (u64), length (u64), the node. */
+export const NARS: Table<NixHash, NarRecord> = new Table({
+  prefix: "h1",
+  subject: (narHash) => `the NAR ${narHash}`,
+  key: SHA256,
+  value: {
+    encode: ({ node, narSize, time }) => concatBytes([words(time, narSize), encodeNamelessNode(node)]),
+    decode(bytes) {
+      if (bytes.length < 16) throw damaged("a NAR");
+      const [time = 0, narSize = 0] = readWords(bytes, 2);
+      return { node: decodeNamelessNode(bytes.subarray(16)), narSize, time };
+    },
+  },
+  sealed: true,
+});
+
+const FILE_RECORD: Codec<NarFileRecord> = {
+  encode: ({ narHash, compression }) => concatBytes([narHash.digest, TEXT.encode(compression)]),
+  decode: (bytes) => ({
+    narHash: NixHash.from("sha256", bytes.slice(0, SHA256_BYTES)),
+    compression: TEXT.decode(bytes.subarray(SHA256_BYTES)),
+  }),
+};
+
+/** Files that NARs came in, by their SHA-256: SHA-256 of the NAR, name of the compression. */
+export const FILES: Table<NixHash, NarFileRecord> = new Table({
+  prefix: "f2",
+  subject: (fileHash) => `the file ${fileHash}`,
+  key: SHA256,
+  value: FILE_RECORD,
+  sealed: true,
+});
+
+/** The same as older versions wrote it, without a checksum. */
+export const OLD_FILES: Table<NixHash, NarFileRecord> = new Table({
+  prefix: "f1",
+  subject: (fileHash) => `the file ${fileHash}`,
+  key: SHA256,
+  value: FILE_RECORD,
+  sealed: false,
+});
+
+/** What was calculated of the NAR of a node, by {@link nodeKeyOf}: length (u64), SHA-256. */
+export const CALCULATED_NARS: Table<Uint8Array, NarSummary> = new Table({
+  prefix: "~n1",
+  subject: () => "a calculated NAR",
+  key: BYTES,
+  value: {
+    encode: ({ narSize, narHash }) => concatBytes([words(narSize), narHash.digest]),
+    decode(bytes) {
+      if (bytes.length !== 8 + SHA256_BYTES) throw damaged("a calculated NAR");
+      const [narSize = 0] = readWords(bytes, 1);
+      return { narSize, narHash: NixHash.from("sha256", bytes.slice(8)) };
+    },
+  },
+  sealed: true,
+});
+
+/** What was measured of the forms of a NAR: its hash may not be known. */
+export type MeasuredNar = NarLengths & Partial<NarFiles> & { readonly version: number };
+
+/**
+ * Lengths of the NAR of a node, by {@link nodeKeyOf}: version of the stored form when it was measured, length
+ * of the NAR and of its zstd form (u64 each), SHA-256 of the latter where it is known.
+ */
+export const NAR_LENGTHS: Table<Uint8Array, MeasuredNar> = new Table({
+  prefix: "~z2",
+  subject: () => "the lengths of a NAR",
+  key: BYTES,
+  value: {
+    encode: ({ version, narSize, zstdSize = 0, zstdHash }) =>
+      concatBytes([words(version, narSize, zstdSize), zstdHash?.digest ?? new Uint8Array(0)]),
+    decode(bytes) {
+      const isHashed = bytes.length === 24 + SHA256_BYTES;
+      if (!isHashed && bytes.length !== 24) throw damaged("the lengths of a NAR");
+      const [version = 0, narSize = 0, zstdSize = 0] = readWords(bytes, 3);
+      const lengths = { version, narSize, zstdSize };
+      return isHashed ? { ...lengths, zstdHash: NixHash.from("sha256", bytes.slice(24)) } : lengths;
+    },
+  },
+  sealed: true,
+});
+
+/** What this package keeps. */
+// biome-ignore lint/suspicious/noExplicitAny: of whatever keys and values
+export const STORE_TABLES: readonly Table<any, any>[] = [
+  PATH_INFOS,
+  NARS,
+  FILES,
+  OLD_FILES,
+  CALCULATED_NARS,
+  NAR_LENGTHS,
+];
+
+/** Numbers as u64, big-endian. */
+function words(...numbers: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(8 * numbers.length);
+  const view = new DataView(bytes.buffer);
+  for (const [index, number] of numbers.entries()) view.setBigUint64(8 * index, BigInt(number));
+  return bytes;
+}
+
+function readWords(bytes: Uint8Array, count: number): readonly number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: count }, (_, index) => Number(view.getBigUint64(8 * index)));
+}
+
+function damaged(subject: string): CastoreError {
+  return new CastoreError("CORRUPT", `the record of ${subject} is damaged`, { subject });
+}
