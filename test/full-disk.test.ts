@@ -77,7 +77,7 @@ describe.skipIf(noDisk !== undefined)("on a disk that gets full", () => {
     expect((await fetch(`${daemon.url}/nar/${early.digits}.nar`)).status).toBe(200);
     await expect.poll(async () => (await fetch(`${daemon.url}/healthz`)).status, { timeout: 5000 }).toBe(503);
     expect(await (await fetch(`${daemon.url}/healthz`)).text()).toContain("no space");
-    expect(daemon.log()).toContain("the storage takes nothing");
+    await expect.poll(daemon.log).toContain("the storage takes nothing");
 
     await disk.empty();
     await upload(daemon.url, late);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRouterTransport } from "@connectrpc/connect";
-import { MemoryBlobService, MemoryDirectoryService } from "@tvix/castore";
+import { MemoryBlobService, MemoryDirectoryService, MemoryRecordStore, openRecordStore } from "@tvix/castore";
 import { addCastoreRoutes, GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
 import { openLevelStore } from "@tvix/castore/level";
 import { openStore } from "@tvix/castore/node";
@@ -32,6 +32,7 @@ function throughRouter(namespace: Namespace) {
 }
 
 testBlobService("memory", async () => ({ blobService: new MemoryBlobService() }));
+testBlobService("records in memory", async () => await openRecordStore(new MemoryRecordStore()));
 testBlobService("memory-level", async () => await openLevelStore(new MemoryLevel()));
 testBlobService("packs, with sync", async () => await temporaryStore({ sync: true }));
 testBlobService("packs of 1 MiB, without sync", async () =>
@@ -39,6 +40,7 @@ testBlobService("packs of 1 MiB, without sync", async () =>
 );
 
 testDirectoryService("memory", async () => ({ directoryService: new MemoryDirectoryService() }));
+testDirectoryService("records in memory", async () => await openRecordStore(new MemoryRecordStore()));
 testDirectoryService("memory-level", async () => await openLevelStore(new MemoryLevel()));
 testDirectoryService("LevelDB", async () => await temporaryStore({ sync: true }));
 

@@ -7,7 +7,7 @@ import { openStore } from "@tvix/castore/node";
 import { fixtures } from "@tvix/castore/testing";
 import { ClassicLevel } from "classic-level";
 import { MemoryLevel } from "memory-level";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { temporaryDirectory } from "./temporary.ts";
 
 async function readAll(blobs: BlobService, digest: B3Digest): Promise<Uint8Array | undefined> {
@@ -215,13 +215,13 @@ test("a blob of many chunks has its list in parts", async () => {
   expect(part && (await collect(part, 2000))).toEqual(blob.slice(654_321, 655_321));
 });
 
-test("what an upload left behind that did not end is removed", async () => {
+test("what an upload left behind that did not end is removed when its lease has expired", async () => {
   const path = await temporaryDirectory();
   const count = async () => {
     const level = new ClassicLevel(join(path, "index"));
     const keys = await level.keys({ gte: "l", lt: "v" }).all();
     await level.close();
-    return keys.filter((key) => /^[lsu]1/.test(key)).length;
+    return keys.filter((key) => /^(l1|s1|u2)/.test(key)).length;
   };
   const store = await openStore(path, { chunkSizes: { min: 64, avg: 256, max: 1024 } });
   const stuck = Promise.withResolvers<never>();
@@ -239,6 +239,10 @@ test("what an upload left behind that did not end is removed", async () => {
   expect(await count()).toBeGreaterThan(0);
   stuck.reject(new Error("the client is gone"));
   await expect(put).rejects.toThrow();
+  await (await openStore(path)).close();
+  expect(await count()).toBeGreaterThan(0);
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_001 });
+  onTestFinished(() => void vi.useRealTimers());
   await (await openStore(path)).close();
   expect(await count()).toBe(0);
 });

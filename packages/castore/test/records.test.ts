@@ -82,13 +82,13 @@ test("a table keeps what it was given, and tells what was damaged", async () => 
   expect(await names.get(store, "one")).toBe("eins");
   expect(await names.has(store, "three")).toBe(false);
   await store.write([names.remove("two")]);
-  const entries = await Array.fromAsync(names.entries(store), ({ key, value }) => [key, value()]);
+  const entries = await Array.fromAsync(names.entries(store), (entry) => [entry.key(), entry.value()]);
   expect(entries).toEqual([
     ["one", "eins"],
     ["other", ""],
   ]);
   const within = names.entries(store, new TextEncoder().encode("oth"));
-  expect(await Array.fromAsync(within, ({ key }) => key)).toEqual(["other"]);
+  expect(await Array.fromAsync(within, ({ key }) => key())).toEqual(["other"]);
 
   const key = names.keyOf("one");
   const value = (await store.get(key))?.slice() ?? new Uint8Array(0);
@@ -117,4 +117,19 @@ test("a table whose prefix has a tilde is derived", () => {
     (prefix) => new Table({ prefix, subject, key: BYTES, value: BYTES, sealed: false }),
   );
   expect(tables.map(({ derived }) => derived)).toEqual([true, false]);
+});
+
+test("a condition that cannot be looked at concerns nobody else's write", async () => {
+  const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: "view", valueEncoding: "view" });
+  const records = new Database(level);
+  const refuse = () => {
+    throw new Error("this key cannot be read");
+  };
+  Object.assign(level, { get: refuse, getSync: refuse });
+  const [plain, conditional] = await Promise.allSettled([
+    records.write([names.put("one", "eins")]),
+    records.write([names.put("two", "zwei")], [{ key: bytes("x"), value: undefined }]),
+  ]);
+  expect(plain).toEqual({ status: "fulfilled", value: true });
+  expect(conditional).toMatchObject({ status: "rejected", reason: { code: "STORAGE_FAILURE" } });
 });

@@ -1,5 +1,5 @@
 import { concatBytes } from "@tvix/byte-stream";
-import { B3Digest, BYTES, CastoreError, Table, TEXT } from "@tvix/castore";
+import { B3Digest, BYTES, Table, TEXT } from "@tvix/castore";
 import { joinFields, splitFields } from "@tvix/narinfo";
 import { encodeNixbase32, NixHash } from "@tvix/nix-compat";
 import type { NarInfoExtras } from "./narinfo-extras/narinfo-extras.ts";
@@ -62,7 +62,6 @@ export const PENDING_NARINFOS: Table<PendingKey, PendingRecord> = new Table({
       return concatBytes([moment, TEXT.encode(text)]);
     },
     decode(bytes) {
-      if (bytes.length < 8) throw damaged("a pending narinfo");
       const time = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
       return { time, text: TEXT.decode(bytes.subarray(8)) };
     },
@@ -82,7 +81,6 @@ export const SIDE_FILES: Table<string, SideFile> = new Table({
       return concatBytes([digest.bytes, length, TEXT.encode(contentType ?? "")]);
     },
     decode(bytes) {
-      if (bytes.length < B3_BYTES + 8) throw damaged("a side file");
       const type = TEXT.decode(bytes.subarray(B3_BYTES + 8));
       return {
         digest: B3Digest.from(bytes.slice(0, B3_BYTES)),
@@ -113,7 +111,3 @@ export const OFFERS: Table<NixHash, Offer> = new Table({
 /** What this package keeps. */
 // biome-ignore lint/suspicious/noExplicitAny: of whatever keys and values
 export const NAR_BRIDGE_TABLES: readonly Table<any, any>[] = [EXTRAS, PENDING_NARINFOS, SIDE_FILES, OFFERS];
-
-function damaged(subject: string): CastoreError {
-  return new CastoreError("CORRUPT", `the record of ${subject} is damaged`, { subject });
-}

@@ -319,7 +319,7 @@ describe("the daemon", () => {
       const { digest } = await put;
       await transport.close();
       expect(await ended).toBe(0);
-      expect(daemon.log()).toMatch(/"stopped"/);
+      await expect.poll(daemon.log).toMatch(/"stopped"/);
 
       const restarted = await startDaemon(data);
       const { stdout } = await tvixStore(

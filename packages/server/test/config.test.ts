@@ -111,7 +111,7 @@ test("a daemon takes up what has changed on SIGHUP, and says what it cannot", as
   await writeFile(path, '[daemon]\nreads = "token"\nmemory = 128\n');
   daemon.process.kill("SIGHUP");
   await expect.poll(narinfo).toBe(401);
-  expect(daemon.log()).toContain('"setting":"memory"');
+  await expect.poll(daemon.log).toContain('"setting":"memory"');
   await writeFile(path, '[daemon]\nreads = "nobody"\n');
   daemon.process.kill("SIGHUP");
   await expect.poll(daemon.log).toContain("the changed settings are not taken up");

@@ -170,7 +170,7 @@ test("upstreams: what came of asking, and that one rests; /readyz says so", asyn
     200,
     expect.stringContaining(`upstream ${host}: fails, and is asked again at 2`),
   ]);
-  expect(daemon.log()).toContain("is not asked for a while");
+  await expect.poll(daemon.log).toContain("is not asked for a while");
 });
 
 test("without being asked for it is not there", async () => {

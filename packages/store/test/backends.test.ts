@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRouterTransport } from "@connectrpc/connect";
-import { EMPTY_DIGEST } from "@tvix/castore";
+import { EMPTY_DIGEST, MemoryRecordStore } from "@tvix/castore";
 import { Database, openLevelStore } from "@tvix/castore/level";
 import { openStore } from "@tvix/castore/node";
 import { fixtures as castore } from "@tvix/castore/testing";
@@ -36,6 +36,10 @@ const overTheWire = (namespace: "tvix" | "snix") => {
 };
 
 testPathInfoService("memory", async () => ({ pathInfoService: new MemoryPathInfoService() }));
+
+testPathInfoService("records in memory", async () => ({
+  pathInfoService: new RecordPathInfoService(new MemoryRecordStore()),
+}));
 
 testPathInfoService("memory-level", async () => {
   const { database } = await openLevelStore(new MemoryLevel());

@@ -1,3 +1,4 @@
+import { compareBytes } from "@tvix/byte-stream";
 import type { AbstractLevel } from "abstract-level";
 import { GroupCommit } from "../blob/group-commit.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -135,6 +136,7 @@ export class Database implements RecordStore {
   ): Promise<boolean> {
     const write = new PendingWrite(changes, conditions);
     await this.#commits.commit(write, write.bytes);
+    if (write.failure !== undefined) throw write.failure.error;
     return write.isDone;
   }
 
@@ -142,10 +144,11 @@ export class Database implements RecordStore {
     { prefix, after }: RecordRange,
     { signal }: OperationOptions = {},
   ): AsyncGenerator<readonly [key: Uint8Array, value: Uint8Array], void, undefined> {
-    const range = after === undefined ? { gte: prefix } : { gt: after };
+    const isWithin = after !== undefined && compareBytes(after, prefix) > 0;
+    const range = { ...(isWithin ? { gt: after } : { gte: prefix }), ...behind(prefix) };
     if (this.#reopening !== undefined) await this.#reopening.catch(() => {});
     try {
-      const iterator = this.#level.iterator({ ...range, lt: successor(prefix), ...VIEWS });
+      const iterator = this.#level.iterator({ ...range, ...VIEWS });
       for await (const [key, value] of iterator) {
         signal?.throwIfAborted();
         yield [view(key), view(value)];
@@ -168,12 +171,14 @@ export class Database implements RecordStore {
   }
 }
 
-/** The first key behind all that begin with the prefix, which is not all 0xff. */
-function successor(prefix: Uint8Array): Uint8Array {
+/** Where the keys end that begin with a prefix. */
+function behind(prefix: Uint8Array): { readonly lt?: Uint8Array } {
   const last = prefix.findLastIndex((byte) => byte !== 0xff);
-  const next = prefix.slice(0, last + 1);
-  next[last] = (next[last] as number) + 1;
-  return next;
+  // Nothing lies behind those of an empty prefix, nor behind those of one that is all 0xff.
+  if (last < 0) return {};
+  const lt = prefix.slice(0, last + 1);
+  lt[last] = (lt[last] as number) + 1;
+  return { lt };
 }
 
 /** The same memory without the methods of Buffer, which some databases return. */

@@ -1,4 +1,4 @@
-import { equalBytes } from "@tvix/byte-stream";
+import { holds, nameOfKey } from "../records/condition.ts";
 import type { RecordChange, RecordCondition } from "../records/record-store.ts";
 
 /** A write that waits for its batch. */
@@ -7,6 +7,8 @@ export class PendingWrite {
   readonly conditions: readonly RecordCondition[];
   /** Whether its conditions held, known when its batch is made. */
   isDone = true;
+  /** Why they could not be looked at: that concerns nobody else in the batch. */
+  failure: { readonly error: unknown } | undefined;
 
   constructor(changes: readonly RecordChange[], conditions: readonly RecordCondition[]) {
     this.changes = changes;
@@ -31,17 +33,21 @@ export async function withConditions(
     return writes.flatMap(({ changes }) => changes);
   }
   const changed = new Map<string, Uint8Array | undefined>();
-  const holds = async ({ key, value }: RecordCondition): Promise<boolean> => {
-    const name = nameOf(key);
-    const known = changed.has(name) ? changed.get(name) : await get(key);
-    return known === undefined || value === undefined ? known === value : equalBytes(known, value);
+  const isMet = async (condition: RecordCondition): Promise<boolean> => {
+    const name = nameOfKey(condition.key);
+    return holds(condition, changed.has(name) ? changed.get(name) : await get(condition.key));
   };
   const all: RecordChange[] = [];
   for (const write of writes) {
-    for (const condition of write.conditions) write.isDone &&= await holds(condition);
+    try {
+      for (const condition of write.conditions) write.isDone &&= await isMet(condition);
+    } catch (error) {
+      write.isDone = false;
+      write.failure = { error };
+    }
     if (!write.isDone) continue;
     for (const change of write.changes) {
-      changed.set(nameOf(change.key), change.type === "put" ? change.value : undefined);
+      changed.set(nameOfKey(change.key), change.type === "put" ? change.value : undefined);
       all.push(change);
     }
   }
@@ -50,8 +56,4 @@ export async function withConditions(
 
 function bytesOf(change: RecordChange): number {
   return change.key.length + (change.type === "put" ? change.value.length : 0);
-}
-
-function nameOf(key: Uint8Array): string {
-  return String.fromCharCode(...key);
 }

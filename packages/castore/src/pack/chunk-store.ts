@@ -5,9 +5,14 @@ import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
 import { decodeVerified } from "../blob/verify-chunk.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import { decodeChunkRecord, encodeInline, encodeLocation, type PackLocation } from "../level/chunk-record.ts";
-import { DamagedChunks } from "../level/damaged-chunks.ts";
 import { RecentReads } from "../memory-use/recent-reads.ts";
+import {
+  decodeChunkRecord,
+  encodeInline,
+  encodeLocation,
+  type PackLocation,
+} from "../records/chunk-record.ts";
+import { DamagedChunks } from "../records/damaged-chunks.ts";
 import type { RecordStore } from "../records/record-store.ts";
 import { CHUNKS } from "../records/tables.ts";
 import type { PackAppender } from "./pack-appender.ts";

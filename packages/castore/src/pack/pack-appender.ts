@@ -3,7 +3,7 @@ import type { FreshlyEncoded } from "../blob/chunk-codec.ts";
 import { GroupCommit } from "../blob/group-commit.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import type { PackLocation } from "../level/chunk-record.ts";
+import type { PackLocation } from "../records/chunk-record.ts";
 import type { CleanEnd } from "./clean-end.ts";
 import type { PackDirectory } from "./pack-directory.ts";
 import { encodeRecordHead, RECORD_HEAD_BYTES } from "./record.ts";

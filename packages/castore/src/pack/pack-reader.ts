@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { EncodedChunk } from "../blob/chunk-codec.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import type { PackLocation } from "../level/chunk-record.ts";
+import type { PackLocation } from "../records/chunk-record.ts";
 import type { PackDirectory } from "./pack-directory.ts";
 import { decodeRecordHead, RECORD_HEAD_BYTES, recordChecksum } from "./record.ts";
 

@@ -1,4 +1,4 @@
-import { encodeLocation } from "../level/chunk-record.ts";
+import { encodeLocation } from "../records/chunk-record.ts";
 import type { RecordChange, RecordStore } from "../records/record-store.ts";
 import { CHUNKS } from "../records/tables.ts";
 import type { PackDirectory } from "./pack-directory.ts";

@@ -9,11 +9,11 @@ import type { ChunkSizes } from "../chunking/parameters.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { makeDirectory } from "../fs/make-directory.ts";
-import { LevelChunkListStore } from "../level/chunk-list-store.ts";
 import { Database } from "../level/database.ts";
-import { LevelDirectoryService } from "../level/directory-service.ts";
-import { removeAllStaged } from "../level/directory-staging.ts";
 import type { MemoryLedger } from "../memory-use/memory-ledger.ts";
+import { RecordChunkListStore } from "../records/chunk-list-store.ts";
+import { RecordDirectoryService } from "../records/directory-service.ts";
+import { removeExpiredUploads } from "../records/remove-expired.ts";
 import { checkIndex } from "./check-index.ts";
 import { PackChunkStore } from "./chunk-store.ts";
 import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
@@ -75,6 +75,9 @@ export interface Store extends AsyncDisposable {
 /** LevelDB keeps up to two write buffers in memory; larger ones write each byte less often. */
 const WRITE_BUFFER_BYTES = 8 << 20;
 
+/** How often unfinished uploads are looked for whose lease has expired, in milliseconds. */
+const SWEEP_MS = 3_600_000;
+
 /** Room on the disk that opening the index may take: it writes out what is in memory, and a new log. */
 const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
 
@@ -108,11 +111,8 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
       if (chunks > 0) options.onNotice?.(rebuilt(path, chunks));
       await writeFormat(database);
     }
-    const lists = new LevelChunkListStore(database);
-    if (unwritable === undefined) {
-      await lists.removeUnfinished();
-      await removeAllStaged(database);
-    }
+    const lists = new RecordChunkListStore(database);
+    if (unwritable === undefined) await removeExpiredUploads(database);
 
     const appender = new PackAppender(packs, packNumbers.at(-1) ?? 0, { packBytes, sync });
     if (unwritable === undefined) {
@@ -137,14 +137,18 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
         counts.chunkBytesPut += bytes;
       },
     });
+    // Whoever has it open for long sees leases expire; what cannot be removed now is next time.
+    const sweep = () => void removeExpiredUploads(database).catch(() => {});
+    const sweeping = unwritable === undefined ? setInterval(sweep, SWEEP_MS).unref() : undefined;
     let closing: Promise<void> | undefined;
     const close = async () => {
+      clearInterval(sweeping);
       closing ??= closeAll({ level, database, appender, reader, pool }).finally(release);
       await closing;
     };
     return {
       blobService,
-      directoryService: new LevelDirectoryService(database, options),
+      directoryService: new RecordDirectoryService(database, options),
       storedBlobs: new ChunkedStoredBlobs(chunks, lists),
       get activity() {
         const { all, remembered } = chunks.reads;

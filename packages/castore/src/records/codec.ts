@@ -1,7 +1,7 @@
 /** Turns values into bytes and back. */
 export interface Codec<T> {
   encode(value: T): Uint8Array;
-  /** @throws CastoreError CORRUPT when the bytes are none of a value */
+  /** @throws any error when the bytes are none of a value */
   decode(bytes: Uint8Array): T;
 }
 
@@ -11,8 +11,11 @@ export const BYTES: Codec<Uint8Array> = {
   decode: (bytes) => bytes,
 };
 
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Text in UTF-8. */
 export const TEXT: Codec<string> = {
-  encode: (text) => new TextEncoder().encode(text),
-  decode: (bytes) => new TextDecoder().decode(bytes),
+  encode: (text) => ENCODER.encode(text),
+  decode: (bytes) => DECODER.decode(bytes),
 };

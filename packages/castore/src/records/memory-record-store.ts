@@ -1,5 +1,6 @@
-import { compareBytes, equalBytes } from "@tvix/byte-stream";
+import { compareBytes } from "@tvix/byte-stream";
 import type { OperationOptions } from "../options.ts";
+import { holds, nameOfKey } from "./condition.ts";
 import type { RecordChange, RecordCondition, RecordRange, RecordStore } from "./record-store.ts";
 
 /** Records in memory, for tests and for what need not last. */
@@ -8,25 +9,26 @@ export class MemoryRecordStore implements RecordStore {
   readonly #records: Map<string, readonly [key: Uint8Array, value: Uint8Array]> = new Map();
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#records.get(nameOf(key))?.[1];
+    return this.#records.get(nameOfKey(key))?.[1];
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return keys.map((key) => this.#records.get(nameOf(key))?.[1]);
+    return keys.map((key) => this.#records.get(nameOfKey(key))?.[1]);
   }
 
   async has(key: Uint8Array): Promise<boolean> {
-    return this.#records.has(nameOf(key));
+    return this.#records.has(nameOfKey(key));
   }
 
   async write(
     changes: readonly RecordChange[],
     conditions: readonly RecordCondition[] = [],
   ): Promise<boolean> {
-    if (!conditions.every((condition) => this.#holds(condition))) return false;
+    const areMet = conditions.every((one) => holds(one, this.#records.get(nameOfKey(one.key))?.[1]));
+    if (!areMet) return false;
     for (const change of changes) {
-      const name = nameOf(change.key);
-      // What the caller goes on to do with its bytes is its own affair.
+      const name = nameOfKey(change.key);
+      // Bytes of their own: many a key or value is a piece of a block that it would keep.
       if (change.type === "put") this.#records.set(name, [change.key.slice(), change.value.slice()]);
       else this.#records.delete(name);
     }
@@ -37,7 +39,7 @@ export class MemoryRecordStore implements RecordStore {
     { prefix, after }: RecordRange,
     { signal }: OperationOptions = {},
   ): AsyncGenerator<readonly [key: Uint8Array, value: Uint8Array], void, undefined> {
-    const start = nameOf(prefix);
+    const start = nameOfKey(prefix);
     const found = [...this.#records]
       .filter(([name]) => name.startsWith(start))
       .map(([, record]) => record)
@@ -48,13 +50,4 @@ export class MemoryRecordStore implements RecordStore {
       yield record;
     }
   }
-
-  #holds({ key, value }: RecordCondition): boolean {
-    const known = this.#records.get(nameOf(key))?.[1];
-    return known === undefined || value === undefined ? known === value : equalBytes(known, value);
-  }
-}
-
-function nameOf(key: Uint8Array): string {
-  return String.fromCharCode(...key);
 }

@@ -16,7 +16,7 @@ export interface RecordCondition {
 export interface RecordRange {
   /** What they begin with. */
   readonly prefix: Uint8Array;
-  /** The last key that is known already: those behind it follow. Default: from the first one on. */
+  /** A key that is known already, there or not: those behind it follow. Default: from the first one on. */
   readonly after?: Uint8Array | undefined;
 }
 
@@ -27,7 +27,8 @@ export interface RecordRange {
  * Several processes may use one. What is read is what was acknowledged last, or is being written; there is
  * no snapshot over several reads.
  *
- * Every method fails with CastoreError: CLOSED after the store was closed, NO_SPACE, STORAGE_FAILURE.
+ * Every method fails with CastoreError: CLOSED after the store was closed, NO_SPACE, STORAGE_FAILURE; and
+ * {@link entries} with the reason of its signal.
  */
 export interface RecordStore {
   /** The value of a key; undefined when there is none. The bytes are not changed by anybody. */

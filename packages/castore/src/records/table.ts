@@ -8,7 +8,7 @@ import { seal, unseal } from "./seal.ts";
 /** What a table is. */
 export interface TableDeclaration<K, V> {
   /**
-   * What its keys begin with: a letter for the kind and digits for the version of its form, and a tilde
+   * What its keys begin with: a letter for the kind and a digit for the version of its form, and a tilde
    * in front of both where the table is derived.
    */
   readonly prefix: string;
@@ -20,11 +20,16 @@ export interface TableDeclaration<K, V> {
   readonly sealed: boolean;
 }
 
-/** One record of a table; its value is decoded when it is asked for, and may prove damaged then. */
+/** One record of a table. Key and value are decoded when they are asked for, and may prove damaged then. */
 export interface TableEntry<K, V> {
-  readonly key: K;
+  /** Bytes of the value as it is stored. */
+  readonly length: number;
+  /** @throws CastoreError CORRUPT */
+  key(): K;
   /** @throws CastoreError CORRUPT */
   value(): V;
+  /** The change that removes it, damaged or not. */
+  remove(): RecordChange;
 }
 
 /**
@@ -53,7 +58,7 @@ export class Table<K, V> {
   }
 
   /** The change that puts a record. */
-  put(key: K, value: V): RecordChange {
+  put(key: K, value: V): RecordChange & { readonly type: "put" } {
     const { sealed, value: codec } = this.declaration;
     const stored = this.keyOf(key);
     const encoded = codec.encode(value);
@@ -72,22 +77,31 @@ export class Table<K, V> {
   async get(store: RecordStore, key: K, subject?: string): Promise<V | undefined> {
     const stored = this.keyOf(key);
     const value = await store.get(stored);
-    return value === undefined ? undefined : this.#decode(stored, value, key, subject);
+    return value === undefined ? undefined : this.#decode(stored, value, () => key, subject);
   }
 
   /** The same; a damaged record counts as none: for what can be had again. */
   async find(store: RecordStore, key: K): Promise<V | undefined> {
+    return (await this.look(store, key)).value;
+  }
+
+  /** The same, and whether there is any record. */
+  async look(
+    store: RecordStore,
+    key: K,
+  ): Promise<{ readonly value: V | undefined; readonly isThere: boolean }> {
     try {
-      return await this.get(store, key);
+      const value = await this.get(store, key);
+      return { value, isThere: value !== undefined };
     } catch (error) {
-      if (CastoreError.is(error) && error.code === "CORRUPT") return undefined;
+      if (isDamage(error)) return { value: undefined, isThere: true };
       throw error;
     }
   }
 
   /** Whether there is a record, damaged or not. */
-  async has(store: RecordStore, key: K): Promise<boolean> {
-    return await store.has(this.keyOf(key));
+  has(store: RecordStore, key: K): Promise<boolean> {
+    return store.has(this.keyOf(key));
   }
 
   /**
@@ -101,16 +115,41 @@ export class Table<K, V> {
     options: OperationOptions = {},
   ): AsyncGenerator<TableEntry<K, V>, void, undefined> {
     for await (const [stored, value] of store.entries({ prefix: joined(this.#prefix, within) }, options)) {
-      const key = this.declaration.key.decode(stored.slice(this.#prefix.length));
-      yield { key, value: () => this.#decode(stored, value, key) };
+      const key = () => this.#decodeKey(stored);
+      yield {
+        length: value.length,
+        key,
+        value: () => this.#decode(stored, value, key),
+        remove: () => ({ type: "del", key: stored }),
+      };
     }
   }
 
-  #decode(stored: Uint8Array, value: Uint8Array, key: K, subject?: string): V {
-    const { sealed, value: codec } = this.declaration;
-    if (!sealed) return codec.decode(value);
-    return codec.decode(unseal(stored, value, subject ?? this.declaration.subject(key)));
+  #decodeKey(stored: Uint8Array): K {
+    try {
+      return this.declaration.key.decode(stored.slice(this.#prefix.length));
+    } catch (cause) {
+      throw damaged(`a key of the table ${this.declaration.prefix}`, cause);
+    }
   }
+
+  #decode(stored: Uint8Array, value: Uint8Array, key: () => K, given?: string): V {
+    const { sealed, subject, value: codec } = this.declaration;
+    try {
+      return codec.decode(sealed ? unseal(stored, value) : value);
+    } catch (cause) {
+      throw damaged(given ?? subject(key()), cause);
+    }
+  }
+}
+
+/** Whether a failure is that of a damaged record. */
+export function isDamage(error: unknown): boolean {
+  return CastoreError.is(error) && error.code === "CORRUPT";
+}
+
+function damaged(subject: string, cause: unknown): CastoreError {
+  return new CastoreError("CORRUPT", `the record of ${subject} is damaged`, { subject, cause });
 }
 
 const NOTHING = new Uint8Array(0);

@@ -1,10 +1,5 @@
 import { B3_DIGEST_LENGTH, B3Digest } from "../digest/b3-digest.ts";
-import {
-  type ChunkListRecord,
-  decodeRecord,
-  encodeRecord,
-  LIST_ID_BYTES,
-} from "../level/chunk-list-codec.ts";
+import { type ChunkListRecord, decodeRecord, encodeRecord, LIST_ID_BYTES } from "./chunk-list-codec.ts";
 import { BYTES, type Codec, TEXT } from "./codec.ts";
 import { Table } from "./table.ts";
 
@@ -27,10 +22,13 @@ function numbered(idBytes: number): Codec<Numbered> {
       new DataView(key.buffer).setUint32(idBytes, number);
       return key;
     },
-    decode: (key) => ({
-      id: key.subarray(0, idBytes),
-      number: new DataView(key.buffer, key.byteOffset).getUint32(idBytes),
-    }),
+    decode(key) {
+      if (key.length !== idBytes + 4) throw new RangeError(`${key.length} bytes`);
+      return {
+        id: key.subarray(0, idBytes),
+        number: new DataView(key.buffer, key.byteOffset).getUint32(idBytes),
+      };
+    },
   };
 }
 
@@ -70,8 +68,32 @@ export const LIST_SEGMENTS: Table<Numbered, Uint8Array> = new Table({
   sealed: true,
 });
 
-/** Chunk lists that are being written. */
-export const UNFINISHED_LISTS: Table<Uint8Array, undefined> = new Table({
+/** Length of the identifier of an upload, in bytes. */
+export const UPLOAD_ID_BYTES: number = LIST_ID_BYTES;
+
+/**
+ * Uploads that have written something and have not ended: until when they count as under way, in
+ * milliseconds since 1970 (u64).
+ */
+export const UPLOADS: Table<Uint8Array, number> = new Table({
+  prefix: "u2",
+  subject: () => "an upload",
+  key: BYTES,
+  value: {
+    encode(expires) {
+      const value = new Uint8Array(8);
+      new DataView(value.buffer).setBigUint64(0, BigInt(expires));
+      return value;
+    },
+    // What is no moment is long past.
+    decode: (bytes) =>
+      bytes.length === 8 ? Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0)) : 0,
+  },
+  sealed: false,
+});
+
+/** Chunk lists that older versions were writing. */
+export const OLD_UPLOADS: Table<Uint8Array, undefined> = new Table({
   prefix: "u1",
   subject: () => "an unfinished chunk list",
   key: BYTES,
@@ -97,9 +119,6 @@ export const DIRECTORIES: Table<B3Digest, Uint8Array> = new Table({
   sealed: false,
 });
 
-/** Length of the identifier of an upload, in bytes. */
-export const SESSION_BYTES = 12;
-
 /** A directory that waits for the end of its upload. */
 export interface StagedDirectory {
   readonly digest: B3Digest;
@@ -110,7 +129,7 @@ export interface StagedDirectory {
 export const STAGED_DIRECTORIES: Table<Numbered, StagedDirectory> = new Table({
   prefix: "s1",
   subject: () => "a staged directory",
-  key: numbered(SESSION_BYTES),
+  key: numbered(UPLOAD_ID_BYTES),
   value: {
     encode({ digest, encoded }) {
       const value = new Uint8Array(B3_DIGEST_LENGTH + encoded.length);
@@ -133,7 +152,8 @@ export const CASTORE_TABLES: readonly Table<any, any>[] = [
   CHUNKS,
   CHUNK_LISTS,
   LIST_SEGMENTS,
-  UNFINISHED_LISTS,
+  UPLOADS,
+  OLD_UPLOADS,
   DAMAGED_CHUNKS,
   DIRECTORIES,
   STAGED_DIRECTORIES,

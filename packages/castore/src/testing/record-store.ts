@@ -62,11 +62,13 @@ export function testRecordStore(name: string, setUp: () => Promise<RecordStoreFi
       expect(await textOf(records, "a1")).toBe("one");
       expect(await records.get(bytes("a2"))).toEqual(new Uint8Array(0));
       expect((await records.get(bytes("a1")))?.constructor).toBe(Uint8Array);
-      expect(await records.getMany([bytes("b1"), bytes("x"), bytes("a1")])).toEqual([
+      expect(await records.getMany([bytes("b1"), bytes("x"), bytes("a1"), bytes("b1")])).toEqual([
         bytes("other"),
         undefined,
         bytes("one"),
+        bytes("other"),
       ]);
+      expect(await records.getMany([])).toEqual([]);
       await records.write([put("a1", "two"), del("a2"), del("never")]);
       expect(await textOf(records, "a1")).toBe("two");
       expect(await records.has(bytes("a2"))).toBe(false);
@@ -89,6 +91,31 @@ export function testRecordStore(name: string, setUp: () => Promise<RecordStoreFi
       expect(await keysOf(records, "a")).toHaveLength(6);
       expect((await keysOf(records, "a", "aab")).slice(0, 2)).toEqual(["ab", "ac"]);
       expect(await keysOf(records, "aa", "aab")).toEqual([]);
+    });
+
+    test("a range begins with its prefix, whatever is known already; an empty prefix has all", async () => {
+      const records = await fresh();
+      await records.write(["a", "b1", "b2", "c"].map((key) => put(key, "")));
+      expect(await keysOf(records, "b", "a")).toEqual(["b1", "b2"]);
+      expect(await keysOf(records, "b", "b1")).toEqual(["b2"]);
+      expect(await keysOf(records, "b", "b")).toEqual(["b1", "b2"]);
+      expect(await keysOf(records, "b", "c")).toEqual([]);
+      expect(await keysOf(records, "")).toEqual(["a", "b1", "b2", "c"]);
+      expect(await keysOf(records, "", "b1")).toEqual(["b2", "c"]);
+    });
+
+    test("keys are ordered by their bytes, up to the last", async () => {
+      const records = await fresh();
+      const keys = [0x00, 0x7f, 0x80, 0xc3, 0xfe, 0xff].map((byte) => Uint8Array.of(0xff, byte));
+      const value = bytes("");
+      await records.write(keys.toReversed().map((key) => ({ type: "put", key, value })));
+      const found: Uint8Array[] = [];
+      for await (const [key] of records.entries({ prefix: Uint8Array.of(0xff) })) found.push(key);
+      expect(found).toEqual(keys);
+      const [, , , , , last] = keys;
+      const behind: Uint8Array[] = [];
+      for await (const [key] of records.entries({ prefix: last ?? value })) behind.push(key);
+      expect(behind).toEqual([last]);
     });
 
     test("a range can be left, and ends with its signal", async () => {
@@ -116,6 +143,19 @@ export function testRecordStore(name: string, setUp: () => Promise<RecordStoreFi
       expect(await records.write([del("a")], [isOne, { key: bytes("b"), value: bytes("4") }])).toBe(false);
       expect(await records.write([del("a")], [isOne])).toBe(true);
       expect([await textOf(records, "a"), await textOf(records, "b")]).toEqual([undefined, "3"]);
+    });
+
+    test("an empty value is a value, and a failed condition is nobody else's concern", async () => {
+      const records = await fresh();
+      await records.write([put("a", "")]);
+      const absent = { key: bytes("a"), value: undefined };
+      const results = await Promise.all([
+        records.write([put("b", "1")]),
+        records.write([put("c", "1")], [absent]),
+        records.write([put("d", "1")], [{ key: bytes("a"), value: bytes("") }]),
+      ]);
+      expect(results).toEqual([true, false, true]);
+      expect(await keysOf(records, "")).toEqual(["a", "b", "d"]);
     });
 
     test("of many who want to be the first, one is", async () => {

@@ -1,13 +1,10 @@
-import { CastoreError, type RecordStore, type TableEntry } from "@tvix/castore";
+import { isDamage, type RecordStore, type TableEntry } from "@tvix/castore";
 import type { NixHash } from "@tvix/nix-compat";
 import { PENDING_NARINFOS, type PendingKey, type PendingRecord } from "../tables.ts";
 import type { PendingNarInfo, PendingNarInfos } from "./pending-narinfos.ts";
 
 /** Bytes of narinfos that are kept, in all. */
 const MAX_BYTES = 64 << 20;
-
-/** What each takes beside its text, in bytes. */
-const RECORD_BYTES = 100;
 
 /** {@link PendingNarInfos} as records: up to 64 MiB of them. */
 export class RecordPendingNarInfos implements PendingNarInfos {
@@ -23,49 +20,49 @@ export class RecordPendingNarInfos implements PendingNarInfos {
   }
 
   async put({ digest, narHash, text }: PendingNarInfo): Promise<boolean> {
-    const key = { digest, narHash };
+    const put = PENDING_NARINFOS.put({ digest, narHash }, { time: Date.now(), text });
     await this.#count();
-    const more = bytesOf(text) - (await this.#lengthOf(key));
+    const known = await this.#records.get(put.key);
+    const more = put.value.length - (known?.length ?? 0);
     if (this.#bytes + more > this.#maxBytes) return false;
     // Taken before it is written: others may be on their way as well.
     this.#bytes += more;
+    let isDone = false;
     try {
-      await this.#records.write([PENDING_NARINFOS.put(key, { time: Date.now(), text })]);
-    } catch (error) {
-      this.#bytes -= more;
-      throw error;
+      isDone = await this.#records.write([put], [{ key: put.key, value: known }]);
+    } finally {
+      if (!isDone) this.#bytes -= more;
     }
-    return true;
+    // Somebody else was faster, with the same or with another.
+    return isDone || (await this.put({ digest, narHash, text }));
   }
 
   async of(narHash: NixHash): Promise<readonly PendingNarInfo[]> {
     const found: PendingNarInfo[] = [];
     for await (const entry of PENDING_NARINFOS.entries(this.#records, narHash.digest)) {
       const text = recordOf(entry)?.text;
-      if (text !== undefined) found.push({ digest: entry.key.digest, narHash, text });
+      if (text !== undefined) found.push({ digest: entry.key().digest, narHash, text });
     }
     return found;
   }
 
-  async remove(key: PendingKey): Promise<void> {
-    await this.#count();
-    const length = await this.#lengthOf(key);
-    if (length === 0) return;
-    await this.#records.write([PENDING_NARINFOS.remove(key)]);
-    this.#bytes -= length;
+  async remove(pending: PendingKey): Promise<void> {
+    await this.#remove(PENDING_NARINFOS.keyOf(pending));
   }
 
   async expire(before: number): Promise<void> {
     for await (const entry of PENDING_NARINFOS.entries(this.#records)) {
       // One that is damaged can be sent again.
-      if ((recordOf(entry)?.time ?? 0) < before) await this.remove(entry.key);
+      if ((recordOf(entry)?.time ?? 0) < before) await this.#remove(entry.remove().key);
     }
   }
 
-  /** What a record counts for; 0 where there is none. */
-  async #lengthOf(key: PendingKey): Promise<number> {
-    if (!(await PENDING_NARINFOS.has(this.#records, key))) return 0;
-    return bytesOf((await PENDING_NARINFOS.find(this.#records, key))?.text);
+  async #remove(key: Uint8Array): Promise<void> {
+    await this.#count();
+    const value = await this.#records.get(key);
+    if (value === undefined) return;
+    // Only one of several who remove it counts it; one that has come anew stays.
+    if (await this.#records.write([{ type: "del", key }], [{ key, value }])) this.#bytes -= value.length;
   }
 
   async #count(): Promise<void> {
@@ -74,23 +71,16 @@ export class RecordPendingNarInfos implements PendingNarInfos {
   }
 
   async #countAll(): Promise<void> {
-    for await (const entry of PENDING_NARINFOS.entries(this.#records)) {
-      this.#bytes += bytesOf(recordOf(entry)?.text);
-    }
+    for await (const { length } of PENDING_NARINFOS.entries(this.#records)) this.#bytes += length;
   }
 }
 
-/** What a narinfo counts for; a damaged one for as much as its place. */
-function bytesOf(text = ""): number {
-  return RECORD_BYTES + text.length;
-}
-
 /** A record; undefined when it is damaged. */
-function recordOf({ value }: TableEntry<PendingKey, PendingRecord>): PendingRecord | undefined {
+function recordOf(entry: TableEntry<PendingKey, PendingRecord>): PendingRecord | undefined {
   try {
-    return value();
+    return entry.value();
   } catch (error) {
-    if (CastoreError.is(error)) return undefined;
+    if (isDamage(error)) return undefined;
     throw error;
   }
 }

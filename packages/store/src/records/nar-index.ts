@@ -1,4 +1,10 @@
-import { CastoreError, type OperationOptions, type RecordStore, type TableEntry } from "@tvix/castore";
+import {
+  isDamage,
+  type OperationOptions,
+  type RecordStore,
+  type Table,
+  type TableEntry,
+} from "@tvix/castore";
 import type { NixHash } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { KnownNar, Lasting, NarFileRecord, NarIndex } from "../nar-index/nar-index.ts";
@@ -31,20 +37,20 @@ export class RecordNarIndex implements NarIndex {
     const { narHash, node, narSize } = nar;
     const lasting = nar.lasting || (await this.#lasts(narHash));
     signal?.throwIfAborted();
-    this.#renewed?.add(nameOf(narHash));
+    this.#renewed?.add(nameOf(NARS, narHash));
     await this.#records.write([NARS.put(narHash, { node, narSize, time: lasting ? 0 : Date.now() })]);
   }
 
   async getFile(fileHash: NixHash, { signal }: OperationOptions = {}): Promise<NarFileRecord | undefined> {
     signal?.throwIfAborted();
     // A file whose record is damaged can be uploaded again.
-    if (await FILES.has(this.#records, fileHash)) return await FILES.find(this.#records, fileHash);
-    return await OLD_FILES.get(this.#records, fileHash);
+    const { value, isThere } = await FILES.look(this.#records, fileHash);
+    return isThere ? value : await OLD_FILES.find(this.#records, fileHash);
   }
 
   async putFile(fileHash: NixHash, file: NarFileRecord, { signal }: OperationOptions = {}): Promise<void> {
     signal?.throwIfAborted();
-    this.#renewed?.add(nameOf(fileHash));
+    this.#renewed?.add(nameOf(FILES, fileHash));
     await this.#records.write([FILES.put(fileHash, file)]);
   }
 
@@ -53,18 +59,24 @@ export class RecordNarIndex implements NarIndex {
     try {
       let expired = 0;
       for await (const entry of NARS.entries(this.#records)) {
-        if (!isOlder(entry, before) || this.#renewed.has(nameOf(entry.key))) continue;
-        await this.#records.write([NARS.remove(entry.key)]);
+        if (!isOlder(entry, before) || this.#isRenewed(NARS, entry)) continue;
+        await this.#records.write([entry.remove()]);
         expired++;
       }
       for await (const entry of FILES.entries(this.#records)) {
-        if (await this.#hasNarOf(entry)) continue;
-        if (!this.#renewed.has(nameOf(entry.key))) await this.#records.write([FILES.remove(entry.key)]);
+        if ((await this.#hasNarOf(entry)) || this.#isRenewed(FILES, entry)) continue;
+        await this.#records.write([entry.remove()]);
       }
       return expired;
     } finally {
       this.#renewed = undefined;
     }
+  }
+
+  #isRenewed<V>(table: Table<NixHash, V>, entry: TableEntry<NixHash, V>): boolean {
+    return (
+      this.#renewed !== undefined && this.#renewed.size > 0 && this.#renewed.has(nameOf(table, entry.key()))
+    );
   }
 
   /** Whether a NAR is known for good. A damaged record is not, and is written anew. */
@@ -78,9 +90,9 @@ export class RecordNarIndex implements NarIndex {
   }
 
   /** Whether the NAR of a file is known; one of a damaged record is not. */
-  async #hasNarOf({ value }: TableEntry<NixHash, NarFileRecord>): Promise<boolean> {
+  async #hasNarOf(entry: TableEntry<NixHash, NarFileRecord>): Promise<boolean> {
     try {
-      return await NARS.has(this.#records, value().narHash);
+      return await NARS.has(this.#records, entry.value().narHash);
     } catch (error) {
       if (isDamage(error)) return false;
       throw error;
@@ -88,21 +100,17 @@ export class RecordNarIndex implements NarIndex {
   }
 }
 
-function isOlder({ value }: TableEntry<NixHash, NarRecord>, before: number): boolean {
+function isOlder(entry: TableEntry<NixHash, NarRecord>, before: number): boolean {
   try {
-    const { time } = value();
+    const { time } = entry.value();
     return time !== 0 && time < before;
   } catch (error) {
-    // It may be one that lasts: that is found out by who asks for it.
-    if (isDamage(error)) return false;
+    // Nobody can use it, and it is written anew with the next upload.
+    if (isDamage(error)) return true;
     throw error;
   }
 }
 
-function isDamage(error: unknown): boolean {
-  return (CastoreError.is(error) && error.code === "CORRUPT") || StoreError.is(error);
-}
-
-function nameOf({ digest }: NixHash): string {
-  return String.fromCharCode(...digest);
+function nameOf<V>({ declaration }: Table<NixHash, V>, hash: NixHash): string {
+  return `${declaration.prefix} ${hash}`;
 }

@@ -32,7 +32,8 @@ export class RecordNarLengths implements NarLengthsService {
   }
 
   async lengths(root: Node, options: OperationOptions = {}): Promise<NarLengths> {
-    return await this.#known("lengths", root, options);
+    const { narSize, zstdSize } = await this.#known("lengths", root, options);
+    return { narSize, zstdSize };
   }
 
   async files(root: Node, options: OperationOptions = {}): Promise<NarFiles> {
@@ -79,9 +80,11 @@ export class RecordNarLengths implements NarLengthsService {
   async #measure(what: "lengths" | "files", root: Node, key: Uint8Array): Promise<Known> {
     const { version } = this.#inner;
     const found: Known = await this.#few(() => this.#inner[what](root));
-    if (found.zstdSize !== undefined) {
+    const { narSize, zstdSize, zstdHash } = found;
+    if (zstdSize !== undefined) {
+      const measured = { version, narSize, zstdSize, zstdHash };
       // It can be measured again: what is asked for does not fail because nothing can be written.
-      await this.#records.write([NAR_LENGTHS.put(key, { ...found, version })]).catch(() => {});
+      await this.#records.write([NAR_LENGTHS.put(key, measured)]).catch(() => {});
     }
     return found;
   }

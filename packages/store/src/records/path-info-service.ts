@@ -1,4 +1,4 @@
-import { CastoreError, type OperationOptions, type RecordStore, type TableEntry } from "@tvix/castore";
+import { isDamage, type OperationOptions, type RecordStore, type TableEntry } from "@tvix/castore";
 import { encodeNixbase32 } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
@@ -36,18 +36,17 @@ export class RecordPathInfoService implements PathInfoService {
   }
 }
 
-function open({ key, value }: TableEntry<Uint8Array, PathInfo>): PathInfo {
+function open(entry: TableEntry<Uint8Array, PathInfo>): PathInfo {
   try {
-    return value();
+    return entry.value();
   } catch (cause) {
-    throw damaged(key, cause);
+    throw damaged(entry.key(), cause);
   }
 }
 
 /** What a record that cannot be read is to a caller; other failures are what they are. */
 function damaged(digest: Uint8Array, cause: unknown): unknown {
-  const isOfStore = CastoreError.is(cause) && cause.code !== "CORRUPT";
-  if (isOfStore || !(CastoreError.is(cause) || StoreError.is(cause))) return cause;
+  if (!isDamage(cause)) return cause;
   const subject = `store path ${encodeNixbase32(digest)}`;
   return new StoreError("CORRUPT", `the record of ${subject} is damaged`, cause);
 }

@@ -1,8 +1,7 @@
 import { concatBytes } from "@tvix/byte-stream";
-import { BYTES, CastoreError, type Codec, Table, TEXT } from "@tvix/castore";
+import { BYTES, type Codec, Table, TEXT } from "@tvix/castore";
 import { encodeNixbase32, NixHash } from "@tvix/nix-compat";
 import type { NarSummary } from "../nar/calculate.ts";
-import type { NarFiles, NarLengths } from "../nar/lengths.ts";
 import type { KnownNar, NarFileRecord } from "../nar-index/nar-index.ts";
 import { decodePathInfo, encodePathInfo } from "../path-info/format.ts";
 import { decodeNamelessNode, encodeNamelessNode } from "../path-info/nameless-node.ts";
@@ -36,7 +35,6 @@ export const NARS: Table<NixHash, NarRecord> = new Table({
   value: {
     encode: ({ node, narSize, time }) => concatBytes([words(time, narSize), encodeNamelessNode(node)]),
     decode(bytes) {
-      if (bytes.length < 16) throw damaged("a NAR");
       const [time = 0, narSize = 0] = readWords(bytes, 2);
       return { node: decodeNamelessNode(bytes.subarray(16)), narSize, time };
     },
@@ -78,7 +76,7 @@ export const CALCULATED_NARS: Table<Uint8Array, NarSummary> = new Table({
   value: {
     encode: ({ narSize, narHash }) => concatBytes([words(narSize), narHash.digest]),
     decode(bytes) {
-      if (bytes.length !== 8 + SHA256_BYTES) throw damaged("a calculated NAR");
+      if (bytes.length !== 8 + SHA256_BYTES) throw new RangeError(`${bytes.length} bytes`);
       const [narSize = 0] = readWords(bytes, 1);
       return { narSize, narHash: NixHash.from("sha256", bytes.slice(8)) };
     },
@@ -87,7 +85,12 @@ export const CALCULATED_NARS: Table<Uint8Array, NarSummary> = new Table({
 });
 
 /** What was measured of the forms of a NAR: its hash may not be known. */
-export type MeasuredNar = NarLengths & Partial<NarFiles> & { readonly version: number };
+export interface MeasuredNar {
+  readonly version: number;
+  readonly narSize: number;
+  readonly zstdSize: number;
+  readonly zstdHash?: NixHash | undefined;
+}
 
 /**
  * Lengths of the NAR of a node, by {@link nodeKeyOf}: version of the stored form when it was measured, length
@@ -98,11 +101,11 @@ export const NAR_LENGTHS: Table<Uint8Array, MeasuredNar> = new Table({
   subject: () => "the lengths of a NAR",
   key: BYTES,
   value: {
-    encode: ({ version, narSize, zstdSize = 0, zstdHash }) =>
+    encode: ({ version, narSize, zstdSize, zstdHash }) =>
       concatBytes([words(version, narSize, zstdSize), zstdHash?.digest ?? new Uint8Array(0)]),
     decode(bytes) {
       const isHashed = bytes.length === 24 + SHA256_BYTES;
-      if (!isHashed && bytes.length !== 24) throw damaged("the lengths of a NAR");
+      if (!isHashed && bytes.length !== 24) throw new RangeError(`${bytes.length} bytes`);
       const [version = 0, narSize = 0, zstdSize = 0] = readWords(bytes, 3);
       const lengths = { version, narSize, zstdSize };
       return isHashed ? { ...lengths, zstdHash: NixHash.from("sha256", bytes.slice(24)) } : lengths;
@@ -133,8 +136,4 @@ function words(...numbers: readonly number[]): Uint8Array {
 function readWords(bytes: Uint8Array, count: number): readonly number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: count }, (_, index) => Number(view.getBigUint64(8 * index)));
-}
-
-function damaged(subject: string): CastoreError {
-  return new CastoreError("CORRUPT", `the record of ${subject} is damaged`, { subject });
 }

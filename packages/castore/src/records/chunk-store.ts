@@ -2,13 +2,13 @@ import { type ChunkCodec, RAW_CODEC } from "../blob/chunk-codec.ts";
 import type { ChunkStore } from "../blob/chunk-store.ts";
 import { decodeVerified } from "../blob/verify-chunk.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
-import type { RecordStore } from "../records/record-store.ts";
-import { CHUNKS } from "../records/tables.ts";
 import { decodeInline, encodeInline } from "./chunk-record.ts";
 import { DamagedChunks } from "./damaged-chunks.ts";
+import type { RecordStore } from "./record-store.ts";
+import { CHUNKS } from "./tables.ts";
 
 /** Chunks as records, for browsers and tests; packs are faster where there are files. */
-export class LevelChunkStore implements ChunkStore {
+export class RecordChunkStore implements ChunkStore {
   readonly #records: RecordStore;
   readonly #codec: ChunkCodec;
   readonly #damaged: DamagedChunks;
@@ -20,8 +20,8 @@ export class LevelChunkStore implements ChunkStore {
   }
 
   /** The chunks of a database, which has to be open. */
-  static async open(records: RecordStore, codec: ChunkCodec = RAW_CODEC): Promise<LevelChunkStore> {
-    return new LevelChunkStore(records, codec, await DamagedChunks.open(records));
+  static async open(records: RecordStore, codec: ChunkCodec = RAW_CODEC): Promise<RecordChunkStore> {
+    return new RecordChunkStore(records, codec, await DamagedChunks.open(records));
   }
 
   async has(digest: B3Digest): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { B3Digest } from "../digest/b3-digest.ts";
-import type { RecordChange, RecordStore } from "../records/record-store.ts";
-import { DAMAGED_CHUNKS, FACTS } from "../records/tables.ts";
+import type { RecordChange, RecordStore } from "./record-store.ts";
+import { DAMAGED_CHUNKS, FACTS } from "./tables.ts";
 
 /** How often a chunk was found damaged, or was written anew (u64, big-endian). */
 const VERSION = "stored-version";
@@ -35,7 +35,8 @@ export class DamagedChunks {
     onDamaged: (digest: B3Digest) => Promise<void> = async () => {},
   ): Promise<DamagedChunks> {
     const keys = new Set<string>();
-    for await (const { key: digest } of DAMAGED_CHUNKS.entries(records)) {
+    for await (const entry of DAMAGED_CHUNKS.entries(records)) {
+      const digest = entry.key();
       keys.add(digest.key);
       await onDamaged(digest);
     }

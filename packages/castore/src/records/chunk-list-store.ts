@@ -2,9 +2,11 @@ import type { ChunkMeta } from "../blob/blob-service.ts";
 import type { ChunkListStore, ChunkListWriter, PlacedChunk } from "../blob/chunk-list-store.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import type { RecordChange, RecordStore } from "../records/record-store.ts";
-import { CHUNK_LISTS, LIST_SEGMENTS, UNFINISHED_LISTS } from "../records/tables.ts";
-import { ChunkListBuffer, type ChunkListRecord, decodeChunks, LIST_ID_BYTES } from "./chunk-list-codec.ts";
+import { ChunkListBuffer, type ChunkListRecord, decodeChunks } from "./chunk-list-codec.ts";
+import type { RecordStore } from "./record-store.ts";
+import { removeUpload } from "./remove-expired.ts";
+import { CHUNK_LISTS, LIST_SEGMENTS } from "./tables.ts";
+import { UploadLease } from "./upload-lease.ts";
 
 /** Chunks in a segment: 36 KiB, and at 256 KiB a chunk 256 MiB of blob. */
 const SEGMENT_CHUNKS = 1024;
@@ -14,9 +16,9 @@ const SEGMENT_CHUNKS = 1024;
  *
  * A list is written in segments while the upload goes on, under an identifier of its own, so
  * that memory stays flat. The record that names them is written last. Segments that a crash
- * left without a record are removed by {@link removeUnfinished}.
+ * left without a record are removed when their lease has expired.
  */
-export class LevelChunkListStore implements ChunkListStore {
+export class RecordChunkListStore implements ChunkListStore {
   readonly #records: RecordStore;
 
   constructor(records: RecordStore) {
@@ -43,12 +45,7 @@ export class LevelChunkListStore implements ChunkListStore {
   }
 
   write(): ChunkListWriter {
-    return new LevelChunkListWriter(this.#records);
-  }
-
-  /** Removes what uploads left behind that did not come to an end. Called before the first write. */
-  async removeUnfinished(): Promise<void> {
-    for await (const { key } of UNFINISHED_LISTS.entries(this.#records)) await removeList(this.#records, key);
+    return new RecordChunkListWriter(this.#records);
   }
 
   async #record(blob: B3Digest): Promise<ChunkListRecord | undefined> {
@@ -66,9 +63,10 @@ export class LevelChunkListStore implements ChunkListStore {
   }
 }
 
-class LevelChunkListWriter implements ChunkListWriter {
+class RecordChunkListWriter implements ChunkListWriter {
   readonly #records: RecordStore;
-  #listId: Uint8Array | undefined;
+  /** Taken when it is first needed, which for most blobs is never. */
+  #lease: UploadLease | undefined;
   #buffer: ChunkListBuffer | undefined;
   #first: ChunkMeta | undefined;
   #count = 0;
@@ -93,29 +91,28 @@ class LevelChunkListWriter implements ChunkListWriter {
   }
 
   async commit(blob: B3Digest): Promise<void> {
-    const listId = this.#ownListId();
+    const lease = this.#ownLease();
     if (await isIntact(this.#records, blob)) {
       await this.abort();
       return;
     }
     const list: ChunkListRecord = {
       count: this.#count,
-      listId,
+      listId: lease.id,
       segmentOffsets: this.#segmentOffsets,
       tailOffset: this.#partOffset,
       tail: this.#buffer?.take() ?? new Uint8Array(0),
     };
-    await this.#records.write([CHUNK_LISTS.put(blob, list), UNFINISHED_LISTS.remove(listId)]);
+    await lease.end([CHUNK_LISTS.put(blob, list)]);
   }
 
   async abort(): Promise<void> {
-    if (this.#segmentOffsets.length > 0) await removeList(this.#records, this.#ownListId());
+    if (this.#lease?.isHeld === true) await removeUpload(this.#records, this.#lease.id);
   }
 
-  /** Chosen when it is first needed, which for most blobs is never. */
-  #ownListId(): Uint8Array {
-    this.#listId ??= crypto.getRandomValues(new Uint8Array(LIST_ID_BYTES));
-    return this.#listId;
+  #ownLease(): UploadLease {
+    this.#lease ??= new UploadLease(this.#records);
+    return this.#lease;
   }
 
   async #push(chunk: ChunkMeta): Promise<void> {
@@ -124,18 +121,16 @@ class LevelChunkListWriter implements ChunkListWriter {
       if (this.#first !== undefined) this.#buffer.push(this.#first);
     }
     if (this.#buffer.isFull) await this.#flushSegment(this.#buffer);
+    else if (this.#lease !== undefined) await this.#lease.keep();
     this.#buffer.push(chunk);
   }
 
   async #flushSegment(buffer: ChunkListBuffer): Promise<void> {
-    const listId = this.#ownListId();
-    const segment = { id: listId, number: this.#segmentOffsets.length };
+    const lease = this.#ownLease();
+    const segment = { id: lease.id, number: this.#segmentOffsets.length };
     this.#segmentOffsets.push(this.#partOffset);
     this.#partOffset = this.#offset;
-    await this.#records.write([
-      UNFINISHED_LISTS.put(listId, undefined),
-      LIST_SEGMENTS.put(segment, buffer.take()),
-    ]);
+    await lease.write([LIST_SEGMENTS.put(segment, buffer.take())]);
   }
 }
 
@@ -143,18 +138,10 @@ class LevelChunkListWriter implements ChunkListWriter {
 async function isIntact(records: RecordStore, blob: B3Digest): Promise<boolean> {
   try {
     let found = false;
-    for await (const _ of new LevelChunkListStore(records).read(blob, 0)) found = true;
+    for await (const _ of new RecordChunkListStore(records).read(blob, 0)) found = true;
     return found;
   } catch (error) {
     if (CastoreError.is(error) && (error.code === "CORRUPT" || error.code === "INCOMPLETE")) return false;
     throw error;
   }
-}
-
-async function removeList(records: RecordStore, listId: Uint8Array): Promise<void> {
-  const removals: RecordChange[] = [];
-  for await (const { key } of LIST_SEGMENTS.entries(records, listId)) {
-    removals.push(LIST_SEGMENTS.remove(key));
-  }
-  await records.write([...removals, UNFINISHED_LISTS.remove(listId)]);
 }

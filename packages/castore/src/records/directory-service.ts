@@ -8,9 +8,9 @@ import { decodeDirectory } from "../directory/parse.ts";
 import { traverse } from "../directory/traverse.ts";
 import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
 import type { OperationOptions } from "../options.ts";
-import type { RecordChange, RecordStore } from "../records/record-store.ts";
-import { DIRECTORIES } from "../records/tables.ts";
 import { DirectoryStaging } from "./directory-staging.ts";
+import type { RecordChange, RecordStore } from "./record-store.ts";
+import { DIRECTORIES } from "./tables.ts";
 
 /** What is remembered of each directory of an upload until its end, and how much is asked for at a time, in bytes. */
 const CLOSURE_DIRECTORY_BYTES = 512;
@@ -23,7 +23,7 @@ const STAGING_BYTES = 2 << 20;
 const BATCH_BYTES = 1 << 20;
 
 /** Directories as records, each in its canonical encoding. */
-export class LevelDirectoryService implements DirectoryService {
+export class RecordDirectoryService implements DirectoryService {
   readonly maxDirectoryBytes: number;
   readonly #records: RecordStore;
   readonly #memory: MemoryLedger;
