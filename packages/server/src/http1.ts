@@ -84,6 +84,29 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
 }
 
+/** Requests of a connection that may wait for their answers: clients that send one behind the other are few. */
+const PIPELINED = 64;
+
+const UNANSWERED: unique symbol = Symbol("requests without an answer");
+
+/**
+ * Counts a request that has come on a connection. One that brings too many at once loses the connection:
+ * thousands fit into one read of it.
+ */
+function isWithinPipeline(socket: Socket & { [UNANSWERED]?: number }, response: ServerResponse): boolean {
+  if (socket.destroyed) return false;
+  const unanswered = (socket[UNANSWERED] ?? 0) + 1;
+  if (unanswered > PIPELINED) {
+    socket.destroy();
+    return false;
+  }
+  socket[UNANSWERED] = unanswered;
+  response.once("close", () => {
+    socket[UNANSWERED] = (socket[UNANSWERED] ?? 1) - 1;
+  });
+  return true;
+}
+
 /** Time in which the rest of a request may come that has been answered already, in milliseconds. */
 const REST_OF_REQUEST_MS = 5000;
 
@@ -147,6 +170,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) =>
       server.on("request", (request, response) => {
+        if (!isWithinPipeline(request.socket, response)) return;
         turns.request(request.socket, () => enter(request, response, handler));
       }),
   });

@@ -136,7 +136,8 @@ const TRAILERS_MS = 1000;
 function dropRestOfRequest(stream: ServerHttp2Stream): void {
   if (stream.readableEnded) return;
   const timer = setTimeout(() => {
-    if (!stream.destroyed) stream.resume().close(constants.NGHTTP2_NO_ERROR);
+    // Whoever took what came may have paused it: such a stream would never end.
+    if (!stream.destroyed) stream.removeAllListeners("data").resume().close(constants.NGHTTP2_NO_ERROR);
   }, TRAILERS_MS);
   stream.once("close", () => clearTimeout(timer));
 }

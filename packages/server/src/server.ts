@@ -43,6 +43,8 @@ export interface ServerOptions extends RoutedServices {
   readonly maxConnectionsPerAddress?: number | undefined;
   /** Uploads at a time of one principal, or of one address without a token. Default: any number. */
   readonly maxUploadsPerPrincipal?: number | undefined;
+  /** Bytes that may have come by HTTP/2 and not be read yet. Default: half of the memory, at least 64 MiB. */
+  readonly maxUnreadBytes?: number | undefined;
   /** Requests that may be under way at once; from one address half of them. Default: 4096. */
   readonly maxRequests?: number | undefined;
   /** Bytes that one principal, or one address without a token, may send in a day to be stored. Default: any number. */
@@ -194,7 +196,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     admission,
     turns,
     memory,
-    maxUnreadBytes: Math.max(LEAST_UNREAD_BYTES, (memory?.capacity ?? Number.POSITIVE_INFINITY) / 2),
+    maxUnreadBytes:
+      options.maxUnreadBytes ?? Math.max(LEAST_UNREAD_BYTES, (memory ?? UNLIMITED_MEMORY).capacity / 2),
     idleMs,
     maxMessageBytes,
     blobService: options.blobService,
@@ -220,6 +223,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       // It may fail before there is time for it.
       socket.on("error", () => {});
       turns.connection(socket, () => {
+        if (ending.signal.aborted) socket.destroy();
         if (socket.destroyed) return;
         silent.add(socket);
         switchProtocol(socket, http1.server, http2, () => silent.delete(socket));

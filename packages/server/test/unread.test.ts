@@ -1,36 +1,57 @@
-import { connect } from "node:http2";
-import { MemoryLedger } from "@tvix/castore";
+import { once } from "node:events";
+import { connect, createServer, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { ByteBudget } from "@tvix/castore";
 import { expect, onTestFinished, test } from "vitest";
-import { beginCall, framed } from "./raw-http2.ts";
-import { runningServer } from "./running-server.ts";
+import { StreamBytes } from "../src/admission/stream-bytes.ts";
+import { beginCall, over } from "./raw-http2.ts";
 
-test("what has come and is not read is bounded for all streams; those within go on", async () => {
-  const memory = new MemoryLedger(1 << 20, { waitMs: 60_000 });
-  const server = await runningServer({ memory });
-  onTestFinished(server.close);
-  const held = await memory.hold(1 << 20, "a test");
-  const field = Buffer.concat([Buffer.from([0x0a, 0x80, 0x80, 0x20]), Buffer.alloc(512 << 10)]);
-  // Each stream may send 128 KiB ahead, and all together 64 MiB; puts wait for memory, and read nothing.
-  const sessions = Array.from({ length: 8 }, () => connect(server.url));
-  onTestFinished(() => sessions.forEach((session) => void session.destroy()));
-  const puts = sessions.flatMap((session) =>
-    Array.from({ length: 200 }, () => beginCall(session, "/tvix.castore.v1.BlobService/Put").resume()),
-  );
-  for (const put of puts) put.write(framed(field));
-  const reset = () => puts.filter(({ rstCode, destroyed }) => destroyed && rstCode === 11).length;
-  await expect.poll(reset).toBeGreaterThan(0);
-  held.release();
-  const goOn = puts.filter(({ destroyed }) => !destroyed);
-  expect(goOn.length).toBeGreaterThan(60);
-  const statuses = goOn.map(
-    (put) =>
-      new Promise<string>((resolve) => {
-        put.once("trailers", (trailers) => resolve(String(trailers["grpc-status"])));
-        put.once("response", (headers) => resolve(String(headers["grpc-status"] ?? "pending")));
-        put.once("close", () => resolve("closed"));
-        put.end();
-      }),
-  );
-  const ended = await Promise.all(statuses);
-  expect(ended.filter((status) => status === "0" || status === "pending").length).toBeGreaterThan(60);
+const KIB = 1024;
+
+/** A server that reads nothing, and counts what comes; a client that sends 60 KiB in each of so many streams. */
+async function sendUnread(streams: number, budget: ByteBudget) {
+  const taken: ServerHttp2Stream[] = [];
+  const server = createServer().on("stream", (stream) => {
+    taken.push(stream.on("error", () => {}));
+    new StreamBytes(stream, budget);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  onTestFinished(() => {
+    session.destroy();
+    server.close();
+  });
+  // Only the window of the connection would hold them back.
+  server.on("session", (opened) => opened.setLocalWindowSize(8 << 20));
+  const sent = Array.from({ length: streams }, () => beginCall(session, "/x").resume());
+  for (const stream of sent) stream.write(Buffer.alloc(60 * KIB));
+  return { session, sent, taken };
+}
+
+test("what has come and is not read is bounded for all streams together", async () => {
+  const budget = new ByteBudget(8 * 64 * KIB);
+  const { sent, taken } = await sendUnread(12, budget);
+  const reset = () => sent.filter(({ rstCode, destroyed }) => destroyed && rstCode === 11).length;
+  await expect.poll(() => taken.length).toBe(12);
+  // All have a place for 64 KiB each, but four.
+  await expect.poll(reset).toBe(4);
+  for (const stream of sent) stream.close();
+  await Promise.all(sent.map(over));
+  await expect.poll(() => budget.tryAcquire(8 * 64 * KIB)).toBe(true);
+});
+
+test("streams that are short, or are read, take nothing of it", async () => {
+  const budget = new ByteBudget(64 * KIB);
+  const { sent, taken } = await sendUnread(1, budget);
+  await expect.poll(() => taken.length).toBe(1);
+  let read = 0;
+  taken[0]?.on("data", ({ length }: Buffer) => {
+    read += length;
+  });
+  for (let count = 0; count < 50; count++) {
+    sent[0]?.write(Buffer.alloc(60 * KIB));
+  }
+  await expect.poll(() => read).toBe(51 * 60 * KIB);
+  expect(sent[0]?.destroyed).toBe(false);
 });

@@ -1,5 +1,5 @@
 import type { ByteStream } from "@tvix/byte-stream";
-import type { MemoryLedger } from "../memory-use/memory-ledger.ts";
+import type { HeldMemory, MemoryLedger } from "../memory-use/memory-ledger.ts";
 
 /** Longest piece that a reader may have without being accounted for, in bytes. */
 export const FREE_READ_BYTES: number = 16 << 10;
@@ -21,10 +21,11 @@ export async function* holdRead(
   { memory, signal }: HoldOptions,
 ): ByteStream {
   const held = await memory.hold(bytes, "a read", { signal });
+  const release = releasing(held, signal);
   try {
     yield* stream;
   } finally {
-    held.release();
+    release();
   }
 }
 
@@ -45,9 +46,20 @@ export async function* holdFound(
     found.bytes = undefined;
     held = await memory.hold(length, "a read", { signal });
   }
+  const release = releasing(held, signal);
   try {
     yield found.bytes ?? (await readAgain());
   } finally {
-    held.release();
+    release();
   }
+}
+
+/** What gives memory back, which the end of the signal does as well: who reads may never say that they have left. */
+function releasing(held: HeldMemory, signal: AbortSignal | undefined): () => void {
+  const release = () => {
+    signal?.removeEventListener("abort", release);
+    held.release();
+  };
+  signal?.addEventListener("abort", release);
+  return release;
 }

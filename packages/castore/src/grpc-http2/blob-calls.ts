@@ -95,41 +95,54 @@ async function read(exchange: Exchange): Promise<undefined> {
 
 async function put(exchange: Exchange): Promise<Uint8Array> {
   const { signal, blobService, principal, onDigest } = exchange;
-  const gathering = { held: 0 };
+  const upload = new Upload(exchange);
   try {
-    const digest = await blobService.put(await readBlob(exchange, gathering), { signal, principal });
+    const digest = await blobService.put(await upload.source(), { signal, principal });
     onDigest?.(digest);
     return framedBytes(digest.bytes);
   } finally {
-    if (gathering.held > 0) GATHERING.release(gathering.held);
+    upload.end();
   }
 }
 
-/**
- * The blob in the body of a put: as one piece where it is short, else as it arrives.
- *
- * @param gathering told what was taken of {@link GATHERING}
- */
-async function readBlob(
-  { body, maxMessageBytes, memory, signal }: Exchange,
-  gathering: { held: number },
-): Promise<ByteSource> {
-  const pieces = body[Symbol.asyncIterator]();
-  const first = await pieces.next();
-  if (first.done === true) return new Uint8Array(0);
-  const arrived = [first.value];
-  // Nearly every short blob is one message that arrives as a whole, and need not be read in steps.
-  const only = onlyBlobData(first.value, maxMessageBytes);
-  if (only !== undefined) {
-    const second = await pieces.next();
-    if (second.done === true) return only;
-    arrived.push(second.value);
+/** The body of a put, and what it holds while it is read. */
+class Upload {
+  readonly #exchange: Exchange;
+  readonly #pieces: AsyncIterator<Uint8Array>;
+  #data: AsyncGenerator<Uint8Array, void, undefined> | undefined;
+  #gathering = 0;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+    this.#pieces = exchange.body[Symbol.asyncIterator]();
   }
-  const data = readBlobData(followedBy(arrived, pieces), { maxBytes: maxMessageBytes, memory, signal });
-  // Whoever is not gathered waits for memory before more of it is read.
-  if (!GATHERING.tryAcquire(2 * GATHERED_BYTES)) return data;
-  gathering.held = 2 * GATHERED_BYTES;
-  return await gatherShort(data, GATHERED_BYTES);
+
+  /** The blob in it: as one piece where it is short, else as it arrives. */
+  async source(): Promise<ByteSource> {
+    const { maxMessageBytes: maxBytes, memory, signal } = this.#exchange;
+    const first = await this.#pieces.next();
+    if (first.done === true) return new Uint8Array(0);
+    const arrived = [first.value];
+    // Nearly every short blob is one message that arrives as a whole, and need not be read in steps.
+    const only = onlyBlobData(first.value, maxBytes);
+    if (only !== undefined) {
+      const second = await this.#pieces.next();
+      if (second.done === true) return only;
+      arrived.push(second.value);
+    }
+    this.#data = readBlobData(followedBy(arrived, this.#pieces), { maxBytes, memory, signal });
+    // Whoever is not gathered waits for memory before more of it is read.
+    if (!GATHERING.tryAcquire(2 * GATHERED_BYTES)) return this.#data;
+    this.#gathering = 2 * GATHERED_BYTES;
+    return await gatherShort(this.#data, GATHERED_BYTES);
+  }
+
+  /** Gives back what it holds, also where nobody has begun to read what was given out. */
+  end(): void {
+    if (this.#gathering > 0) GATHERING.release(this.#gathering);
+    // A generator that was not started does not end what it reads from.
+    for (const reader of [this.#data, this.#pieces]) void reader?.return?.(undefined).catch(() => {});
+  }
 }
 
 /**

@@ -115,8 +115,8 @@ export class Admission {
       // Its client has left while somebody else was asked who it is.
       if (hasEnded) return;
       try {
-        this.#volume.begin(exchange, caller);
         this.#uploads.begin(exchange, caller);
+        this.#volume.begin(exchange, caller);
       } catch (error) {
         fail(error);
         return;

@@ -17,9 +17,14 @@ class Lane {
     return now - this.#began < SLICE_MS;
   }
 
-  /** Begins a turn, with those who have waited longest. */
-  serve(): void {
+  /** Another turn has begun. */
+  reset(): void {
     this.#began = undefined;
+  }
+
+  /** Begins with those who have waited longest. */
+  serve(): void {
+    this.reset();
     while (!this.waiting.isEmpty && this.hasTime()) {
       const isMore = this.waiting.shift()?.();
       if (isMore !== true) return;
@@ -50,18 +55,19 @@ export class EventLoopTurns {
   }
 
   /**
-   * The turn of the next message of a stream: connections go first.
+   * The turn of the next message on a connection: requests and connections go first.
    *
+   * @param signal aborted when nobody wants it any more
    * @returns undefined when there is time left; else what to wait for
    */
-  message(stream: object): Promise<void> | undefined {
+  message(connection: object, signal?: AbortSignal): Promise<void> | undefined {
     this.#schedule();
     if (this.#messages.hasTime()) return undefined;
     return new Promise((resolve) => {
-      this.#messages.waiting.push(stream, () => {
+      this.#messages.waiting.push(connection, () => {
         resolve();
-        // What it does comes behind this, and takes nobody knows how long.
-        return false;
+        // What it does comes behind this, and takes nobody knows how long; one that was given up does nothing.
+        return signal?.aborted === true;
       });
     });
   }
@@ -81,9 +87,11 @@ export class EventLoopTurns {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
+    const lanes = [this.#requests, this.#connections, this.#messages];
+    // What time was taken before belongs to a turn that is over.
+    for (const lane of lanes) lane.reset();
     setImmediate(() => {
       this.#isScheduled = false;
-      const lanes = [this.#requests, this.#connections, this.#messages];
       for (const lane of lanes) lane.serve();
       if (lanes.some(({ waiting }) => !waiting.isEmpty)) this.#schedule();
     });

@@ -74,7 +74,9 @@ export class Http2Exchange implements Exchange {
   }
 
   cut(): void {
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    // One that was closed may wait for somebody to read what has come.
+    if (this.#stream.closed) this.#stream.destroy();
+    else this.#stream.close(constants.NGHTTP2_CANCEL);
   }
 
   endConnection(): void {

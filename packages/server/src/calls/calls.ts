@@ -5,7 +5,11 @@ import {
   createConnectRouter,
   createContextValues,
 } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
 import {
   compressionBrotli,
   compressionGzip,
@@ -26,7 +30,7 @@ import { takeDeadline } from "./deadline.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
 import { withReadableStatus } from "./readable-answer.ts";
 import { RequestMemory } from "./request-memory.ts";
-import { takeTurns } from "./take-turns.ts";
+import { callConnection, takeTurns } from "./take-turns.ts";
 
 /** Headers of a response. */
 export type ResponseHeaders = Readonly<Record<string, string | number | string[] | undefined>>;
@@ -104,6 +108,7 @@ export class Calls {
       const values = createContextValues()
         .set(isRequestComplete, isComplete)
         .set(callerAddress, from)
+        .set(callConnection, "stream" in request ? request.stream.session : request.socket)
         .set(callPrincipal, admitted?.caller)
         .set(callSubject, () => admitted?.subject)
         .set(noteCode, (code) => {
@@ -127,7 +132,8 @@ export class Calls {
       if (response.writableEnded) return;
       setHeaders(response, headers);
       const readable = await withReadableStatus(answer);
-      await universalResponseToNodeResponse(isText ? toTextResponse(readable) : readable, response);
+      const answered = isText ? toTextResponse(readable) : readable;
+      await universalResponseToNodeResponse(endedWith(response, answered), response);
     } catch (error) {
       // A client that leaves is no news; what failed of ours has been logged where it failed.
       if (ConnectError.from(error).code !== Code.Aborted) {
@@ -151,6 +157,15 @@ export class Calls {
         : undefined,
     });
   }
+}
+
+/** An answer whose body is let go when its client has left: whoever writes it may wait for ever then. */
+function endedWith(response: NodeResponse, answer: UniversalServerResponse): UniversalServerResponse {
+  const { body } = answer;
+  if (body === undefined) return answer;
+  const iterator = body[Symbol.asyncIterator]();
+  response.once("close", () => void iterator.return?.().catch(() => {}));
+  return { ...answer, body: { [Symbol.asyncIterator]: () => iterator } };
 }
 
 /** A body that can be left in the middle: over HTTP/1.1 that would end the connection, and with it the answer. */

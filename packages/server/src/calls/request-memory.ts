@@ -1,3 +1,4 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { HeldMemory, MemoryLedger } from "@tvix/castore";
 import { toConnectError } from "@tvix/castore/grpc";
 import { MessageBoundaries } from "./message-boundary.ts";
@@ -37,6 +38,7 @@ export class RequestMemory {
   readonly #options: RequestMemoryOptions;
   #held: HeldMemory | undefined;
   #heldBytes = 0;
+  #isOver = false;
   #gathered = 0;
 
   constructor(options: RequestMemoryOptions) {
@@ -78,6 +80,7 @@ export class RequestMemory {
 
   /** Gives it back, when the request has been dealt with. */
   release(): void {
+    this.#isOver = true;
     this.#held?.release();
     this.#held = undefined;
     this.#heldBytes = 0;
@@ -98,8 +101,12 @@ export class RequestMemory {
     const missing = bounded - FREE_BYTES - this.#heldBytes;
     const step = Math.ceil(missing / STEP_BYTES) * STEP_BYTES;
     try {
-      if (this.#held === undefined) this.#held = await memory.hold(step, "a message", { signal });
-      else await this.#held.grow(step, { signal });
+      const known = this.#held;
+      const held = known ?? (await memory.hold(step, "a message", { signal }));
+      if (known !== undefined) await known.grow(step, { signal });
+      this.#held = held;
+      // Its client may have left in the moment in which there was room, before this went on.
+      if (this.#isOver) throw new ConnectError("the call is over", Code.Canceled);
     } catch (error) {
       // Nobody deals with it any more.
       this.release();

@@ -118,7 +118,7 @@ export function addDaemonCommand(program: Command): void {
     )
     .option(
       "--memory <MiB>",
-      "memory for uploads and decoders under way; more of them wait, and are refused after a while",
+      "memory for what is under way; more of it waits, and is refused after a while",
       integer(16, 1 << 20),
       DEFAULT_MEMORY_MIB,
     )

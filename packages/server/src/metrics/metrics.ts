@@ -11,7 +11,7 @@ import type { UpstreamStates } from "./upstream-states.ts";
 export interface MetricsSources {
   /** Connections that are open. */
   readonly connections: () => number;
-  /** What uploads and decoders draw from. */
+  /** What requests draw from. */
   readonly memory: MemoryLedger | undefined;
   readonly upstreams: UpstreamStates;
   readonly store: StoreFigures | undefined;
@@ -39,7 +39,7 @@ export class Metrics implements ExchangeObserver {
     upstreams.register(this.#registry);
     if (store !== undefined) addStoreMetrics(this.#registry, store);
     if (memory === undefined) return;
-    gauge("tvix_memory_limit_bytes", "Memory for uploads and decoders.", () => memory.capacity);
+    gauge("tvix_memory_limit_bytes", "Memory for requests.", () => memory.capacity);
     gauge("tvix_memory_held_bytes", "What of it is held.", () => memory.held);
     gauge("tvix_memory_waiting", "Work that waits for memory.", () => memory.waiting);
   }
