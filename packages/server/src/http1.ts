@@ -89,22 +89,19 @@ const PIPELINED = 64;
 
 const UNANSWERED: unique symbol = Symbol("requests without an answer");
 
+interface PipelinedSocket extends Socket {
+  [UNANSWERED]?: number;
+}
+
 /**
  * Counts a request that has come on a connection. One that brings too many at once loses the connection:
  * thousands fit into one read of it.
  */
-function isWithinPipeline(socket: Socket & { [UNANSWERED]?: number }, response: ServerResponse): boolean {
+function isWithinPipeline(socket: PipelinedSocket): boolean {
   if (socket.destroyed) return false;
-  const unanswered = (socket[UNANSWERED] ?? 0) + 1;
-  if (unanswered > PIPELINED) {
-    socket.destroy();
-    return false;
-  }
-  socket[UNANSWERED] = unanswered;
-  response.once("close", () => {
-    socket[UNANSWERED] = (socket[UNANSWERED] ?? 1) - 1;
-  });
-  return true;
+  socket[UNANSWERED] = (socket[UNANSWERED] ?? 0) + 1;
+  if (socket[UNANSWERED] > PIPELINED) socket.destroy();
+  return !socket.destroyed;
 }
 
 /** Time in which the rest of a request may come that has been answered already, in milliseconds. */
@@ -144,8 +141,10 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     // Its client may have left before anybody has looked at it.
     if (response.destroyed || response.closed) return;
     const exchange = new Http1Exchange(request, response);
+    const socket: PipelinedSocket = request.socket;
     if (ending) exchange.endConnection();
     exchange.onEnd(() => {
+      socket[UNANSWERED] = (socket[UNANSWERED] ?? 1) - 1;
       // One that was under way when the end began may have said that the connection stays.
       if (ending) server.closeIdleConnections();
     });
@@ -170,7 +169,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) =>
       server.on("request", (request, response) => {
-        if (!isWithinPipeline(request.socket, response)) return;
+        if (!isWithinPipeline(request.socket)) return;
         turns.request(request.socket, () => enter(request, response, handler));
       }),
   });

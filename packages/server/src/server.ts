@@ -59,7 +59,7 @@ export interface ServerOptions extends RoutedServices {
   readonly metrics?: boolean;
   /** What the store tells of itself, for `/metrics`. */
   readonly storeFigures?: StoreFigures | undefined;
-  /** What uploads draw their memory from, for `/metrics`. */
+  /** What requests draw their memory from, for `/metrics`. */
   readonly memory?: MemoryLedger | undefined;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
   readonly corsOrigins?: readonly string[];

@@ -16,7 +16,7 @@ import {
 import { PathInfoService } from "@tvix/protocol/tvix/store";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseOrigin } from "../src/cors-origin.ts";
-import { framed } from "./raw-http2.ts";
+import { beginCall, framed } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
 
 const EMPTY = B3Digest.of(new Uint8Array(0));
@@ -36,13 +36,7 @@ async function callRaw(
   headers: Record<string, string> = {},
 ): Promise<Record<string, unknown>> {
   const session = sessionTo(url);
-  const stream = session.request({
-    ":method": "POST",
-    ":path": path,
-    "content-type": "application/grpc",
-    te: "trailers",
-    ...headers,
-  });
+  const stream = beginCall(session, path, headers);
   let answer = {};
   for (const event of ["response", "trailers"]) {
     stream.on(event, (received) => {

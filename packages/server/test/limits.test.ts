@@ -2,19 +2,14 @@ import { once } from "node:events";
 import { connect } from "node:http2";
 import { expect, onTestFinished, test } from "vitest";
 import { TokenBucket } from "../src/admission/token-bucket.ts";
-import { beginCall, framed, over } from "./raw-http2.ts";
+import { beginCall, field, framed, over } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
 
 const PUT_BLOB = "/tvix.castore.v1.BlobService/Put";
 
 /** A message of `BlobService.Put` with so many bytes of a blob. */
 function blobChunk(bytes: number): Buffer {
-  const length = [];
-  for (let left = bytes; ; left = Math.floor(left / 128)) {
-    length.push((left % 128) | (left >= 128 ? 128 : 0));
-    if (left < 128) break;
-  }
-  return framed(Buffer.concat([Buffer.from([0x0a, ...length]), Buffer.alloc(bytes)]));
+  return framed(field([0x0a], bytes));
 }
 
 /** Requests by each protocol; each tells its status and text. */

@@ -4,16 +4,12 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { MemoryLedger } from "@tvix/castore";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { MessageBoundaries } from "../src/calls/message-boundary.ts";
-import { beginCall, framed, over } from "./raw-http2.ts";
+import { beginCall, field, framed, over } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
 
 /** A request for a digest, with so many bytes of a field that nobody knows beside it. */
 function longRequest(bytes: number): Buffer {
-  const head = Buffer.concat([Buffer.from([0x0a, 32]), Buffer.alloc(32, 7), Buffer.from([0xfa, 0x7f])]);
-  const length = [];
-  for (let left = bytes; left > 0; left = Math.floor(left / 128))
-    length.push((left % 128) | (left > 127 ? 128 : 0));
-  return Buffer.concat([head, Buffer.from(length), Buffer.alloc(bytes)]);
+  return Buffer.concat([field([0x0a], 32).fill(7, 2), field([0xfa, 0x7f], bytes)]);
 }
 
 const STAT = "/tvix.castore.v1.BlobService/Stat";

@@ -25,6 +25,16 @@ export function framed(message: Uint8Array, flags = 0): Buffer {
   return Buffer.concat([head, message]);
 }
 
+/** A field of a protobuf message: so many zeros behind the tag and their length. */
+export function field(tag: readonly number[], bytes: number): Buffer {
+  const length = [];
+  for (let left = bytes; ; left = Math.floor(left / 128)) {
+    length.push((left % 128) | (left >= 128 ? 128 : 0));
+    if (left < 128) break;
+  }
+  return Buffer.concat([Buffer.from([...tag, ...length]), Buffer.alloc(bytes)]);
+}
+
 /**
  * Resolves when something has closed, however it did. A stream is over with its answer: Node keeps it open
  * for what it still has to send, which nobody takes any more.

@@ -16,9 +16,9 @@ export interface PackLocation {
 }
 
 /**
- * What the database holds for a chunk; integers are big-endian.
+ * What the record of a chunk holds; integers are big-endian.
  *
- * - in the database: kind (0 raw, 1 zstd), length of the chunk (u32), the payload;
+ * - in the record itself: kind (0 raw, 1 zstd), length of the chunk (u32), the payload;
  * - in a pack: kind (2 raw, 3 zstd), length of the chunk (u32), stored length (u32), number
  *   of the pack (u32), place in it (u64).
  */
@@ -67,7 +67,7 @@ export function decodeChunkRecord(record: Uint8Array, digest: B3Digest): Encoded
   throw damaged(digest);
 }
 
-/** @throws CastoreError CORRUPT when the record is not a chunk in the database */
+/** @throws CastoreError CORRUPT when the record does not hold the chunk itself */
 export function decodeInline(record: Uint8Array, digest: B3Digest): EncodedChunk {
   const decoded = decodeChunkRecord(record, digest);
   if (!("payload" in decoded)) throw damaged(digest);

@@ -19,7 +19,7 @@ export class RecordChunkStore implements ChunkStore {
     this.#damaged = damaged;
   }
 
-  /** The chunks of a database, which has to be open. */
+  /** The chunks in a store, and what is known of their damage. */
   static async open(records: RecordStore, codec: ChunkCodec = RAW_CODEC): Promise<RecordChunkStore> {
     return new RecordChunkStore(records, codec, await DamagedChunks.open(records));
   }

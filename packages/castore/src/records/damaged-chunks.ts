@@ -16,7 +16,7 @@ export class DamagedChunks {
   readonly #records: RecordStore;
   readonly #keys: Set<string>;
   #version: bigint;
-  /** Whether the version in the database is an older one. */
+  /** Whether the version that is stored is an older one. */
   #isUnsaved = false;
 
   private constructor(records: RecordStore, keys: Set<string>, version: bigint) {
@@ -55,7 +55,7 @@ export class DamagedChunks {
     return this.#keys.size > 0 && this.#keys.has(digest.key);
   }
 
-  /** Notes a chunk: at once for this process, and for later ones where the database takes it. */
+  /** Notes a chunk: at once for this process, and for later ones where it can be stored. */
   async add(digest: B3Digest): Promise<void> {
     if (this.has(digest)) return;
     this.#keys.add(digest.key);

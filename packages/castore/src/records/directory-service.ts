@@ -16,7 +16,7 @@ import { DIRECTORIES } from "./tables.ts";
 const CLOSURE_DIRECTORY_BYTES = 512;
 const CLOSURE_STEP_BYTES = 256 << 10;
 
-/** What an upload holds until it goes to the database. */
+/** What an upload holds until it becomes records. */
 const STAGING_BYTES = 2 << 20;
 
 /** Bytes of directories that one batch writes. */

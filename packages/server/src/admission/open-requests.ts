@@ -1,3 +1,4 @@
+import { KeyedCount } from "../keyed-count.ts";
 import { networkOf } from "../listen/connections.ts";
 import type { Exchange } from "./exchange.ts";
 import { Refusal } from "./refusal.ts";
@@ -9,7 +10,7 @@ import { Refusal } from "./refusal.ts";
 export class OpenRequests {
   readonly #most: number;
   readonly #mostOfAddress: number;
-  readonly #ofAddress: Map<string, number> = new Map();
+  readonly #ofAddress = new KeyedCount();
   #open = 0;
 
   /** @param most in all; from one address half of them, so that others find room */
@@ -26,7 +27,7 @@ export class OpenRequests {
   begin(exchange: Exchange): string {
     const address = networkOf(exchange.from);
     this.#open++;
-    this.#ofAddress.set(address, (this.#ofAddress.get(address) ?? 0) + 1);
+    this.#ofAddress.add(address);
     return address;
   }
 
@@ -37,7 +38,7 @@ export class OpenRequests {
    */
   check(address: string): void {
     // Whoever comes through a Unix socket may be anybody.
-    const ofAddress = address === "" ? 0 : (this.#ofAddress.get(address) ?? 0);
+    const ofAddress = address === "" ? 0 : this.#ofAddress.of(address);
     if (this.#open > this.#most || ofAddress > this.#mostOfAddress) {
       throw new Refusal("TOO_BUSY", "too many requests are under way");
     }
@@ -46,8 +47,6 @@ export class OpenRequests {
   /** Counts one no more. */
   end(address: string): void {
     this.#open--;
-    const left = (this.#ofAddress.get(address) ?? 1) - 1;
-    if (left === 0) this.#ofAddress.delete(address);
-    else this.#ofAddress.set(address, left);
+    this.#ofAddress.remove(address);
   }
 }

@@ -21,8 +21,8 @@ export class StreamBytes {
   /** @param unread what the unread bytes of all streams draw on */
   constructor(stream: ServerHttp2Stream, unread: ByteBudget) {
     const { push, _write, _writev } = stream;
-    // What came together with the head.
-    this.received = stream.readableLength;
+    // It may have come together with the head.
+    this.received += stream.readableLength;
     if (!this.#hold(this.received, unread)) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     stream.push = (chunk: Uint8Array | null, encoding?: BufferEncoding) => {
       const length = chunk?.length ?? 0;

@@ -1,3 +1,4 @@
+import { KeyedCount } from "../keyed-count.ts";
 import type { Caller } from "./access.ts";
 import type { Exchange } from "./exchange.ts";
 import { principalKeyOf } from "./principal-key.ts";
@@ -6,7 +7,7 @@ import { Refusal } from "./refusal.ts";
 /** Counts what each principal stores at once. */
 export class UploadsAtOnce {
   readonly #most: number;
-  readonly #open: Map<string, number> = new Map();
+  readonly #open = new KeyedCount();
 
   /** @param most of one principal */
   constructor(most: number) {
@@ -21,15 +22,10 @@ export class UploadsAtOnce {
   begin(exchange: Exchange, caller: Caller): void {
     if (exchange.needed !== "write" || this.#most === Number.POSITIVE_INFINITY) return;
     const principal = principalKeyOf(exchange, caller);
-    const open = this.#open.get(principal) ?? 0;
-    if (open >= this.#most) {
+    if (this.#open.of(principal) >= this.#most) {
       throw new Refusal("TOO_BUSY", `${caller.name} may store ${this.#most} things at once`);
     }
-    this.#open.set(principal, open + 1);
-    exchange.onEnd(() => {
-      const left = (this.#open.get(principal) ?? 1) - 1;
-      if (left === 0) this.#open.delete(principal);
-      else this.#open.set(principal, left);
-    });
+    this.#open.add(principal);
+    exchange.onEnd(() => this.#open.remove(principal));
   }
 }

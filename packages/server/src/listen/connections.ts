@@ -1,4 +1,5 @@
 import { isIPv6, type Socket } from "node:net";
+import { KeyedCount } from "../keyed-count.ts";
 
 /** How many connections there may be. */
 export interface ConnectionLimits {
@@ -12,7 +13,7 @@ export interface ConnectionLimits {
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #sockets: Set<Socket> = new Set();
-  readonly #ofAddress: Map<string, number> = new Map();
+  readonly #ofAddress = new KeyedCount();
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits;
@@ -27,15 +28,13 @@ export class Connections {
   add(socket: Socket): boolean {
     const { most, mostOfAddress } = this.#limits;
     const address = networkOf(socket.remoteAddress);
-    const known = this.#ofAddress.get(address) ?? 0;
+    const known = this.#ofAddress.of(address);
     if (this.#sockets.size >= most || (address !== "" && known >= mostOfAddress)) return false;
     this.#sockets.add(socket);
-    this.#ofAddress.set(address, known + 1);
+    this.#ofAddress.add(address);
     socket.once("close", () => {
       this.#sockets.delete(socket);
-      const left = (this.#ofAddress.get(address) ?? 1) - 1;
-      if (left === 0) this.#ofAddress.delete(address);
-      else this.#ofAddress.set(address, left);
+      this.#ofAddress.remove(address);
     });
     return true;
   }
