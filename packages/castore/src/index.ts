@@ -1,4 +1,5 @@
 export { type ByteSource, type ByteStream, collect } from "@tvix/byte-stream";
+export { type AssemblingBlobService, type BlobAssembly, canAssemble } from "./blob/blob-assembly.ts";
 export {
   type BlobService,
   type ChunkMeta,
@@ -10,9 +11,16 @@ export type { ChunkListStore, ChunkListWriter, PlacedChunk } from "./blob/chunk-
 export type { ChunkStore } from "./blob/chunk-store.ts";
 export { ChunkedBlobService, type ChunkedBlobStorage } from "./blob/chunked-blob-service.ts";
 export type { StoredBlobs, StoredChunk } from "./blob/stored-blobs.ts";
+export { type CacheBlobOptions, CacheBlobService } from "./cache/blob-service.ts";
+export type { CacheOptions } from "./cache/cache-options.ts";
+export { CacheDirectoryService } from "./cache/directory-service.ts";
 export { ChunkCutter, type CutChunk } from "./chunking/cut-chunks.ts";
 export { FastCdc } from "./chunking/fastcdc.ts";
 export { type ChunkSizes, DEFAULT_CHUNK_SIZES } from "./chunking/parameters.ts";
+export { CombinedBlobService } from "./combined/blob-service.ts";
+export { CombinedDirectoryService } from "./combined/directory-service.ts";
+export { firstFound } from "./concurrency/first-found.ts";
+export { SingleFlight } from "./concurrency/single-flight.ts";
 export { B3_DIGEST_LENGTH, B3Digest, EMPTY_DIGEST } from "./digest/b3-digest.ts";
 export type { Blake3Hasher } from "./digest/blake3.ts";
 export { CastorePath } from "./directory/castore-path.ts";
@@ -34,6 +42,7 @@ export {
   type CastoreErrorCode,
   type CastoreErrorDetails,
 } from "./errors/castore-error.ts";
+export { isFailureOfService } from "./errors/failure-of-service.ts";
 export { MemoryBlobService } from "./memory/blob-service.ts";
 export { MemoryDirectoryService } from "./memory/directory-service.ts";
 export { ByteBudget } from "./memory-use/byte-budget.ts";

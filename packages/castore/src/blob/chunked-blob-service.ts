@@ -8,7 +8,8 @@ import { ByteBudget } from "../memory-use/byte-budget.ts";
 import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
 import type { OperationOptions } from "../options.ts";
 import { untilAborted } from "../unless-aborted.ts";
-import { type BlobService, type ChunkMeta, MAX_LISTED_CHUNKS, type ReadBlobOptions } from "./blob-service.ts";
+import type { AssemblingBlobService, BlobAssembly } from "./blob-assembly.ts";
+import { type ChunkMeta, MAX_LISTED_CHUNKS, type ReadBlobOptions } from "./blob-service.ts";
 import { type ByteRange, clip, toByteRange } from "./byte-range.ts";
 import type { ChunkListStore } from "./chunk-list-store.ts";
 import type { ChunkStore } from "./chunk-store.ts";
@@ -32,7 +33,7 @@ export interface ChunkedBlobStorage {
  * Blobs cut into content-defined chunks. A blob of one chunk has that chunk's digest and
  * needs nothing beside it; longer ones have a list of their chunks.
  */
-export class ChunkedBlobService implements BlobService {
+export class ChunkedBlobService implements AssemblingBlobService {
   readonly #chunks: ChunkStore;
   readonly #lists: ChunkListStore;
   readonly #writer: ChunkWriter;
@@ -86,6 +87,37 @@ export class ChunkedBlobService implements BlobService {
     return source instanceof Uint8Array && source.length <= this.#cutter.uncutLength
       ? this.#putSingle(source, signal)
       : this.#putCut(source, signal);
+  }
+
+  assemble(): BlobAssembly {
+    const list = this.#lists.write();
+    const pending = new PendingWrites();
+    let count = 0;
+    const addOne = async (digest: B3Digest, bytes: Uint8Array) => {
+      // Nobody waits for what is under way: the next step sees that it has failed.
+      pending.throwIfFailed();
+      await this.#writer.makeRoom(bytes.length);
+      pending.add(this.#writer.write(digest, bytes, NOTHING_TO_RELEASE));
+      await list.append({ digest, size: bytes.length });
+      count++;
+    };
+    return {
+      add: async (digest, bytes) => {
+        if (bytes.length <= this.#cutter.chunkBytes) return await addOne(digest, bytes);
+        // Somebody else's chunks may be longer than ours ever are.
+        for await (const part of this.#cutter.cut(bytes)) await addOne(B3Digest.of(part.bytes), part.bytes);
+      },
+      commit: async (digest) => {
+        await pending.settled();
+        pending.throwIfFailed();
+        if (count > 1) await list.commit(digest);
+        else await list.abort();
+      },
+      abort: async () => {
+        await pending.settled();
+        await list.abort();
+      },
+    };
   }
 
   async #readSingle(

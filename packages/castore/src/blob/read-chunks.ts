@@ -6,13 +6,15 @@ import { type ByteRange, clip } from "./byte-range.ts";
 import type { PlacedChunk } from "./chunk-list-store.ts";
 
 /** Chunks of one blob on their way to the consumer: enough to keep two cores decompressing. */
-const READ_AHEAD = 4;
+const CHUNKS_AHEAD = 4;
 
 /** How readers share memory. */
 export interface ReadAheadOptions {
   readonly signal: AbortSignal | undefined;
   /** Bytes that all readers together may read ahead. */
   readonly budget: ByteBudget;
+  /** Chunks that one reader has on their way, at most. Default 4: a source that is far wants more. */
+  readonly chunksAhead?: number | undefined;
 }
 
 /** Bytes that the readers of one service read ahead, in all. */
@@ -33,7 +35,7 @@ export async function* readChunks(
   source: ChunkSource,
   list: AsyncIterable<PlacedChunk>,
   range: ByteRange,
-  { signal, budget }: ReadAheadOptions,
+  { signal, budget, chunksAhead = CHUNKS_AHEAD }: ReadAheadOptions,
 ): ByteStream {
   const ahead: ChunkAhead[] = [];
   const passOn = async ({ chunk, bytes, reserved }: ChunkAhead) => {
@@ -50,7 +52,7 @@ export async function* readChunks(
       if (chunk.offset >= range.end) break;
       // One chunk may always be read; those ahead of it as long as the budget of all readers lasts.
       let reserved = ahead.length > 0 && budget.tryAcquire(chunk.size) ? chunk.size : 0;
-      while (ahead.length >= READ_AHEAD || (ahead.length > 0 && reserved === 0)) {
+      while (ahead.length >= chunksAhead || (ahead.length > 0 && reserved === 0)) {
         const piece = await passOn(ahead.shift() as ChunkAhead);
         if (piece.length > 0) yield piece;
         if (ahead.length > 0 && reserved === 0 && budget.tryAcquire(chunk.size)) reserved = chunk.size;

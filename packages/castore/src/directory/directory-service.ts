@@ -16,7 +16,7 @@ export interface DirectoryService {
    * Longest encoding of a directory that is taken, in bytes; absent where that is not known. Whoever
    * uploads a tree learns here of a directory that will not be taken before its files are sent.
    */
-  readonly maxDirectoryBytes?: number;
+  readonly maxDirectoryBytes?: number | undefined;
 
   /** One directory, undefined when it is not there. */
   get(digest: B3Digest, options?: OperationOptions): Promise<Directory | undefined>;

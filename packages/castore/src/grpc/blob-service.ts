@@ -4,7 +4,7 @@ import { ByteReader, type ByteSource, type ByteStream, tap } from "@tvix/byte-st
 import { type BlobService as BlobServiceDesc, PutBlobResponseSchema } from "@tvix/protocol/tvix/castore";
 import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-service.ts";
 import { clip, toByteRange } from "../blob/byte-range.ts";
-import type { PlacedChunk } from "../blob/chunk-list-store.ts";
+import { placeChunks } from "../blob/place-chunks.ts";
 import { READ_AHEAD_BYTES, readChunks } from "../blob/read-chunks.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -138,7 +138,7 @@ export class GrpcBlobService implements BlobService {
       return whole === undefined ? undefined : clipped(whole, range);
     }
     const source = { read: async (chunk: B3Digest) => await this.#readChunk(chunk, options.signal) };
-    return readChunks(source, placed(chunks, range.start), range, {
+    return readChunks(source, placeChunks(chunks, range.start), range, {
       signal: options.signal,
       budget: this.#readAhead,
     });
@@ -224,14 +224,6 @@ async function calling<T>(
 
 function callOptions(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
-}
-
-async function* placed(chunks: readonly ChunkMeta[], start: number): AsyncIterable<PlacedChunk> {
-  let offset = 0;
-  for (const chunk of chunks) {
-    if (offset + chunk.size > start) yield { ...chunk, offset };
-    offset += chunk.size;
-  }
 }
 
 /** What is read behind the end of a range, in bytes. */
