@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -60,6 +60,7 @@ describe("the compressing threads", () => {
        let slots;
        parentPort.on("message", (message) => {
          if (message.type === "start") return void (slots = message.slots);
+         if (message.type === "end") return void parentPort.close();
          const { input, output } = slots[message.slot];
          if (input[0] === 88) process.exit(3);
          let at = 0;
@@ -93,5 +94,23 @@ describe("the compressing threads", () => {
     await new Promise(setImmediate);
     await Promise.all([pool.close(), encoding.then(taken)]);
     await expect(pool.encode(text(1))).rejects.toMatchObject({ code: "CLOSED" });
+  });
+
+  test("end by themselves: Node ends the process if one is terminated while it makes its compressor", async () => {
+    const folder = await temporaryDirectory();
+    const script = pathToFileURL(join(folder, "worker.mjs"));
+    // Only a thread that is not terminated tells that it ends.
+    await writeFile(
+      script,
+      `import { threadId } from "node:worker_threads";
+       import { writeFileSync } from "node:fs";
+       process.on("exit", () => writeFileSync(new URL("ended-" + threadId, import.meta.url), ""));
+       await import(${JSON.stringify(SCRIPT)});`,
+    );
+    const pool = new ZstdPool(3, script);
+    taken(await pool.encode(text(1)));
+    await pool.close();
+    const ended = (await readdir(folder)).filter((name) => name.startsWith("ended-"));
+    expect(ended).toHaveLength(Math.min(8, availableParallelism()));
   });
 });

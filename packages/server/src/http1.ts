@@ -169,6 +169,8 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) =>
       server.on("request", (request, response) => {
+        // Its connection may break when whoever read it has just left.
+        request.on("error", () => {});
         if (!isWithinPipeline(request.socket)) return;
         turns.request(request.socket, () => enter(request, response, handler));
       }),

@@ -1,4 +1,6 @@
-export { CachePathInfoService } from "./cache/path-info-service.ts";
+export { type CachePathInfoOptions, CachePathInfoService } from "./cache/path-info-service.ts";
+export { CombinedPathInfoService } from "./combined/path-info-service.ts";
+export { isFailureOfStore } from "./errors/failure-of-store.ts";
 export { STORE_ERROR_CODES, StoreError, type StoreErrorCode } from "./errors/store-error.ts";
 export { AdditivePathInfoService, unitedSignatures } from "./guard/additive.ts";
 export {

@@ -10,6 +10,7 @@ import { SecretKey } from "@tvix/narinfo";
 import { DIGEST_LENGTHS, type HashAlgorithm, NixHash } from "@tvix/nix-compat";
 import {
   CachePathInfoService,
+  CombinedPathInfoService,
   MemoryPathInfoService,
   type NarCalculationService,
   SigningPathInfoService,
@@ -58,8 +59,17 @@ testPathInfoService("the index of a store", async () => {
   };
 });
 
-testPathInfoService("a cache in front of another", async () => ({
-  pathInfoService: new CachePathInfoService(new MemoryPathInfoService(), new MemoryPathInfoService()),
+for (const writes of ["near", "far"] as const) {
+  testPathInfoService(`a cache in front of another, puts go ${writes}`, async () => ({
+    pathInfoService: new CachePathInfoService(new MemoryPathInfoService(), new MemoryPathInfoService(), {
+      writes,
+      missingMs: 60_000,
+    }),
+  }));
+}
+
+testPathInfoService("two combined", async () => ({
+  pathInfoService: new CombinedPathInfoService(new MemoryPathInfoService(), new MemoryPathInfoService()),
 }));
 
 testPathInfoService("one that signs", async () => ({

@@ -32,6 +32,11 @@ export class SingleFlight<T> {
     }
   }
 
+  /** Waits for every task under way, however it ends. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(Array.from(this.#flights.values(), ({ result }) => result));
+  }
+
   #begin(key: string, task: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const leaving = new AbortController();
     const result = task(leaving.signal);

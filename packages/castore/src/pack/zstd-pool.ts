@@ -114,7 +114,7 @@ export class ZstdPool {
         this.#onIdle = resolve;
       });
     }
-    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+    await Promise.all([...this.#workers].map(endWorker));
   }
 
   #isBusy(): boolean {
@@ -243,6 +243,18 @@ export class ZstdPool {
 
 function sharedBytes(): Uint8Array {
   return new Uint8Array(new SharedArrayBuffer(SLOT_BYTES));
+}
+
+/**
+ * Has a thread end by itself, and waits for that. One that is terminated from outside, also by the end of
+ * the process, while it makes its compressor takes the process with it: Node asserts that a compressor
+ * which is freed has been initialized.
+ */
+async function endWorker(worker: Worker): Promise<void> {
+  const ended = new Promise<void>((resolve) => void worker.once("exit", () => resolve()));
+  worker.ref();
+  send(worker, { type: "end" });
+  await ended;
 }
 
 function send(worker: Worker, message: ToWorker): void {

@@ -8,10 +8,11 @@ export interface Slot {
   readonly output: Uint8Array;
 }
 
-/** From the pool: the slots of this worker first, then batches. */
+/** From the pool: the slots of this worker first, then batches, and the end. */
 export type ToWorker =
   | { readonly type: "start"; readonly level: number; readonly slots: readonly Slot[] }
-  | { readonly type: "compress"; readonly slot: number; readonly lengths: readonly number[] };
+  | { readonly type: "compress"; readonly slot: number; readonly lengths: readonly number[] }
+  | { readonly type: "end" };
 
 /** To the pool: lengths of the frames in the output, 0 for a chunk that does not compress. */
 export interface FromWorker {
@@ -24,7 +25,7 @@ const LEAST_GAIN = 32;
 
 if (!isMainThread && parentPort !== null) serve(parentPort);
 
-/** Compresses batches until the thread is ended. */
+/** Compresses batches until the pool says that it is the end. */
 function serve(port: NonNullable<typeof parentPort>): void {
   let slots: readonly Slot[] = [];
   let compressor: FrameCompressor;
@@ -32,6 +33,10 @@ function serve(port: NonNullable<typeof parentPort>): void {
     if (message.type === "start") {
       slots = message.slots;
       compressor = new FrameCompressor(message.level);
+      return;
+    }
+    if (message.type === "end") {
+      port.close();
       return;
     }
     const slot = slots[message.slot] as Slot;

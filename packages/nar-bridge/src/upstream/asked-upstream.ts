@@ -1,9 +1,13 @@
 import type { NarInfo } from "@tvix/narinfo";
-import type { FastifyBaseLogger } from "fastify";
 import { NarBridgeError } from "../errors.ts";
 import type { NarBridgeMeter } from "../options.ts";
 import type { Upstream } from "./upstream.ts";
 import { UpstreamError } from "./upstream-error.ts";
+
+/** Where failures of upstreams are written: any logger of pino's kind. */
+export interface UpstreamLog {
+  warn(details: object, text: string): void;
+}
 
 /** Files that have failed one after the other, after which an upstream is not asked for a while. */
 const FAILURES = 3;
@@ -17,13 +21,13 @@ const REST_MS = 30_000;
  */
 export class AskedUpstream {
   readonly upstream: Upstream;
-  readonly #log: FastifyBaseLogger;
+  readonly #log: UpstreamLog;
   readonly #meter: NarBridgeMeter | undefined;
   /** What has failed since the last success: one file that fails again and again says nothing of others. */
   readonly #failing: Set<string> = new Set();
   #restsUntil = 0;
 
-  constructor(upstream: Upstream, log: FastifyBaseLogger, meter: NarBridgeMeter | undefined) {
+  constructor(upstream: Upstream, log: UpstreamLog, meter: NarBridgeMeter | undefined) {
     this.upstream = upstream;
     this.#log = log;
     this.#meter = meter;

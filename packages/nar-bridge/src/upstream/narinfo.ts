@@ -12,8 +12,8 @@ import type { WebClient } from "./web-client.ts";
 
 /**
  * The narinfo of a path at an upstream whose NAR can be had from it, and can be trusted: it is
- * signed by one of its keys, or the name of the path follows from the contents, which are compared
- * when they come. Undefined when the upstream has none.
+ * signed by one of its keys where there are any, or the name of the path follows from the contents,
+ * which are compared when they come. Undefined when the upstream has none.
  *
  * @param maxNarBytes a longer NAR is none that can be had
  * @throws UpstreamError
@@ -30,9 +30,10 @@ export async function fetchNarInfo(
   if (!equalBytes(info.storePath.digest, digest)) {
     throw new UpstreamError(upstream, "sent the narinfo of another path");
   }
-  if (!certifiesItself(info)) {
+  const { trustedKeys } = upstream;
+  if (trustedKeys !== undefined && !certifiesItself(info)) {
     try {
-      checkSignatures(info, upstream.trustedKeys);
+      checkSignatures(info, trustedKeys);
     } catch (cause) {
       throw new UpstreamError(upstream, `is not trusted: ${(cause as Error).message}`, { cause });
     }

@@ -1,9 +1,11 @@
+import type { ByteBudget, Node } from "@tvix/castore";
 import { compressionOf, extraFieldsOf, type NarInfo } from "@tvix/narinfo";
-import { certifiesItself, ingestNar, type KnownNar } from "@tvix/store";
+import { certifiesItself, type IngestServices, ingestNar, type KnownNar } from "@tvix/store";
 import { compressionOfName } from "../compression/compression.ts";
+import type { DecoderLimits } from "../compression/decoder-memory.ts";
 import { decompress } from "../compression/decompress.ts";
 import { within } from "../http/request-body.ts";
-import type { Bridge } from "../options.ts";
+import type { Bridge, NarBridgeLimits } from "../options.ts";
 import { pathInfoOf } from "../write/narinfo.ts";
 import { download } from "./download.ts";
 import { TimeLimit } from "./time-limit.ts";
@@ -11,11 +13,18 @@ import type { Upstream } from "./upstream.ts";
 import { UpstreamError } from "./upstream-error.ts";
 import type { WebClient } from "./web-client.ts";
 
+/** What fetches NARs, and where to. */
+export interface NarDestination extends IngestServices {
+  readonly decoders: DecoderLimits;
+  /** What files of all NARs that are fetched hold until they are stored. */
+  readonly underWay: ByteBudget;
+  readonly limits: Pick<NarBridgeLimits, "uploadTimeoutMs">;
+}
+
 /**
  * Fetches the NAR of a verified narinfo and stores it with its path info.
  *
- * @throws UpstreamError when it cannot be had, or is not what the narinfo says; CastoreError when
- *   it cannot be stored
+ * @throws as {@link fetchNar}
  */
 export async function pullNar(
   bridge: Bridge,
@@ -25,33 +34,48 @@ export async function pullNar(
   closing: AbortSignal,
 ): Promise<KnownNar> {
   const { narHash, narSize, storePath } = info;
+  const node = await fetchNar(bridge, client, upstream, info, closing);
+  await bridge.narIndex.put({ narHash, narSize, node, lasting: true });
+  await bridge.narInfoExtras.put(storePath.digest, narHash, { fields: extraFieldsOf(info), plain: true });
+  await bridge.pathInfoService.put(pathInfoOf(info, node));
+  return { narHash, narSize, node };
+}
+
+/**
+ * Fetches the NAR of a verified narinfo and stores its contents.
+ *
+ * @throws UpstreamError when it cannot be had, or is not what the narinfo says; CastoreError when
+ *   it cannot be stored
+ */
+export async function fetchNar(
+  destination: NarDestination,
+  client: WebClient,
+  upstream: Upstream,
+  info: NarInfo,
+  closing: AbortSignal,
+): Promise<Node> {
+  const { narHash, narSize, storePath } = info;
   const compression = compressionOfName(compressionOf(info));
   if (compression === undefined) {
     throw new UpstreamError(upstream, `compresses a NAR with ${compressionOf(info)}`);
   }
-  const limit = new TimeLimit(bridge.limits.uploadTimeoutMs, closing);
+  const limit = new TimeLimit(destination.limits.uploadTimeoutMs, closing);
   const { signal } = limit;
   const failing = new WatchedDownload();
   try {
     const file = failing.watch(download(client, upstream, info.url, signal));
-    const { node } = await ingestNar(
-      within(decompress(file, compression, bridge.decoders), narSize),
-      bridge,
-      {
-        // The signature is over hash and size; without one, the name of the path is over its CA.
-        expected: {
-          narHash,
-          narSize,
-          contentAddress: certifiesItself(info) ? info.contentAddress : undefined,
-        },
-        underWay: bridge.underWay,
-        signal,
+    const nar = within(decompress(file, compression, destination.decoders), narSize);
+    const { node } = await ingestNar(nar, destination, {
+      // The signature is over hash and size; without one, the name of the path is over its CA.
+      expected: {
+        narHash,
+        narSize,
+        contentAddress: certifiesItself(info) ? info.contentAddress : undefined,
       },
-    );
-    await bridge.narIndex.put({ narHash, narSize, node, lasting: true });
-    await bridge.narInfoExtras.put(storePath.digest, narHash, { fields: extraFieldsOf(info), plain: true });
-    await bridge.pathInfoService.put(pathInfoOf(info, node));
-    return { narHash, narSize, node };
+      underWay: destination.underWay,
+      signal,
+    });
+    return node;
   } catch (cause) {
     if (failing.failure instanceof UpstreamError) throw failing.failure;
     if (signal.aborted)

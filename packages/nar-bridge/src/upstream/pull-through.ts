@@ -1,3 +1,4 @@
+import { SingleFlight } from "@tvix/castore";
 import { extraFieldsOf, formatNarInfo, type NarInfo, parseNarInfo } from "@tvix/narinfo";
 import { encodeHex, encodeNixbase32, type NixHash } from "@tvix/nix-compat";
 import { type KnownNar, signaturesWith } from "@tvix/store";
@@ -51,9 +52,9 @@ export class PullThrough {
   readonly #bad: LRUCache<string, true>;
   /** What was offered, also where it cannot be written down. */
   readonly #offered: LRUCache<string, Offer>;
-  readonly #asking: Map<string, Promise<string | undefined>> = new Map();
-  readonly #pulling: Map<string, Promise<KnownNar>> = new Map();
-  readonly #pullingFiles: Map<string, Promise<SideFile | undefined>> = new Map();
+  readonly #asking = new SingleFlight<string | undefined>();
+  readonly #pulling = new SingleFlight<KnownNar>();
+  readonly #pullingFiles = new SingleFlight<SideFile | undefined>();
 
   constructor(bridge: Bridge, options: UpstreamOptions, log: FastifyBaseLogger) {
     this.#client = new WebClient(bridge.decoders, options.headers);
@@ -73,7 +74,7 @@ export class PullThrough {
   async narInfoText(digest: Uint8Array): Promise<string | undefined> {
     const key = encodeHex(digest);
     const known = this.#texts.get(key);
-    return known === undefined ? await once(this.#asking, key, () => this.#ask(key, digest)) : known.text;
+    return known === undefined ? await this.#asking.run(key, () => this.#ask(key, digest)) : known.text;
   }
 
   /**
@@ -86,13 +87,13 @@ export class PullThrough {
     const offer = this.#offered.get(encodeHex(narHash.digest)) ?? (await this.#options.offers.get(narHash));
     if (offer === undefined) return undefined;
     const info = parseNarInfo(offer.narInfo);
-    return await once(this.#pulling, encodeHex(narHash.digest), () => this.#pull(offer, info));
+    return await this.#pulling.run(encodeHex(narHash.digest), () => this.#pull(offer, info));
   }
 
   /** A log or the like that an upstream has: fetched and kept as if it had been uploaded. */
   async sideFile(path: string): Promise<SideFile | undefined> {
     if (this.#missingFiles.has(path)) return undefined;
-    return await once(this.#pullingFiles, path, async () => {
+    return await this.#pullingFiles.run(path, async () => {
       const { signal } = this.#closing;
       const pull = { bridge: this.#bridge, client: this.#client, upstreams: this.#upstreams };
       const file = await pullSideFile(pull, path, signal);
@@ -104,11 +105,7 @@ export class PullThrough {
   /** Ends what is under way. */
   async close(): Promise<void> {
     this.#closing.abort(new Error("the server is shutting down"));
-    await Promise.allSettled([
-      ...this.#asking.values(),
-      ...this.#pulling.values(),
-      ...this.#pullingFiles.values(),
-    ]);
+    await Promise.all([this.#asking.settled(), this.#pulling.settled(), this.#pullingFiles.settled()]);
     await this.#client.close();
   }
 
@@ -204,11 +201,4 @@ async function firstFound<T>(answers: readonly Promise<T | undefined>[]): Promis
     const found = answers.map((answer) => answer.then((value) => value !== undefined && resolve(value)));
     Promise.all(found).then(() => resolve(undefined), reject);
   });
-}
-
-/** Runs one task for all who ask for the same. */
-async function once<T>(underWay: Map<string, Promise<T>>, key: string, task: () => Promise<T>): Promise<T> {
-  const running = underWay.get(key) ?? task().finally(() => underWay.delete(key));
-  underWay.set(key, running);
-  return await running;
 }

@@ -5,8 +5,11 @@ import { type Credentials, credentialsOf } from "./credentials.ts";
 export interface Upstream {
   /** Where its `nix-cache-info` lies; ends in a slash, and holds no secret. */
   readonly url: URL;
-  /** Paths need a signature by one of these, unless their names follow from their contents. */
-  readonly trustedKeys: readonly PublicKey[];
+  /**
+   * Paths need a signature by one of these, unless their names follow from their contents. Undefined:
+   * whatever it tells of a path is believed.
+   */
+  readonly trustedKeys: readonly PublicKey[] | undefined;
   /** Whether narinfos and redirections may lead to other hosts. */
   readonly allowOtherOrigins: boolean;
   /** Time for a narinfo, in milliseconds. */
@@ -38,6 +41,15 @@ const PARAMETERS = [
  * @throws TypeError that says what is wrong, without a password; NarInfoError INVALID_KEY
  */
 export function parseUpstream(text: string): Upstream {
+  const upstream = parseUpstreamAddress(text);
+  if (upstream.trustedKeys !== undefined) return upstream;
+  throw new TypeError(
+    `upstream ${upstream.url.host}: trusted-public-keys is missing, so nothing of it could be trusted`,
+  );
+}
+
+/** The same, where an upstream without keys is believed whatever it tells. */
+export function parseUpstreamAddress(text: string): Upstream {
   const [, scheme, rest] = /^nix\+(https?):(\/\/.+)$/.exec(text) ?? [];
   const url = scheme === undefined ? null : URL.parse(`${scheme}:${rest}`);
   // An @ behind the host is that of a password with an unescaped slash, whose beginning would be the host.
@@ -58,12 +70,11 @@ export function parseUpstream(text: string): Upstream {
       );
     }
   }
-  const keys = (parameters.get("trusted-public-keys") ?? "").split(/[\s,]+/).filter((key) => key !== "");
-  if (keys.length === 0) {
-    throw new TypeError(
-      `upstream ${url.host}: trusted-public-keys is missing, so nothing of it could be trusted`,
-    );
-  }
+  const keys = parameters
+    .getAll("trusted-public-keys")
+    .join(" ")
+    .split(/[\s,]+/)
+    .filter((key) => key !== "");
   const credentials = credentialsOf(url, {
     netrcFile: parameters.get("netrc-file") ?? undefined,
     bearerTokenFile: parameters.get("bearer-token-file") ?? undefined,
@@ -75,7 +86,7 @@ export function parseUpstream(text: string): Upstream {
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return {
     url,
-    trustedKeys: keys.map((key) => PublicKey.parse(key)),
+    trustedKeys: keys.length === 0 ? undefined : keys.map((key) => PublicKey.parse(key)),
     allowOtherOrigins: parameters.get("allow-other-origins") !== "false",
     narInfoTimeoutMs: milliseconds(parameters, "timeout-ms", NARINFO_TIMEOUT_MS),
     stallMs: milliseconds(parameters, "stall-timeout-ms", STALL_MS),

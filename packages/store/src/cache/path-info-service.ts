@@ -1,33 +1,96 @@
-import type { OperationOptions } from "@tvix/castore";
+import { type CacheOptions, firstFound, type OperationOptions, SingleFlight } from "@tvix/castore";
+import { encodeHex } from "@tvix/nix-compat";
+import { LRUCache } from "lru-cache";
+import { isFailureOfStore } from "../errors/failure-of-store.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type { PathInfoService } from "../path-info/path-info-service.ts";
+import type { PathInfoClaim, PathInfoService } from "../path-info/path-info-service.ts";
+
+/** How a {@link CachePathInfoService} behaves. */
+export interface CachePathInfoOptions extends Omit<CacheOptions, "memory"> {
+  /**
+   * How long the far service is not asked again for what it has not got, in milliseconds, unless it is
+   * put here. Default 0: it is asked each time.
+   */
+  readonly missingMs?: number | undefined;
+}
+
+/** Paths that are remembered to be missing. */
+const MAX_MISSING = 20_000;
 
 /**
- * A near service in front of a far one: what was asked of the far one is kept in the near
- * one. Puts go to the far one first, so the near one never has what the far one has not got.
+ * A near service in front of a far one: what was asked of the far one is kept near, and what many ask
+ * for at a time is asked for once. Puts go to the far service first unless told otherwise, so the near
+ * one never has what the far one has not got. A near service that fails keeps nobody from reading.
  */
 export class CachePathInfoService implements PathInfoService {
   readonly #near: PathInfoService;
   readonly #far: PathInfoService;
+  readonly #writes: "near" | "far";
+  readonly #onNearFailure: (error: unknown) => void;
+  readonly #fetching = new SingleFlight<PathInfo | undefined>();
+  readonly #missing: LRUCache<string, true> | undefined;
 
-  constructor(near: PathInfoService, far: PathInfoService) {
+  constructor(near: PathInfoService, far: PathInfoService, options: CachePathInfoOptions = {}) {
+    const { writes = "far", onNearFailure = () => {}, missingMs = 0 } = options;
     this.#near = near;
     this.#far = far;
+    this.#writes = writes;
+    this.#onNearFailure = onNearFailure;
+    if (missingMs > 0) this.#missing = new LRUCache({ max: MAX_MISSING, ttl: missingMs });
   }
 
   async get(digest: Uint8Array, options: OperationOptions = {}): Promise<PathInfo | undefined> {
-    const kept = await this.#near.get(digest, options);
-    if (kept !== undefined) return kept;
-    const found = await this.#far.get(digest, options);
-    return found === undefined ? undefined : await this.#near.put(found, options);
+    return await firstFound(
+      [() => this.#near.get(digest, options), () => this.#getFar(digest, options)],
+      isFailureOfStore,
+    );
   }
 
   async put(info: PathInfo, options: OperationOptions = {}): Promise<PathInfo> {
-    const stored = await this.#far.put(info, options);
-    return await this.#near.put(stored, options);
+    const stored =
+      this.#writes === "near"
+        ? await this.#near.put(info, options)
+        : await this.#keep(await this.#far.put(info, options), options);
+    this.#missing?.delete(encodeHex(info.storePath.digest));
+    return stored;
   }
 
-  list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
-    return this.#far.list(options);
+  async checkPut(claim: PathInfoClaim, options: OperationOptions = {}): Promise<void> {
+    await (this.#writes === "near" ? this.#near : this.#far).checkPut?.(claim, options);
+  }
+
+  /** Where puts go near, what is there comes first, and then what only the far service has. */
+  async *list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
+    if (this.#writes === "far") {
+      yield* this.#far.list(options);
+      return;
+    }
+    yield* this.#near.list(options);
+    for await (const info of this.#far.list(options)) {
+      if ((await this.#near.get(info.storePath.digest, options)) === undefined) yield info;
+    }
+  }
+
+  async #getFar(digest: Uint8Array, options: OperationOptions): Promise<PathInfo | undefined> {
+    const key = encodeHex(digest);
+    if (this.#missing?.has(key) === true) return undefined;
+    const fetch = async (signal: AbortSignal) => {
+      const found = await this.#far.get(digest, { ...options, signal });
+      if (found !== undefined) return await this.#keep(found, { signal });
+      this.#missing?.set(key, true);
+      return undefined;
+    };
+    return await this.#fetching.run(key, fetch, options.signal);
+  }
+
+  /** Keeps near what the far service has; where that fails, it will be asked again. */
+  async #keep(info: PathInfo, options: OperationOptions): Promise<PathInfo> {
+    try {
+      return await this.#near.put(info, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      this.#onNearFailure(error);
+      return info;
+    }
   }
 }
