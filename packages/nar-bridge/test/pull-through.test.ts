@@ -569,7 +569,7 @@ describe("addresses of upstreams", () => {
       `nix+https://cache.example.org/sub?trusted-public-keys=${key.publicKey}%20${stranger.publicKey}&timeout-ms=1`,
     );
     expect(upstream.url.href).toBe("https://cache.example.org/sub/");
-    expect(upstream.trustedKeys.map(String)).toEqual([String(key.publicKey), String(stranger.publicKey)]);
+    expect(upstream.trustedKeys?.map(String)).toEqual([String(key.publicKey), String(stranger.publicKey)]);
     expect(upstream).toMatchObject({ narInfoTimeoutMs: 1, allowOtherOrigins: true });
   });
 

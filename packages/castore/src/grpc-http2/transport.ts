@@ -59,6 +59,12 @@ const RECONNECT_MS = 30_000;
 
 /** A transport that holds a connection. */
 export interface GrpcTransport extends WholeBlobTransport, AsyncDisposable {
+  /**
+   * Connects now, and not with the first call.
+   *
+   * @throws ConnectError UNAVAILABLE when the server cannot be reached
+   */
+  connect(): Promise<void>;
   /** Closes the connection when its calls have ended. */
   close(): Promise<void>;
 }
@@ -167,6 +173,9 @@ export function createGrpcTransport(
       const headers = await authorization();
       const put = (open: OpenStream) => putWholeBlob(uploads.name, open(path, headers), bytes, signal);
       return await repeating(uploads, signal, put, () => true);
+    },
+    async connect() {
+      await downloads.ready(undefined);
     },
     close,
     [Symbol.asyncDispose]: close,

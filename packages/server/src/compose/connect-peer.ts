@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { CastoreError } from "@tvix/castore";
+import { createGrpcTransport, type GrpcTransport } from "@tvix/castore/grpc-http2";
+import type { GrpcPeer } from "./grpc-peer.ts";
+
+/** How peers are talked to whose addresses say nothing else. */
+export interface PeerOptions {
+  /** Longest message that is sent or taken, in bytes. */
+  readonly maxMessageBytes: number;
+  readonly connectTimeoutMs?: number;
+  readonly stallTimeoutMs?: number;
+  readonly caFile?: string | undefined;
+  /** A file with the token to show. */
+  readonly bearerTokenFile?: string | undefined;
+  /** The token to show, where there is no file. */
+  readonly token?: string | undefined;
+}
+
+/**
+ * Begins to talk to a peer; connects now where its address asks for that.
+ *
+ * @throws CastoreError UNAVAILABLE when it should have answered, and cannot be reached
+ */
+export async function connectPeer(peer: GrpcPeer, options: PeerOptions): Promise<GrpcTransport> {
+  const { bearerTokenFile = options.bearerTokenFile, caFile = options.caFile } = peer;
+  const { maxMessageBytes, connectTimeoutMs, stallTimeoutMs, token } = options;
+  const transport = createGrpcTransport(peer.server, {
+    maxMessageBytes,
+    ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+    ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
+    // It may change.
+    token: bearerTokenFile === undefined ? token : () => readFileSync(bearerTokenFile, "utf8").trim(),
+    tls: { ca: caFile === undefined ? undefined : readFileSync(caFile) },
+  });
+  if (!peer.waitConnect) return transport;
+  try {
+    await transport.connect();
+    return transport;
+  } catch (cause) {
+    await transport.close();
+    throw new CastoreError("UNAVAILABLE", (cause as Error).message, { cause, subject: String(peer) });
+  }
+}

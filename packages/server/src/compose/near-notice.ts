@@ -1,0 +1,7 @@
+import type { OpenContext } from "./open-context.ts";
+
+/** Writes down what those who ask a cache do not see. */
+export function noticeOf(what: string, { environment }: OpenContext): (error: unknown) => void {
+  return (error) =>
+    environment.log?.warn({ err: error }, `${what} could not be kept near, or were damaged there`);
+}

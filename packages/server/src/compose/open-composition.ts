@@ -1,0 +1,117 @@
+import type { BlobService, DirectoryService } from "@tvix/castore";
+import type { PathInfoService } from "@tvix/store";
+import type { Composition } from "./composition.ts";
+import { type Entry, isEntry, type Part } from "./entry.ts";
+import type { CompositionEnvironment, OpenContext, OpenDataDirectory } from "./open-context.ts";
+import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
+import { SharedResources } from "./shared-resources.ts";
+
+/** The services of a composition, open. */
+export interface OpenComposition extends AsyncDisposable {
+  readonly blobService: BlobService;
+  readonly directoryService: DirectoryService;
+  readonly pathInfoService: PathInfoService;
+  /** The data directory at a path, opened with the others if it is not open. It is closed with them. */
+  dataDirectory(path: string): Promise<OpenDataDirectory>;
+  /** Data directories that are open, in the order of opening. */
+  readonly dataDirectories: readonly OpenDataDirectory[];
+  /** Closes every service, those first that are made of others. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the services of a composition, and of its entries those that they are made of. Peers are
+ * connected to when they are first used, unless their addresses say otherwise.
+ *
+ * @throws Error that names the entry which cannot be opened; then nothing is left open
+ */
+export async function openComposition(
+  composition: Composition,
+  environment: CompositionEnvironment,
+): Promise<OpenComposition> {
+  const resources = new SharedResources(environment);
+  const opening = new Opening(composition, resources);
+  const close = async () => {
+    await opening.close();
+    await resources.close();
+  };
+  try {
+    return {
+      blobService: await opening.root("blob"),
+      directoryService: await opening.root("directory"),
+      pathInfoService: await opening.root("path-info"),
+      dataDirectory: (path) => resources.dataDirectory(path),
+      get dataDirectories() {
+        return resources.dataDirectories;
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Entries with a name are opened once, however many are made of them. */
+class Opening {
+  readonly #composition: Composition;
+  readonly #resources: SharedResources;
+  readonly #named: Map<string, Promise<ServiceOfKind[ServiceKind]>> = new Map();
+  /** What frees the services that are open, in the order of opening. */
+  readonly #closers: (() => Promise<void>)[] = [];
+
+  constructor(composition: Composition, resources: SharedResources) {
+    this.#composition = composition;
+    this.#resources = resources;
+  }
+
+  async root<K extends ServiceKind>(kind: K, within: readonly string[] = []): Promise<ServiceOfKind[K]> {
+    return await this.#part({ kind, name: this.#composition.root }, within);
+  }
+
+  /** Those first that are made of others. */
+  async close(): Promise<void> {
+    for (const close of this.#closers.reverse()) await close();
+  }
+
+  /** @param within names of the entries that wait for this one, each for the next */
+  async #part<K extends ServiceKind>(part: Part<K>, within: readonly string[]): Promise<ServiceOfKind[K]> {
+    if (isEntry(part)) return await this.#open(part, within);
+    const entries: ReadonlyMap<string, Entry<K>> = this.#composition.entries[part.kind];
+    const name = `${part.kind} service ${JSON.stringify(part.name)}`;
+    const entry = entries.get(part.name);
+    if (entry === undefined) throw new Error(`there is no ${name}`);
+    if (within.includes(name)) throw new Error(`${[...within, name].join(" is made of ")}, which never ends`);
+    const opened = this.#named.get(name) ?? this.#openNamed(entry, name, [...within, name]);
+    this.#named.set(name, opened);
+    return (await opened) as ServiceOfKind[K];
+  }
+
+  async #openNamed<K extends ServiceKind>(
+    entry: Entry<K>,
+    name: string,
+    within: readonly string[],
+  ): Promise<ServiceOfKind[K]> {
+    try {
+      return await this.#open(entry, within);
+    } catch (cause) {
+      // The innermost one says what is wrong.
+      if (within.length > 1) throw cause;
+      throw new Error(`the ${name} cannot be opened: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  async #open<K extends ServiceKind>(entry: Entry<K>, within: readonly string[]): Promise<ServiceOfKind[K]> {
+    const context: OpenContext = {
+      environment: this.#resources.environment,
+      part: (part) => this.#part(part, within),
+      root: (kind) => this.root(kind, within),
+      dataDirectory: (path) => this.#resources.dataDirectory(path),
+      connection: (peer) => this.#resources.connection(peer),
+    };
+    const { service, close } = await entry.open(context);
+    if (close !== undefined) this.#closers.push(close);
+    return service;
+  }
+}

@@ -1,0 +1,55 @@
+import type { MemoryLedger } from "@tvix/castore";
+import type { GrpcTransport } from "@tvix/castore/grpc-http2";
+import type { Store } from "@tvix/castore/node";
+import type { NarBridgeLimits, NarBridgeMeter } from "@tvix/nar-bridge/options";
+import type { LocalServices } from "../services.ts";
+import type { Part } from "./entry.ts";
+import type { GrpcPeer } from "./grpc-peer.ts";
+import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
+
+/** Where what happens to services is written: any logger of pino's kind. */
+export interface CompositionLog {
+  warn(details: object, text: string): void;
+}
+
+/** How the services of a composition are opened, whatever it says of them. */
+export interface CompositionEnvironment {
+  /** Opens the data directory at a path; called once for each. */
+  openStore(path: string): Promise<Store>;
+  /** Begins to talk to a peer. */
+  connect(peer: GrpcPeer): Promise<GrpcTransport>;
+  /** Names under which peers serve, where their addresses do not say. Default: they are asked. */
+  readonly namespace?: "auto" | "tvix" | "snix" | undefined;
+  /** Longest directory that is sent or taken, in bytes. Default 32 MiB. */
+  readonly maxDirectoryBytes?: number | undefined;
+  /** What caches and decoders draw from. Default: whatever they need. */
+  readonly memory?: MemoryLedger | undefined;
+  /** Default: nothing is written. */
+  readonly log?: CompositionLog | undefined;
+  /** What binary caches may take. */
+  readonly upstreamLimits?: Partial<NarBridgeLimits> | undefined;
+  /** Told how binary caches answer. Default: nobody is. */
+  readonly upstreamMeter?: NarBridgeMeter | undefined;
+  /** Further headers of each request to a binary cache. Default none. */
+  readonly upstreamHeaders?: (() => Readonly<Record<string, string>>) | undefined;
+}
+
+/** A data directory, and the services in it. */
+export interface OpenDataDirectory {
+  readonly path: string;
+  readonly store: Store;
+  readonly services: LocalServices;
+}
+
+/** What an entry is opened with. */
+export interface OpenContext {
+  readonly environment: CompositionEnvironment;
+  /** Opens what a service is made of. Those with a name are opened once, however many ask. */
+  part<K extends ServiceKind>(part: Part<K>): Promise<ServiceOfKind[K]>;
+  /** The service of a kind that all of the store is, for what is made of that where nothing else is said. */
+  root<K extends ServiceKind>(kind: K): Promise<ServiceOfKind[K]>;
+  /** The data directory at a path, opened once for all kinds of services. */
+  dataDirectory(path: string): Promise<OpenDataDirectory>;
+  /** A connection to a peer, one for all services there. */
+  connection(peer: GrpcPeer): Promise<GrpcTransport>;
+}

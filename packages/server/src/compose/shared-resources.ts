@@ -1,0 +1,51 @@
+import { resolve } from "node:path";
+import type { GrpcTransport } from "@tvix/castore/grpc-http2";
+import { servicesOf } from "../services.ts";
+import type { GrpcPeer } from "./grpc-peer.ts";
+import type { CompositionEnvironment, OpenDataDirectory } from "./open-context.ts";
+
+/** What services of all kinds share: data directories and connections, each opened once. */
+export class SharedResources {
+  readonly environment: CompositionEnvironment;
+  readonly #directories: Map<string, Promise<OpenDataDirectory>> = new Map();
+  readonly #open: OpenDataDirectory[] = [];
+  readonly #connections: Map<string, Promise<GrpcTransport>> = new Map();
+
+  constructor(environment: CompositionEnvironment) {
+    this.environment = environment;
+  }
+
+  /** In the order of opening. */
+  get dataDirectories(): readonly OpenDataDirectory[] {
+    return this.#open;
+  }
+
+  async dataDirectory(path: string): Promise<OpenDataDirectory> {
+    const absolute = resolve(path);
+    const opening = this.#directories.get(absolute) ?? this.#openDirectory(absolute);
+    this.#directories.set(absolute, opening);
+    return await opening;
+  }
+
+  async connection(peer: GrpcPeer): Promise<GrpcTransport> {
+    const connecting = this.#connections.get(String(peer)) ?? this.environment.connect(peer);
+    this.#connections.set(String(peer), connecting);
+    return await connecting;
+  }
+
+  async close(): Promise<void> {
+    const connections = await Promise.allSettled(this.#connections.values());
+    for (const connection of connections) {
+      if (connection.status === "fulfilled") await connection.value.close();
+    }
+    await Promise.allSettled(this.#directories.values());
+    for (const { store } of this.#open.reverse()) await store.close();
+  }
+
+  async #openDirectory(path: string): Promise<OpenDataDirectory> {
+    const store = await this.environment.openStore(path);
+    const opened = { path, store, services: servicesOf(store) };
+    this.#open.push(opened);
+    return opened;
+  }
+}
