@@ -1,3 +1,4 @@
+import type { RecordStore, StoredBlobs } from "@tvix/castore";
 import type { Store } from "@tvix/castore/node";
 import { type NarBridgeServices, narBridgeRecords } from "@tvix/nar-bridge";
 import { MeasuringNarLengths } from "@tvix/store";
@@ -6,16 +7,31 @@ import type { LocalServices } from "./services.ts";
 
 /** What a binary cache in front of a store needs. */
 export function binaryCacheServicesOf(store: Store, services: LocalServices): NarBridgeServices {
-  const { blobService, directoryService, storedBlobs, database } = store;
+  return binaryCacheServices(services, store.database, store.storedBlobs);
+}
+
+/**
+ * What a binary cache needs in front of services that lie anywhere.
+ *
+ * @param records keep what it remembers itself
+ * @param storedBlobs the same blobs as they are stored, where all of them are here; else NARs are offered
+ *   uncompressed
+ */
+export function binaryCacheServices(
+  services: LocalServices,
+  records: RecordStore,
+  storedBlobs: StoredBlobs | undefined,
+): NarBridgeServices {
+  const { blobService, directoryService, pathInfoService, narCalculationService, narIndex } = services;
   const measuring = new MeasuringNarLengths({ directoryService, storedBlobs });
   return {
-    ...narBridgeRecords(database),
+    ...narBridgeRecords(records),
     blobService,
     directoryService,
     storedBlobs,
-    pathInfoService: services.pathInfoService,
-    narCalculationService: services.narCalculationService,
-    narIndex: services.narIndex,
-    narLengths: new RecordNarLengths(database, measuring),
+    pathInfoService,
+    narCalculationService,
+    narIndex,
+    narLengths: new RecordNarLengths(records, measuring),
   };
 }

@@ -6,6 +6,7 @@ import {
   IndexingPathInfoService,
   MemoryPathInfoService,
   type NarIndex,
+  type PathInfoService,
   RenderingNarCalculation,
   SigningPathInfoService,
 } from "@tvix/store";
@@ -32,16 +33,21 @@ export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = [])
   const { blobService, directoryService, database } = store;
   const narIndex = new RecordNarIndex(database);
   const stored = new IndexingPathInfoService(new RecordPathInfoService(database), narIndex);
-  const signed = signingKeys.length === 0 ? stored : new SigningPathInfoService(stored, signingKeys);
+  const remembered = new CachePathInfoService(
+    new MemoryPathInfoService({ maxEntries: REMEMBERED_PATH_INFOS }),
+    stored,
+  );
   const rendering = new RenderingNarCalculation({ blobService, directoryService });
   return {
     blobService,
     directoryService,
-    pathInfoService: new CachePathInfoService(
-      new MemoryPathInfoService({ maxEntries: REMEMBERED_PATH_INFOS }),
-      signed,
-    ),
+    pathInfoService: signing(remembered, signingKeys),
     narCalculationService: new RecordNarCalculation(database, rendering),
     narIndex,
   };
+}
+
+/** The same path infos, of which those that are put are signed with some keys. */
+export function signing(service: PathInfoService, keys: readonly SecretKey[]): PathInfoService {
+  return keys.length === 0 ? service : new SigningPathInfoService(service, keys);
 }

@@ -6,14 +6,14 @@ import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-servi
 import { clip, toByteRange } from "../blob/byte-range.ts";
 import { placeChunks } from "../blob/place-chunks.ts";
 import { READ_AHEAD_BYTES, readChunks } from "../blob/read-chunks.ts";
-import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { OperationOptions } from "../options.ts";
 import { SENT_PIECE_BYTES } from "./blob-handlers.ts";
 import { copied } from "./copied.ts";
 import { leavingEarly } from "./leave-early.ts";
-import { blobServiceOf, type Namespace, NamespaceChoice } from "./namespace.ts";
+import { blobServiceOf, type Namespace, NamespaceChoice, NO_DIGEST } from "./namespace.ts";
 import { parseChunkList } from "./parse-chunk-list.ts";
 import { fromConnectError } from "./status.ts";
 import { readUpTo, verifyByChunks, verifyWhole } from "./verified-stream.ts";
@@ -52,9 +52,7 @@ export class GrpcBlobService implements BlobService {
       tvix: createClient(blobServiceOf("tvix"), transport),
       snix: createClient(blobServiceOf("snix"), transport),
     };
-    this.#peer = new NamespaceChoice(namespace, clients, (client) =>
-      client.stat({ digest: EMPTY_DIGEST.bytes }),
-    );
+    this.#peer = new NamespaceChoice(namespace, clients, (client) => client.stat({ digest: NO_DIGEST }));
   }
 
   async has(digest: B3Digest, options: OperationOptions = {}): Promise<boolean> {

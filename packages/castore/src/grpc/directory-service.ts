@@ -1,6 +1,6 @@
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import type { DirectoryService as DirectoryServiceDesc } from "@tvix/protocol/tvix/castore";
-import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import { B3Digest } from "../digest/b3-digest.ts";
 import { ClosureValidator } from "../directory/closure-validator.ts";
 import type { Directory } from "../directory/directory.ts";
 import { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "../directory/directory-limit.ts";
@@ -12,7 +12,7 @@ import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import type { GrpcClientOptions } from "./blob-service.ts";
 import { leavingEarly } from "./leave-early.ts";
-import { directoryServiceOf, NamespaceChoice } from "./namespace.ts";
+import { directoryServiceOf, NamespaceChoice, NO_DIGEST } from "./namespace.ts";
 import { fromConnectError } from "./status.ts";
 
 /**
@@ -31,10 +31,8 @@ export class GrpcDirectoryService implements DirectoryService {
       tvix: createClient(directoryServiceOf("tvix"), transport),
       snix: createClient(directoryServiceOf("snix"), transport),
     };
-    const byWhat = { case: "digest" as const, value: EMPTY_DIGEST.bytes };
-    this.#peer = new NamespaceChoice(namespace, clients, (client) =>
-      Array.fromAsync(client.get({ byWhat, recursive: true })),
-    );
+    const byWhat = { case: "digest" as const, value: NO_DIGEST };
+    this.#peer = new NamespaceChoice(namespace, clients, (client) => Array.fromAsync(client.get({ byWhat })));
   }
 
   async get(digest: B3Digest, { signal }: OperationOptions = {}): Promise<Directory | undefined> {

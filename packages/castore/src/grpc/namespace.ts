@@ -25,6 +25,12 @@ export function directoryServiceOf(namespace: Namespace): typeof DirectoryServic
 }
 
 /**
+ * What is asked for to find out whether a peer knows a service: no digest at all, which is refused
+ * without looking for anything, wherever that would be.
+ */
+export const NO_DIGEST: Uint8Array = new Uint8Array(0);
+
+/**
  * The client of a service under the names that its peer has. Where they are not given, one short
  * call finds out which, before the first that matters: a stream could not be sent again. The
  * answer is remembered.

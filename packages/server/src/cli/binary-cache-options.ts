@@ -1,8 +1,9 @@
-import { DEFAULT_LIMITS, parseUpstream, type Upstream } from "@tvix/nar-bridge/options";
+import { DEFAULT_LIMITS } from "@tvix/nar-bridge/options";
 import { PublicKey } from "@tvix/narinfo";
 import { type Command, Option } from "commander";
 import { integer } from "./parse.ts";
 import { repeatable, repeatableSecret } from "./repeatable.ts";
+import { type DaemonUpstream, parseDaemonUpstream } from "./upstream-option.ts";
 
 /** What the command line says of the binary cache. */
 export interface BinaryCacheOptions {
@@ -12,7 +13,7 @@ export interface BinaryCacheOptions {
   readonly unsignedUploads: "accept" | "require";
   readonly trustedPublicKey?: readonly PublicKey[];
   readonly checkReferences?: boolean;
-  readonly upstream?: readonly Upstream[];
+  readonly upstream?: readonly DaemonUpstream[];
   readonly maxUploadBytes: number;
   readonly maxNarBytes: number;
   readonly maxUploads: number;
@@ -52,8 +53,8 @@ export function addBinaryCacheOptions(command: Command): void {
     .addOption(
       repeatableSecret(
         "--upstream <address>",
-        "fetch what is not here from this cache: nix+https://host?trusted-public-keys=…",
-        parseUpstream,
+        "fetch what is not here from this cache or store: nix+https://host?trusted-public-keys=… or grpc+https://host",
+        parseDaemonUpstream,
       ),
     )
     .option("--max-upload-bytes <bytes>", "longest uploaded file", bytes, DEFAULT_LIMITS.maxUploadBytes)

@@ -1,15 +1,16 @@
 import type { MemoryLedger } from "@tvix/castore";
-import type { Store } from "@tvix/castore/node";
 import { type NarBridgeOptions, RecordOffers } from "@tvix/nar-bridge";
 import type { SecretKey } from "@tvix/narinfo";
-import { binaryCacheServicesOf } from "../binary-cache-services.ts";
+import { binaryCacheServices } from "../binary-cache-services.ts";
 import type { LocalServices } from "../services.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
+import type { DaemonStore } from "./daemon-store.ts";
+import { binaryCachesOf } from "./upstream-option.ts";
 
 /** What a binary cache is made from. */
 export interface BinaryCacheParts {
-  readonly store: Store;
+  readonly store: DaemonStore;
   /** All of it, for what the daemon itself puts. */
   readonly stored: LocalServices;
   /** As those who ask may use it. */
@@ -25,10 +26,11 @@ export function binaryCacheOf(
   options: BinaryCacheOptions,
   { store, stored, services, signingKeys, memory, tracing }: BinaryCacheParts,
 ): NarBridgeOptions {
-  const { maxUploadBytes, maxNarBytes, maxUploads, uploadTimeout, stallTimeout, upstream } = options;
+  const { maxUploadBytes, maxNarBytes, maxUploads, uploadTimeout, stallTimeout } = options;
+  const upstreams = binaryCachesOf(options.upstream);
   const { pathInfoService } = stored;
   return {
-    ...binaryCacheServicesOf(store, services),
+    ...binaryCacheServices(services, store.records, store.storedBlobs),
     priority: options.cachePriority,
     compression: options.narCompression,
     writable: options.uploads,
@@ -42,11 +44,11 @@ export function binaryCacheOf(
       stallMs: stallTimeout * 1000,
     },
     pullThrough:
-      upstream === undefined
+      upstreams.length === 0
         ? undefined
         : {
-            upstreams: upstream,
-            offers: new RecordOffers(store.database),
+            upstreams,
+            offers: new RecordOffers(store.records),
             signingKeys,
             pathInfoService,
             headers: tracing && (() => tracing.headers()),

@@ -1,5 +1,6 @@
 import { accessSync, constants } from "node:fs";
 import { type Command, Option } from "commander";
+import { describeComposition } from "../compose/describe-composition.ts";
 import { applySettings, nameOf, placeOf } from "../config/command-settings.ts";
 import {
   type ConfigFile,
@@ -9,6 +10,8 @@ import {
   type Section,
 } from "../config/config-file.ts";
 import type { Mistake, Setting } from "../config/toml.ts";
+import { daemonComposition } from "./daemon-composition.ts";
+import type { DaemonOptions } from "./daemon-options.ts";
 import { print } from "./output.ts";
 import { directory } from "./parse.ts";
 import { UsageError } from "./repeatable.ts";
@@ -28,6 +31,7 @@ const FILES = new Set([
   "signing-key-file",
   "ca-file",
   "bearer-token-file",
+  "store-composition",
 ]);
 
 /** Adds `--config` to a program, whose commands then have what the file says, and `config check`. */
@@ -94,7 +98,9 @@ async function check(program: Command, path: string | undefined): Promise<void> 
     note(file.settings[section].flatMap(unreadableFiles));
   }
   if (mistakes.size > 0) throw new Error(describeMistakes(file.path, [...mistakes.values()]).join("\n"));
-  await print(`${file.path}: no mistakes\n`);
+  const daemon = program.commands.find((command) => command.name() === "daemon") as Command;
+  const store = describeComposition(daemonComposition(daemon.opts<DaemonOptions>()));
+  await print(`${file.path}: no mistakes\n\nThe daemon's store:\n${store}`);
 }
 
 function unreadableFiles(setting: Setting): readonly Mistake[] {

@@ -1,11 +1,19 @@
 import type { ListenAddress } from "../listen/listen-address.ts";
 import type { AccessCommandOptions } from "./access.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
+import type { CompositionOptions } from "./composition-file.ts";
+import type { ServiceAddresses } from "./service-address.ts";
 
 /** What the command line says of the daemon. */
-export interface DaemonOptions extends BinaryCacheOptions, AccessCommandOptions {
+export interface DaemonOptions
+  extends BinaryCacheOptions,
+    AccessCommandOptions,
+    ServiceAddresses,
+    CompositionOptions {
   readonly listenAddress?: readonly ListenAddress[];
   readonly data: string;
+  /** Whether somebody has said where the data directory is. */
+  readonly dataIsGiven?: boolean;
   readonly sync: boolean;
   readonly compressionLevel: number;
   readonly maxMessageBytes: number;

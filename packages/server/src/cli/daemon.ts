@@ -4,11 +4,13 @@ import { configure } from "../config/config-file.ts";
 import { parseOrigin } from "../cors-origin.ts";
 import { parseListenAddress } from "../listen/listen-address.ts";
 import { addBinaryCacheOptions } from "./binary-cache-options.ts";
+import { compositionOption, experimentalCompositionOption } from "./composition-file.ts";
 import { configOf } from "./config-commands.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
 import { directory, integer } from "./parse.ts";
 import { repeatable } from "./repeatable.ts";
+import { serviceAddressOptions } from "./service-address.ts";
 import { tokenFileOption } from "./token-commands.ts";
 
 /** Fits a machine of 1 GiB: the rest of a daemon takes up to some 450 MiB when it is attacked. */
@@ -64,6 +66,8 @@ export function addDaemonCommand(program: Command): void {
         .argParser(directory)
         .default(defaultDataDirectory(), "$XDG_DATA_HOME/tvix-store"),
     )
+    .addOption(compositionOption())
+    .addOption(experimentalCompositionOption())
     .option("--no-sync", "acknowledge before data has reached the disk: faster, but a power cut may lose it")
     .option(
       "--compression-level <level>",
@@ -161,12 +165,17 @@ export function addDaemonCommand(program: Command): void {
     .action(async (options: DaemonOptions) => {
       // The server's modules take longer to load than most other commands to run.
       const { runDaemon } = await import("./run-daemon.ts");
-      await runDaemon(options, () => {
+      const complete = (read: DaemonOptions): DaemonOptions => ({
+        ...read,
+        dataIsGiven: daemon.getOptionValueSource("data") !== "default",
+      });
+      await runDaemon(complete(options), () => {
         const file = configOf(program);
         if (file !== undefined) configure(daemon, "daemon", file);
-        return daemon.opts<DaemonOptions>();
+        return complete(daemon.opts<DaemonOptions>());
       });
     });
+  for (const option of serviceAddressOptions()) daemon.addOption(option);
   addBinaryCacheOptions(daemon);
   // Whoever runs it in a container sets everything there.
   for (const option of daemon.options) {

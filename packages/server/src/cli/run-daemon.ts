@@ -1,17 +1,17 @@
 import { resolve } from "node:path";
 import { MemoryLedger } from "@tvix/castore";
-import { openStore, type Store } from "@tvix/castore/node";
 import type { Logger } from "pino";
 import { guarded } from "../guard.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
 import { ReloadingTls } from "../listen/reloading-tls.ts";
 import { type RunningServer, startServer } from "../server.ts";
-import { servicesOf } from "../services.ts";
+import { signing } from "../services.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import { accessOf, warnOfAccess } from "./access.ts";
 import { binaryCacheOf } from "./binary-cache.ts";
 import { openLog, welcome } from "./daemon-log.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
+import { type DaemonStore, openDaemonStore } from "./daemon-store.ts";
 import { limitHeapGrowth } from "./heap-growth.ts";
 import { notify } from "./notify.ts";
 import { ReloadableSettings } from "./reloadable-settings.ts";
@@ -19,6 +19,8 @@ import { UsageError } from "./repeatable.ts";
 import { waitForSignal } from "./signals.ts";
 import { readSigningKeys } from "./signing-key.ts";
 import { openTracing } from "./tracing.ts";
+import { binaryCachesOf } from "./upstream-option.ts";
+import { type UpstreamPathInfos, withUpstreams } from "./upstream-path-infos.ts";
 
 /** Where it listens unless told otherwise. */
 const DEFAULT_ADDRESS: ListenAddress = { type: "tcp", host: "localhost", port: 8000 };
@@ -46,7 +48,7 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
     log.info({ signal: early }, "ended before it had started");
     process.exit(0);
   }
-  const { store, server, tracing } = await starting;
+  const { store, upstreams, server, tracing } = await starting;
   reloading = new ReloadableSettings({ ...options }, server, log);
   void notify(log, "READY=1");
 
@@ -55,6 +57,7 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
   log.info({ signal }, "finishing what is under way");
   const clean = await server.close(options.shutdownTimeout * 1000);
   if (!clean) log.warn("calls that had not ended in time were cut off");
+  await upstreams.close();
   await Promise.all([store.close(), tracing?.end()]);
   log.info("stopped");
   // Nothing is left to be done: a timer or thread of somebody else keeps the process no longer.
@@ -63,45 +66,48 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
 
 /** What runs. */
 interface Started {
-  readonly store: Store;
+  readonly store: DaemonStore;
+  readonly upstreams: UpstreamPathInfos;
   readonly server: RunningServer;
   readonly tracing: Tracing | undefined;
 }
 
 async function start(options: DaemonOptions, log: Logger): Promise<Started> {
-  const data = resolve(options.data);
-  const { sync, compressionLevel, maxMessageBytes } = options;
-  const onNotice = (text: string) => log.warn(text);
+  const { sync, maxMessageBytes } = options;
   const memory = new MemoryLedger(options.memory * 2 ** 20);
-  const store = await openStore(data, {
-    memory,
-    sync,
-    compressionLevel,
-    maxDirectoryBytes: maxMessageBytes,
-    onNotice,
-  });
+  const store = await openDaemonStore(options, { memory, log });
   try {
     const signingKeys = await readSigningKeys(options.signingKeyFile ?? []);
-    const stored = servicesOf(store, signingKeys);
+    const stored = {
+      ...store.services,
+      pathInfoService: signing(store.services.pathInfoService, signingKeys),
+    };
     const services = guarded(stored, {
       writable: options.uploads,
       unsigned: options.unsignedUploads,
       trustedKeys: options.trustedPublicKey,
       checkReferences: options.checkReferences,
     });
+    const tracing = await openTracing(log);
+    const upstreams = withUpstreams(binaryCachesOf(options.upstream), options, {
+      stored,
+      guarded: services,
+      memory,
+      log,
+      headers: tracing && (() => tracing.headers()),
+    });
     const address = (options.listenAddress ?? [DEFAULT_ADDRESS]).map((one) => withPermissions(one, options));
     const tls = tlsOf(options, log);
     const access = accessOf(options, log);
-    const tracing = await openTracing(log);
     const server = await startServer({
       blobService: services.blobService,
       directoryService: services.directoryService,
-      store: services,
+      store: { ...services, pathInfoService: upstreams.pathInfoService },
       binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys, memory, tracing }),
       address,
       access,
       metrics: true,
-      storeFigures: store,
+      storeFigures: store.stores[0],
       observers: tracing === undefined ? [] : [tracing],
       memory,
       stallMs: options.stallTimeout * 1000,
@@ -117,18 +123,29 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
       maxMessageBytes,
       corsOrigins: options.corsOrigin ?? [],
       ignoreActivationPid: options.sdAcceptIgnoreEnvironment,
-      check: store.check,
+      check: () => store.check(),
       log,
     });
     warnOfAccess(options, access, server.addresses, log);
     const addresses = server.addresses.map(formatListenAddress);
+    const data = placesOf(options);
     if (process.stderr.isTTY) process.stderr.write(welcome(server.addresses, data, tls !== undefined));
     else log.info({ addresses, data, sync }, "serving");
-    return { store, server, tracing };
+    return { store, upstreams, server, tracing };
   } catch (error) {
     await store.close();
     throw error;
   }
+}
+
+/** Where the data is, for people. */
+function placesOf(options: DaemonOptions): string {
+  const file = options.storeComposition ?? options.experimentalStoreComposition;
+  if (file !== undefined) return `what ${file} says`;
+  const addresses = [options.blobServiceAddr, options.directoryServiceAddr, options.pathInfoServiceAddr];
+  const elsewhere = new Set(addresses.filter((address) => address !== undefined));
+  const here = addresses.includes(undefined) ? [resolve(options.data)] : [];
+  return [...here, ...elsewhere].join(", ");
 }
 
 /** A Unix socket with the owner and the permissions that the command line gives it. */

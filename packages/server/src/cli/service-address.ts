@@ -1,39 +1,57 @@
-import type { ServerAddress } from "@tvix/castore/grpc-http2";
-
-/** Where the services are that a command works on. */
-export interface ServiceAddresses {
-  /** Where those are for which nothing else is said. */
-  readonly serviceAddr: ServerAddress;
-  readonly blobServiceAddr?: ServerAddress;
-  readonly directoryServiceAddr?: ServerAddress;
-  readonly pathInfoServiceAddr?: ServerAddress;
-}
+import { Option } from "commander";
+import { entryOfAddress } from "../compose/registry.ts";
+import { SERVICE_KINDS, type ServiceKind } from "../compose/service-kind.ts";
+import { parsed } from "./parse.ts";
 
 /** Where the services are unless told otherwise: a daemon on this machine. */
 export const DEFAULT_SERVICE_ADDRESS = "grpc+http://localhost:8000";
 
-/**
- * Reads `grpc+http://host[:port]`, `grpc+https://host[:port]` or `grpc+unix:///path`.
- *
- * @throws RangeError when it is none of these
- */
-export function parseServiceAddress(text: string): ServerAddress {
-  const url = URL.parse(text.replace(/^grpc\+/, ""));
-  if (!text.startsWith("grpc+") || url === null)
-    throw invalid(text, "expected grpc+http://host:port, grpc+https://host:port or grpc+unix:///path");
-  if (url.search !== "" || url.hash !== "" || url.username !== "")
-    throw invalid(text, "nothing may follow the address");
-  if (url.protocol === "unix:") {
-    if (url.host !== "") throw invalid(text, "host may not be set for unix domain sockets");
-    if (url.pathname === "" || url.pathname === "/") throw invalid(text, "the path of the socket is missing");
-    return { socketPath: decodeURIComponent(url.pathname) };
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw invalid(text, `${url.protocol.slice(0, -1)} is not supported`);
-  if (url.pathname !== "/" && url.pathname !== "") throw invalid(text, "path may not be set");
-  return { url: url.origin };
+/** Where each of the services is, where something else is said than of all of them. */
+export interface ServiceAddresses {
+  readonly blobServiceAddr?: string;
+  readonly directoryServiceAddr?: string;
+  readonly pathInfoServiceAddr?: string;
 }
 
-function invalid(text: string, why: string): RangeError {
-  return new RangeError(`invalid service address ${JSON.stringify(text)}: ${why}`);
+/** The options of {@link ServiceAddresses}. */
+export function serviceAddressOptions(): readonly Option[] {
+  return [
+    addressOption("--blob-service-addr", "BLOB_SERVICE_ADDR", "where blobs are, unless with the others", [
+      "blob",
+    ]),
+    addressOption("--directory-service-addr", "DIRECTORY_SERVICE_ADDR", "where directories are, likewise", [
+      "directory",
+    ]),
+    addressOption("--path-info-service-addr", "PATH_INFO_SERVICE_ADDR", "where path infos are, likewise", [
+      "path-info",
+    ]),
+  ];
+}
+
+/** The option that says where all services are. */
+export function storeAddressOption(): Option {
+  return addressOption("--service-addr", "TVIX_STORE_ADDR", "where all services are", SERVICE_KINDS).default(
+    DEFAULT_SERVICE_ADDRESS,
+  );
+}
+
+/** An address of all services of a store. @throws RangeError that names the part that is wrong */
+export function parseStoreAddress(text: string): string {
+  for (const kind of SERVICE_KINDS) entryOfAddress(kind, text);
+  return text;
+}
+
+function addressOption(
+  flag: string,
+  variable: string,
+  description: string,
+  kinds: readonly ServiceKind[],
+): Option {
+  const forms = "grpc+http(s)://host:port, grpc+unix:///path, level:///path, memory://, cache://…";
+  return new Option(`${flag} <address>`, `${description}: ${forms}`).env(variable).argParser((text) =>
+    parsed(text, (address) => {
+      for (const kind of kinds) entryOfAddress(kind, address);
+      return address;
+    }),
+  );
 }

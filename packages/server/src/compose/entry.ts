@@ -1,4 +1,6 @@
-import type { OpenContext } from "./open-context.ts";
+import type { GrpcTransport } from "@tvix/castore/grpc-http2";
+import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
+import type { GrpcPeer } from "./grpc-peer.ts";
 import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
 
 /** A service that is open. */
@@ -31,4 +33,17 @@ export interface Entry<K extends ServiceKind = ServiceKind> {
 /** Whether a part is an entry of its own. */
 export function isEntry<K extends ServiceKind>(part: Part<K>): part is Entry<K> {
   return "open" in part;
+}
+
+/** What an entry is opened with. */
+export interface OpenContext {
+  readonly environment: CompositionEnvironment;
+  /** Opens what a service is made of. Those with a name are opened once, however many ask. */
+  part<K extends ServiceKind>(part: Part<K>): Promise<ServiceOfKind[K]>;
+  /** The service of a kind that all of the store is, for what is made of that where nothing else is said. */
+  root<K extends ServiceKind>(kind: K): Promise<ServiceOfKind[K]>;
+  /** The data directory at a path, opened once for all kinds of services. */
+  dataDirectory(path: string): Promise<OpenDataDirectory>;
+  /** A connection to a peer, one for all services there. */
+  connection(peer: GrpcPeer): Promise<GrpcTransport>;
 }

@@ -1,4 +1,4 @@
-import type { OpenContext } from "./open-context.ts";
+import type { OpenContext } from "./entry.ts";
 
 /** Writes down what those who ask a cache do not see. */
 export function noticeOf(what: string, { environment }: OpenContext): (error: unknown) => void {

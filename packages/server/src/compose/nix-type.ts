@@ -1,9 +1,8 @@
 import type { BlobService, DirectoryService } from "@tvix/castore";
 import { type BinaryCacheAddress, binaryCacheOfTable, parseBinaryCache } from "./binary-cache-address.ts";
-import type { Part } from "./entry.ts";
+import type { OpenContext, Part } from "./entry.ts";
 import { KeyError, type Keys, optional, required, service, tableOf, text, texts } from "./keys.ts";
 import type { OfAddress } from "./layer-keys.ts";
-import type { OpenContext } from "./open-context.ts";
 import { type ServiceType, type ServiceTypeDeclaration, serviceType } from "./service-type.ts";
 
 /** Where the contents of paths are; those of the whole store where nothing is said. */

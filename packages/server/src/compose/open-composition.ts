@@ -1,8 +1,9 @@
 import type { BlobService, DirectoryService } from "@tvix/castore";
 import type { PathInfoService } from "@tvix/store";
 import type { Composition } from "./composition.ts";
-import { type Entry, isEntry, type Part } from "./entry.ts";
-import type { CompositionEnvironment, OpenContext, OpenDataDirectory } from "./open-context.ts";
+import type { OpenContext } from "./entry.ts";
+import { type Entry, isEntry, type Part, type Reference } from "./entry.ts";
+import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
 import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
 import { SharedResources } from "./shared-resources.ts";
 
@@ -11,6 +12,8 @@ export interface OpenComposition extends AsyncDisposable {
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
   readonly pathInfoService: PathInfoService;
+  /** An entry that is not the store itself, by its name; opened if it is not open. */
+  service<K extends ServiceKind>(kind: K, name: string): Promise<ServiceOfKind[K]>;
   /** The data directory at a path, opened with the others if it is not open. It is closed with them. */
   dataDirectory(path: string): Promise<OpenDataDirectory>;
   /** Data directories that are open, in the order of opening. */
@@ -23,7 +26,8 @@ export interface OpenComposition extends AsyncDisposable {
  * Opens the services of a composition, and of its entries those that they are made of. Peers are
  * connected to when they are first used, unless their addresses say otherwise.
  *
- * @throws Error that names the entry which cannot be opened; then nothing is left open
+ * @throws as the first service that cannot be opened, which names its file or address; then nothing is
+ *   left open
  */
 export async function openComposition(
   composition: Composition,
@@ -40,6 +44,7 @@ export async function openComposition(
       blobService: await opening.root("blob"),
       directoryService: await opening.root("directory"),
       pathInfoService: await opening.root("path-info"),
+      service: (kind, name) => opening.service({ kind, name }),
       dataDirectory: (path) => resources.dataDirectory(path),
       get dataDirectories() {
         return resources.dataDirectories;
@@ -70,6 +75,10 @@ class Opening {
     return await this.#part({ kind, name: this.#composition.root }, within);
   }
 
+  async service<K extends ServiceKind>(reference: Reference<K>): Promise<ServiceOfKind[K]> {
+    return await this.#part(reference, []);
+  }
+
   /** Those first that are made of others. */
   async close(): Promise<void> {
     for (const close of this.#closers.reverse()) await close();
@@ -83,23 +92,9 @@ class Opening {
     const entry = entries.get(part.name);
     if (entry === undefined) throw new Error(`there is no ${name}`);
     if (within.includes(name)) throw new Error(`${[...within, name].join(" is made of ")}, which never ends`);
-    const opened = this.#named.get(name) ?? this.#openNamed(entry, name, [...within, name]);
+    const opened = this.#named.get(name) ?? this.#open(entry, [...within, name]);
     this.#named.set(name, opened);
     return (await opened) as ServiceOfKind[K];
-  }
-
-  async #openNamed<K extends ServiceKind>(
-    entry: Entry<K>,
-    name: string,
-    within: readonly string[],
-  ): Promise<ServiceOfKind[K]> {
-    try {
-      return await this.#open(entry, within);
-    } catch (cause) {
-      // The innermost one says what is wrong.
-      if (within.length > 1) throw cause;
-      throw new Error(`the ${name} cannot be opened: ${(cause as Error).message}`, { cause });
-    }
   }
 
   async #open<K extends ServiceKind>(entry: Entry<K>, within: readonly string[]): Promise<ServiceOfKind[K]> {

@@ -1,6 +1,6 @@
+import type { OpenContext } from "./entry.ts";
 import { type Entry, isEntry, type Opened, type Part } from "./entry.ts";
 import type { Table } from "./keys.ts";
-import type { OpenContext } from "./open-context.ts";
 import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
 
 /** A type of services, as a composition names it. */

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import type { GrpcTransport } from "@tvix/castore/grpc-http2";
 import { servicesOf } from "../services.ts";
+import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
-import type { CompositionEnvironment, OpenDataDirectory } from "./open-context.ts";
 
 /** What services of all kinds share: data directories and connections, each opened once. */
 export class SharedResources {

@@ -2,8 +2,14 @@ import { create } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { equalBytes } from "@tvix/byte-stream";
 import type { Node, OperationOptions } from "@tvix/castore";
-import { fromConnectError, type GrpcClientOptions, leavingEarly, NamespaceChoice } from "@tvix/castore/grpc";
-import { encodeNixbase32, NixHash, STORE_PATH_DIGEST_LENGTH } from "@tvix/nix-compat";
+import {
+  fromConnectError,
+  type GrpcClientOptions,
+  leavingEarly,
+  NamespaceChoice,
+  NO_DIGEST,
+} from "@tvix/castore/grpc";
+import { encodeNixbase32, NixHash } from "@tvix/nix-compat";
 import { EntrySchema } from "@tvix/protocol/snix/castore";
 import * as snix from "@tvix/protocol/snix/store";
 import { NodeSchema } from "@tvix/protocol/tvix/castore";
@@ -28,9 +34,7 @@ export class GrpcPathInfoService implements PathInfoService, NarCalculationServi
       tvix: tvixCalls(createClient(tvix.PathInfoService, transport)),
       snix: snixCalls(createClient(snix.PathInfoService, transport)),
     };
-    this.#peer = new NamespaceChoice(namespace, calls, (client) =>
-      client.get(new Uint8Array(STORE_PATH_DIGEST_LENGTH), {}),
-    );
+    this.#peer = new NamespaceChoice(namespace, calls, (client) => client.get(NO_DIGEST, {}));
   }
 
   async get(digest: Uint8Array, { signal }: OperationOptions = {}): Promise<PathInfo | undefined> {

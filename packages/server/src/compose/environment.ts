@@ -3,9 +3,7 @@ import type { GrpcTransport } from "@tvix/castore/grpc-http2";
 import type { Store } from "@tvix/castore/node";
 import type { NarBridgeLimits, NarBridgeMeter } from "@tvix/nar-bridge/options";
 import type { LocalServices } from "../services.ts";
-import type { Part } from "./entry.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
-import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
 
 /** Where what happens to services is written: any logger of pino's kind. */
 export interface CompositionLog {
@@ -39,17 +37,4 @@ export interface OpenDataDirectory {
   readonly path: string;
   readonly store: Store;
   readonly services: LocalServices;
-}
-
-/** What an entry is opened with. */
-export interface OpenContext {
-  readonly environment: CompositionEnvironment;
-  /** Opens what a service is made of. Those with a name are opened once, however many ask. */
-  part<K extends ServiceKind>(part: Part<K>): Promise<ServiceOfKind[K]>;
-  /** The service of a kind that all of the store is, for what is made of that where nothing else is said. */
-  root<K extends ServiceKind>(kind: K): Promise<ServiceOfKind[K]>;
-  /** The data directory at a path, opened once for all kinds of services. */
-  dataDirectory(path: string): Promise<OpenDataDirectory>;
-  /** A connection to a peer, one for all services there. */
-  connection(peer: GrpcPeer): Promise<GrpcTransport>;
 }

@@ -1,0 +1,23 @@
+import { resolve } from "node:path";
+import type { Composition } from "../compose/composition.ts";
+import { compositionOfAddresses, dataDirectoryAddress } from "../compose/from-addresses.ts";
+import { inFrontOf } from "../compose/in-front-of.ts";
+import { compositionOfFile } from "./composition-file.ts";
+import type { DaemonOptions } from "./daemon-options.ts";
+
+/**
+ * What the store of a daemon is made of: what a file says; or services at addresses, those in the data
+ * directory for which none is given, in front of the stores that are upstream.
+ */
+export function daemonComposition(options: DaemonOptions): Composition {
+  const here = dataDirectoryAddress(resolve(options.data));
+  const local =
+    compositionOfFile(options) ??
+    compositionOfAddresses({
+      blob: options.blobServiceAddr ?? here,
+      directory: options.directoryServiceAddr ?? here,
+      "path-info": options.pathInfoServiceAddr ?? here,
+    });
+  const stores = (options.upstream ?? []).flatMap((one) => (one.type === "store" ? [one.address] : []));
+  return inFrontOf({ local, stores });
+}

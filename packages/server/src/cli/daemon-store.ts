@@ -1,0 +1,93 @@
+import { resolve } from "node:path";
+import { type MemoryLedger, MemoryRecordStore, type RecordStore, type StoredBlobs } from "@tvix/castore";
+import { openStore, type Store } from "@tvix/castore/node";
+import { RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
+import type { Logger } from "pino";
+import { type OpenComposition, openComposition } from "../compose/open-composition.ts";
+import { storeServicesOf } from "../compose/store-services.ts";
+import type { LocalServices } from "../services.ts";
+import { daemonComposition } from "./daemon-composition.ts";
+import type { DaemonOptions } from "./daemon-options.ts";
+import { connectAs } from "./peer-options.ts";
+
+/** What a daemon serves, and where it keeps what it remembers itself. */
+export interface DaemonStore {
+  readonly services: LocalServices;
+  /** What the binary cache remembers, such as which contents a NAR has. */
+  readonly records: RecordStore;
+  /** The blobs as they are stored, where all of them lie in one data directory. */
+  readonly storedBlobs: StoredBlobs | undefined;
+  /** Data directories that are open. */
+  readonly stores: readonly Store[];
+  /** Says what is wrong with any of these, and tries to mend it. */
+  check(): Promise<Error | undefined>;
+  close(): Promise<void>;
+}
+
+/** What a daemon opens its store with. */
+export interface DaemonStoreParts {
+  readonly memory: MemoryLedger;
+  readonly log: Logger;
+}
+
+/** How a daemon talks to other stores, times in seconds; addresses say what else there is to say. */
+const TO_PEERS = { namespace: "auto", connectTimeout: 10, stallTimeout: 900 } as const;
+
+/** Opens the store of a daemon. */
+export async function openDaemonStore(options: DaemonOptions, parts: DaemonStoreParts): Promise<DaemonStore> {
+  const { memory, log } = parts;
+  const { sync, compressionLevel, maxMessageBytes } = options;
+  const onNotice = (text: string) => log.warn(text);
+  const open = await openComposition(daemonComposition(options), {
+    openStore: (path) =>
+      openStore(path, { memory, sync, compressionLevel, maxDirectoryBytes: maxMessageBytes, onNotice }),
+    connect: (peer) => connectAs(peer, { ...TO_PEERS, maxMessageBytes }),
+    maxDirectoryBytes: maxMessageBytes,
+    memory,
+    log,
+  });
+  try {
+    return await daemonStoreOf(open, options);
+  } catch (error) {
+    await open.close();
+    throw error;
+  }
+}
+
+async function daemonStoreOf(open: OpenComposition, options: DaemonOptions): Promise<DaemonStore> {
+  const home = await homeOf(open, options);
+  const records = home?.store.database ?? new MemoryRecordStore();
+  const stores = open.dataDirectories.map(({ store }) => store);
+  const isLocal = open.blobService === home?.services.blobService;
+  const narIndex = home?.services.narIndex ?? new RecordNarIndex(records);
+  const { narCalculationService, ...services } = storeServicesOf(open);
+  return {
+    services: {
+      ...services,
+      narCalculationService: isLocal
+        ? home.services.narCalculationService
+        : new RecordNarCalculation(records, narCalculationService),
+      narIndex,
+    },
+    records,
+    storedBlobs: isLocal ? home.store.storedBlobs : undefined,
+    stores,
+    async check() {
+      for (const store of stores) {
+        const failure = await store.check();
+        if (failure !== undefined) return failure;
+      }
+      return undefined;
+    },
+    close: () => open.close(),
+  };
+}
+
+/**
+ * The data directory in which a daemon keeps what it remembers: the one that it is given, or that its
+ * services lie in. Undefined where they lie elsewhere, and nothing is said: then it remembers in memory.
+ */
+async function homeOf(open: OpenComposition, options: DaemonOptions) {
+  if (options.dataIsGiven === true) return await open.dataDirectory(resolve(options.data));
+  return open.dataDirectories[0];
+}
