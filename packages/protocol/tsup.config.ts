@@ -3,6 +3,7 @@ import { library } from "../../tsup.base.ts";
 
 export default defineConfig(
   library({
+    exchange: "src/exchange.ts",
     "tvix-castore": "src/tvix-castore.ts",
     "tvix-store": "src/tvix-store.ts",
     "snix-castore": "src/snix-castore.ts",

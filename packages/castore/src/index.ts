@@ -7,6 +7,12 @@ export {
   type ReadBlobOptions,
 } from "./blob/blob-service.ts";
 export type { ChunkEncoding, EncodedChunk } from "./blob/chunk-codec.ts";
+export {
+  type ChunkExchange,
+  chunkExchangeOf,
+  type ExchangingBlobService,
+  MAX_ASKED_DIGESTS,
+} from "./blob/chunk-exchange.ts";
 export type { ChunkListStore, ChunkListWriter, PlacedChunk } from "./blob/chunk-list-store.ts";
 export type { ChunkStore } from "./blob/chunk-store.ts";
 export { ChunkedBlobService, type ChunkedBlobStorage } from "./blob/chunked-blob-service.ts";
@@ -20,10 +26,13 @@ export { type ChunkSizes, DEFAULT_CHUNK_SIZES } from "./chunking/parameters.ts";
 export { CombinedBlobService } from "./combined/blob-service.ts";
 export { CombinedDirectoryService } from "./combined/directory-service.ts";
 export { firstFound } from "./concurrency/first-found.ts";
+export { mapConcurrently } from "./concurrency/map-concurrently.ts";
 export { SingleFlight } from "./concurrency/single-flight.ts";
+export { BlobCopier, type OnSent } from "./copy/copy-blobs.ts";
 export { B3_DIGEST_LENGTH, B3Digest, EMPTY_DIGEST } from "./digest/b3-digest.ts";
 export type { Blake3Hasher } from "./digest/blake3.ts";
 export { CastorePath } from "./directory/castore-path.ts";
+export { childrenFirst } from "./directory/children-first.ts";
 export { MAX_CLOSURE_DIRECTORIES } from "./directory/closure-validator.ts";
 export { DEFAULT_SIZE_CONVENTION, Directory, type SizeConvention } from "./directory/directory.ts";
 export type { DirectoryService, DirectorySource } from "./directory/directory-service.ts";
@@ -31,6 +40,7 @@ export type { DirectoryMessage } from "./directory/messages.ts";
 export type { DirectoryEntry, DirectoryNode, FileNode, Node, SymlinkNode } from "./directory/node.ts";
 export { decodeDirectory, parseDirectory } from "./directory/parse.ts";
 export { NAME_MAX_BYTES, PathComponent } from "./directory/path-component.ts";
+export { type PostOrder, postOrder } from "./directory/post-order.ts";
 export { ReadAhead } from "./directory/read-ahead.ts";
 export { SymlinkTarget, TARGET_MAX_BYTES } from "./directory/symlink-target.ts";
 export { descendTo, traverse } from "./directory/traverse.ts";

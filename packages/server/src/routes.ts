@@ -2,6 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { addCastoreRoutes, type CastoreServices } from "@tvix/castore/grpc";
 import { addHealthRoutes, addReflectionRoutes, HEALTH_SERVICE, type Health } from "@tvix/grpc-reflection";
+import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import * as snixCastore from "@tvix/protocol/snix/castore";
 import * as snixStore from "@tvix/protocol/snix/store";
 import * as tvixCastore from "@tvix/protocol/tvix/castore";
@@ -13,13 +14,14 @@ export interface RoutedServices extends CastoreServices {
   readonly store?: StoreServices | undefined;
 }
 
-/** The services that are served, under both of their names. */
+/** The services that are served, under both of their names where they have two. */
 export function servedServices({ store }: Pick<RoutedServices, "store">): readonly DescService[] {
   return [
     tvixCastore.BlobService,
     tvixCastore.DirectoryService,
     snixCastore.BlobService,
     snixCastore.DirectoryService,
+    ChunkExchangeService,
     ...(store === undefined ? [] : [tvixStore.PathInfoService, snixStore.PathInfoService]),
   ];
 }

@@ -29,6 +29,8 @@ test("a text in TOML is settings with their places", () => {
   expect(readToml("[daemon]\na = 1\na = 2\n").mistakes).toMatchObject([{ line: 3 }]);
 });
 
+const KEY = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
+
 test("config check names each mistake with line and column", async () => {
   const path = await fileOf(
     [
@@ -62,11 +64,33 @@ test("config check names each mistake with line and column", async () => {
   expect(stderr).toContain("/nowhere/cert.pem");
   expect(stderr).toContain('"demon.memory" is in none of the tables');
   const good = await fileOf(
-    '[daemon]\nmemory = 64\nlisten-address = "localhost:0"\n[client]\nmax-message-bytes = 65536\n',
+    `[daemon]
+memory = 64
+listen-address = "localhost:0"
+data = "/srv/store"
+upstream = ["grpc+https://team.example", "nix+https://cache.example?trusted-public-keys=${KEY}"]
+[client]
+max-message-bytes = 65536
+`,
   );
+  // What the short form stands for.
+  const layers = (kind: string, more = "") => [
+    `${kind}: cache "root" writes=near${more}`,
+    '  near: level "local" path=/srv/store',
+    '  far: grpc "upstream-1" url=grpc+https://team.example',
+  ];
   expect(await tvixStore("config", "check", good)).toMatchObject({
     status: 0,
-    stdout: `${good}: no mistakes\n`,
+    stdout: [
+      `${good}: no mistakes`,
+      "",
+      "The daemon's store:",
+      ...layers("blob"),
+      ...layers("directory"),
+      ...layers("path-info", " missing_seconds=15"),
+      "binary cache https://cache.example/",
+      "",
+    ].join("\n"),
   });
   expect(await tvixStore("--config", good, "config", "check")).toMatchObject({ status: 0 });
   expect(await tvixStore("config", "check")).toMatchObject({ status: 2 });

@@ -1,5 +1,6 @@
 import type { B3Digest } from "../digest/b3-digest.ts";
 import type { Directory } from "./directory.ts";
+import { postOrder } from "./post-order.ts";
 
 /**
  * The directories of a tree at hand, each after all of its children: the order in which
@@ -11,27 +12,15 @@ export function* childrenFirst(
   root: B3Digest,
   directories: ReadonlyMap<string, Directory>,
 ): Generator<Directory, void, undefined> {
-  const begun = new Set<string>();
-  /** Directories whose children come first, the innermost last. */
-  const open: { readonly directory: Directory; readonly children: Iterator<B3Digest> }[] = [];
-  const begin = (digest: B3Digest) => {
-    const directory = directories.get(digest.key);
-    if (directory === undefined || begun.has(digest.key)) return;
-    begun.add(digest.key);
-    open.push({ directory, children: childrenOf(directory) });
-  };
-  begin(root);
-  for (let innermost = open.at(-1); innermost !== undefined; innermost = open.at(-1)) {
-    const child = innermost.children.next();
-    if (child.done === true) {
-      open.pop();
-      yield innermost.directory;
-    } else {
-      begin(child.value);
-    }
-  }
-}
-
-function* childrenOf(directory: Directory): Generator<B3Digest, void, undefined> {
-  for (const { node } of directory.children()) yield node.digest;
+  const first = directories.get(root.key);
+  if (first === undefined) return;
+  yield* postOrder(first, {
+    keyOf: (directory) => directory.digest().key,
+    *childrenOf(directory) {
+      for (const { node } of directory.children()) {
+        const child = directories.get(node.digest.key);
+        if (child !== undefined) yield child;
+      }
+    },
+  });
 }

@@ -1,6 +1,7 @@
 import { readlink } from "node:fs/promises";
 import { tap } from "@tvix/byte-stream";
 import type { BlobService } from "../blob/blob-service.ts";
+import { mapConcurrently } from "../concurrency/map-concurrently.ts";
 import { DEFAULT_SIZE_CONVENTION, type Directory, type SizeConvention } from "../directory/directory.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
 import type { FileNode, Node, SymlinkNode } from "../directory/node.ts";
@@ -9,7 +10,6 @@ import { TreeBuilder, type TreeEntry } from "../directory/tree-builder.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { type HostPath, onPath } from "./host-path.ts";
-import { mapConcurrently } from "./map-concurrently.ts";
 import { FileReader, type OpenedFile } from "./read-file.ts";
 import { type WalkedEntry, walk } from "./walk.ts";
 

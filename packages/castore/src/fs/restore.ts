@@ -1,11 +1,11 @@
 import { chmod, lstat, mkdir, open, rename, symlink } from "node:fs/promises";
+import { mapConcurrently } from "../concurrency/map-concurrently.ts";
 import type { DirectoryNode, FileNode, Node } from "../directory/node.ts";
 import { ReadAhead } from "../directory/read-ahead.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { exists, type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
 import type { TreeProgress, TreeServices } from "./ingest.ts";
-import { mapConcurrently } from "./map-concurrently.ts";
 import { pathBeside } from "./name-beside.ts";
 import { removeTree } from "./remove-tree.ts";
 

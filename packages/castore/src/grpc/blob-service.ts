@@ -2,8 +2,9 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { ByteReader, type ByteSource, type ByteStream, tap } from "@tvix/byte-stream";
 import { type BlobService as BlobServiceDesc, PutBlobResponseSchema } from "@tvix/protocol/tvix/castore";
-import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-service.ts";
+import type { ChunkMeta, ReadBlobOptions } from "../blob/blob-service.ts";
 import { clip, toByteRange } from "../blob/byte-range.ts";
+import type { ChunkExchange, ExchangingBlobService } from "../blob/chunk-exchange.ts";
 import { placeChunks } from "../blob/place-chunks.ts";
 import { READ_AHEAD_BYTES, readChunks } from "../blob/read-chunks.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
@@ -11,6 +12,7 @@ import { CastoreError } from "../errors/castore-error.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { OperationOptions } from "../options.ts";
 import { SENT_PIECE_BYTES } from "./blob-handlers.ts";
+import { GrpcChunkExchange } from "./chunk-exchange.ts";
 import { copied } from "./copied.ts";
 import { leavingEarly } from "./leave-early.ts";
 import { blobServiceOf, type Namespace, NamespaceChoice, NO_DIGEST } from "./namespace.ts";
@@ -41,13 +43,15 @@ export interface GrpcClientOptions {
  * last chunk. Where a peer lists no chunks, a longer blob is compared at its end: damage is
  * reported, but after bytes were passed on. For a part of a blob the peer's list is believed.
  */
-export class GrpcBlobService implements BlobService {
+export class GrpcBlobService implements ExchangingBlobService {
+  readonly chunkExchange: ChunkExchange;
   readonly #transport: Transport;
   readonly #peer: NamespaceChoice<Client<typeof BlobServiceDesc>>;
   readonly #readAhead = new ByteBudget(READ_AHEAD_BYTES);
 
   constructor(transport: Transport, { namespace = "auto" }: GrpcClientOptions = {}) {
     this.#transport = transport;
+    this.chunkExchange = new GrpcChunkExchange(transport);
     const clients = {
       tvix: createClient(blobServiceOf("tvix"), transport),
       snix: createClient(blobServiceOf("snix"), transport),

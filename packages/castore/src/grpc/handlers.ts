@@ -1,7 +1,9 @@
 import type { ConnectRouter } from "@connectrpc/connect";
+import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import type { BlobService } from "../blob/blob-service.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
 import { blobHandlers } from "./blob-handlers.ts";
+import { chunkExchangeHandlers } from "./chunk-exchange-handlers.ts";
 import { directoryHandlers } from "./directory-handlers.ts";
 import { blobServiceOf, directoryServiceOf, NAMESPACES } from "./namespace.ts";
 
@@ -11,7 +13,7 @@ export interface CastoreServices {
   readonly directoryService: DirectoryService;
 }
 
-/** Serves both services, under the names of tvix and of snix, on any Connect router. */
+/** Serves both services under the names of tvix and of snix, and the exchange of chunks, on any Connect router. */
 export function addCastoreRoutes(router: ConnectRouter, services: CastoreServices): ConnectRouter {
   const blobs = blobHandlers(services.blobService);
   const directories = directoryHandlers(services.directoryService);
@@ -19,5 +21,6 @@ export function addCastoreRoutes(router: ConnectRouter, services: CastoreService
     router.service(blobServiceOf(namespace), blobs);
     router.service(directoryServiceOf(namespace), directories);
   }
+  router.service(ChunkExchangeService, chunkExchangeHandlers(services.blobService));
   return router;
 }

@@ -16,7 +16,7 @@ const OPEN = new Set(["/healthz", "/readyz", "/grpc.health.v1.Health/Check", "/g
 const CALL = /^\/[\w.]+\.[A-Z]\w*\/(\w+)$/;
 
 /** Methods of calls that store something. */
-const STORING = new Set(["Put"]);
+const STORING = new Set(["Put", "Assemble"]);
 
 /**
  * The scope that a request needs; undefined for what everybody may ask for.

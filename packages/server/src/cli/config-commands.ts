@@ -15,6 +15,7 @@ import type { DaemonOptions } from "./daemon-options.ts";
 import { print } from "./output.ts";
 import { directory } from "./parse.ts";
 import { UsageError } from "./repeatable.ts";
+import { binaryCachesOf } from "./upstream-option.ts";
 
 /** Commands that belong to a daemon: theirs are the settings of `[daemon]`. */
 const OF_DAEMON = new Set(["daemon", "token"]);
@@ -99,8 +100,10 @@ async function check(program: Command, path: string | undefined): Promise<void> 
   }
   if (mistakes.size > 0) throw new Error(describeMistakes(file.path, [...mistakes.values()]).join("\n"));
   const daemon = program.commands.find((command) => command.name() === "daemon") as Command;
-  const store = describeComposition(daemonComposition(daemon.opts<DaemonOptions>()));
-  await print(`${file.path}: no mistakes\n\nThe daemon's store:\n${store}`);
+  const options = daemon.opts<DaemonOptions>();
+  const store = describeComposition(daemonComposition(options));
+  const caches = binaryCachesOf(options.upstream).map(({ url }) => `binary cache ${url.href}\n`);
+  await print(`${file.path}: no mistakes\n\nThe daemon's store:\n${store}${caches.join("")}`);
 }
 
 function unreadableFiles(setting: Setting): readonly Mistake[] {

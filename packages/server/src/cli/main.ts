@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { addCastoreCommands } from "./castore-commands.ts";
 import { addConfig } from "./config-commands.ts";
+import { addCopyCommand } from "./copy-command.ts";
 import { addDaemonCommand } from "./daemon.ts";
 import { describeFailure, hintFor } from "./failure.ts";
 import { addImportCommand } from "./import-command.ts";
@@ -30,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addDaemonCommand(program);
   addCastoreCommands(program);
   addImportCommand(program);
+  addCopyCommand(program);
   addNarCommands(program);
   addPathInfoCommands(program);
   addKeysCommands(program);

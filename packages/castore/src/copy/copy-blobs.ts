@@ -1,0 +1,98 @@
+import { tap } from "@tvix/byte-stream";
+import type { BlobService, ChunkMeta } from "../blob/blob-service.ts";
+import { type ChunkExchange, chunkExchangeOf, MAX_ASKED_DIGESTS } from "../blob/chunk-exchange.ts";
+import { mapConcurrently } from "../concurrency/map-concurrently.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import type { OperationOptions } from "../options.ts";
+
+/** Blobs that are copied at a time, and chunks of each. */
+const BLOBS_AT_ONCE = 16;
+const CHUNKS_AT_ONCE = 8;
+
+/** Told of the bytes of each blob or chunk that was not there and has been sent. */
+export type OnSent = (bytes: number) => void;
+
+/**
+ * Copies blobs from one service to another, of which only the chunks travel that are not there yet.
+ * What has been copied stays when it is interrupted: the next copy begins behind that.
+ */
+export class BlobCopier {
+  readonly #from: BlobService;
+  readonly #to: BlobService;
+  readonly #exchange: ChunkExchange;
+  readonly #onSent: OnSent;
+
+  constructor(from: BlobService, to: BlobService, onSent: OnSent = () => {}) {
+    this.#from = from;
+    this.#to = to;
+    this.#exchange = chunkExchangeOf(to);
+    this.#onSent = onSent;
+  }
+
+  /**
+   * Copies those of some blobs that are not there.
+   *
+   * @returns how many that were
+   * @throws CastoreError INCOMPLETE when one is not in the source either
+   */
+  async copy(digests: readonly B3Digest[], options: OperationOptions = {}): Promise<number> {
+    let copied = 0;
+    for await (const absent of this.#absent(digests, options)) {
+      const copies = mapConcurrently(absent, BLOBS_AT_ONCE, (blob) => this.#copyOne(blob, options));
+      for await (const _ of copies) copied++;
+    }
+    return copied;
+  }
+
+  async #copyOne(blob: B3Digest, options: OperationOptions): Promise<void> {
+    const chunks = await this.#from.chunks(blob, options);
+    if (chunks === undefined) throw missing(blob);
+    if (chunks.length > 1 && (await this.#copyByChunks(blob, chunks, options))) return;
+    await this.#send(blob, options);
+  }
+
+  /** @returns false where the blob cannot be put together of chunks after all */
+  async #copyByChunks(
+    blob: B3Digest,
+    chunks: readonly ChunkMeta[],
+    options: OperationOptions,
+  ): Promise<boolean> {
+    const distinct = new Map(chunks.map(({ digest }) => [digest.key, digest]));
+    for await (const absent of this.#absent([...distinct.values()], options)) {
+      // Where nobody can be asked, the whole is sent instead.
+      if (absent.length === distinct.size) return false;
+      const sent = mapConcurrently(absent, CHUNKS_AT_ONCE, (chunk) => this.#send(chunk, options));
+      for await (const _ of sent);
+    }
+    return await this.#exchange.assemble(blob, chunks, options);
+  }
+
+  /** Those of some blobs or chunks that are not there; all, where nobody can be asked for many. */
+  async *#absent(
+    digests: readonly B3Digest[],
+    options: OperationOptions,
+  ): AsyncGenerator<readonly B3Digest[], void, undefined> {
+    for (let start = 0; start < digests.length; start += MAX_ASKED_DIGESTS) {
+      const asked = digests.slice(start, start + MAX_ASKED_DIGESTS);
+      yield (await this.#exchange.findMissing(asked, options)) ?? asked;
+    }
+  }
+
+  /** Sends a blob or a chunk as a whole. */
+  async #send(digest: B3Digest, options: OperationOptions): Promise<void> {
+    const stream = await this.#from.read(digest, options);
+    if (stream === undefined) throw missing(digest);
+    const found = await this.#to.put(
+      tap(stream, ({ length }) => this.#onSent(length)),
+      options,
+    );
+    if (found.equals(digest)) return;
+    throw new CastoreError("INVALID_RESPONSE", `${digest} was stored as ${found}`);
+  }
+}
+
+function missing(digest: B3Digest): CastoreError {
+  const subject = digest.toString();
+  return new CastoreError("INCOMPLETE", `${subject} is not in the store that is copied from`, { subject });
+}
