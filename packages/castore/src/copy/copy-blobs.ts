@@ -1,7 +1,9 @@
 import { tap } from "@tvix/byte-stream";
+import { LRUCache } from "lru-cache";
 import type { BlobService, ChunkMeta } from "../blob/blob-service.ts";
 import { type ChunkExchange, chunkExchangeOf, MAX_ASKED_DIGESTS } from "../blob/chunk-exchange.ts";
 import { mapConcurrently } from "../concurrency/map-concurrently.ts";
+import { SingleFlight } from "../concurrency/single-flight.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
@@ -9,6 +11,9 @@ import type { OperationOptions } from "../options.ts";
 /** Blobs that are copied at a time, and chunks of each. */
 const BLOBS_AT_ONCE = 16;
 const CHUNKS_AT_ONCE = 8;
+
+/** Blobs and chunks that are remembered to have been sent. */
+const REMEMBERED = 100_000;
 
 /** Told of the bytes of each blob or chunk that was not there and has been sent. */
 export type OnSent = (bytes: number) => void;
@@ -22,6 +27,9 @@ export class BlobCopier {
   readonly #to: BlobService;
   readonly #exchange: ChunkExchange;
   readonly #onSent: OnSent;
+  readonly #sending = new SingleFlight<void>();
+  /** What was sent a while ago: it was missing when somebody asked, and is not any more. */
+  readonly #sent = new LRUCache<string, true>({ max: REMEMBERED });
 
   constructor(from: BlobService, to: BlobService, onSent: OnSent = () => {}) {
     this.#from = from;
@@ -79,8 +87,14 @@ export class BlobCopier {
     }
   }
 
-  /** Sends a blob or a chunk as a whole. */
+  /** Sends a blob or a chunk as a whole, once for all who find it missing. */
   async #send(digest: B3Digest, options: OperationOptions): Promise<void> {
+    if (this.#sent.has(digest.key)) return;
+    await this.#sending.run(digest.key, () => this.#sendOnce(digest, options), options.signal);
+    this.#sent.set(digest.key, true);
+  }
+
+  async #sendOnce(digest: B3Digest, options: OperationOptions): Promise<void> {
     const stream = await this.#from.read(digest, options);
     if (stream === undefined) throw missing(digest);
     const found = await this.#to.put(
