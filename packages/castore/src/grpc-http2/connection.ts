@@ -21,6 +21,8 @@ export interface ConnectionTimeouts {
   readonly keepaliveMs: number;
   /** Time for which a server that has been reached before is tried again. */
   readonly reconnectMs: number;
+  /** Time for which one that could not be reached is not tried again: calls fail at once. */
+  readonly restMs: number;
 }
 
 /** Time that streams have to end when the connection is closed, in milliseconds. */
@@ -56,6 +58,8 @@ export class Connection {
   readonly #timeouts: ConnectionTimeouts;
   #connected: Promise<Connected> | undefined;
   #wasReached = false;
+  /** Why the server could not be reached, and until when that is believed. */
+  #unreached: { readonly error: unknown; readonly until: number } | undefined;
   #mayPing = true;
   #closing = new AbortController();
 
@@ -75,6 +79,8 @@ export class Connection {
    * @throws ConnectError UNAVAILABLE when there is none to be had; the reason of the signal
    */
   async ready(signal: AbortSignal | undefined): Promise<OpenStream> {
+    if (this.#unreached !== undefined && performance.now() < this.#unreached.until)
+      throw this.#unreached.error;
     for (;;) {
       this.#connected ??= this.#begin();
       const connecting = this.#connected;
@@ -143,9 +149,16 @@ export class Connection {
       try {
         const connected = await this.#connect(forget, closing);
         this.#wasReached = true;
+        this.#unreached = undefined;
         return connected;
       } catch (error) {
-        if (closing.aborted || performance.now() + waitMs > until) throw error;
+        if (closing.aborted) throw error;
+        if (performance.now() + waitMs > until) {
+          // It has been waited for; the next call does not do so once more.
+          this.#wasReached = false;
+          this.#unreached = { error, until: performance.now() + this.#timeouts.restMs };
+          throw error;
+        }
         await sleep(waitMs, undefined, { signal: closing }).catch(() => closing.throwIfAborted());
       }
     }

@@ -46,6 +46,11 @@ export interface GrpcTransportOptions {
    * more, as while it is restarted, in milliseconds. Default 30 000.
    */
   readonly reconnectMs?: number;
+  /**
+   * Time for which a server that could not be reached is not tried again, in milliseconds: calls fail at
+   * once with what was seen. Default 0. For whoever has others to ask.
+   */
+  readonly restMs?: number;
   /** Whom to believe, and what to show, where the address begins with `https`. */
   readonly tls?: ClientTls | undefined;
   /** A token that every call shows (`Authorization: Bearer`), or a function that is asked for each. */
@@ -87,9 +92,10 @@ export function createGrpcTransport(
     connectTimeoutMs = CONNECT_TIMEOUT_MS,
     keepaliveMs = KEEPALIVE_MS,
     reconnectMs = RECONNECT_MS,
+    restMs = 0,
   } = options;
   const parsed = parseServerAddress(address, options.tls);
-  const timeouts = { connectTimeoutMs, keepaliveMs, reconnectMs };
+  const timeouts = { connectTimeoutMs, keepaliveMs, reconnectMs, restMs };
   const budget = new ReplayBudget();
   // Node stops reading from a socket while it writes to it: when both sides have much to send on
   // one connection, each waits for the other for ever. So uploads have a connection of their own.

@@ -3,12 +3,13 @@ import { type MemoryLedger, MemoryRecordStore, type RecordStore, type StoredBlob
 import { openStore, type Store } from "@tvix/castore/node";
 import { RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
 import type { Logger } from "pino";
+import { connectPeer } from "../compose/connect-peer.ts";
 import { type OpenComposition, openComposition } from "../compose/open-composition.ts";
 import { storeServicesOf } from "../compose/store-services.ts";
 import type { LocalServices } from "../services.ts";
 import { daemonComposition } from "./daemon-composition.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
-import { connectAs } from "./peer-options.ts";
+import { tokenOfEnvironment } from "./peer-options.ts";
 
 /** What a daemon serves, and where it keeps what it remembers itself. */
 export interface DaemonStore {
@@ -30,8 +31,11 @@ export interface DaemonStoreParts {
   readonly log: Logger;
 }
 
-/** How a daemon talks to other stores, times in seconds; addresses say what else there is to say. */
-const TO_PEERS = { namespace: "auto", connectTimeout: 10, stallTimeout: 900 } as const;
+/**
+ * How long a daemon waits for other stores: those who ask it do not wait for one that is away, but while it
+ * is restarted. Addresses say what else there is to say.
+ */
+const TO_PEERS = { connectTimeoutMs: 3000, reconnectMs: 3000, restMs: 5000 };
 
 /** Opens the store of a daemon. */
 export async function openDaemonStore(options: DaemonOptions, parts: DaemonStoreParts): Promise<DaemonStore> {
@@ -41,7 +45,7 @@ export async function openDaemonStore(options: DaemonOptions, parts: DaemonStore
   const open = await openComposition(daemonComposition(options), {
     openStore: (path) =>
       openStore(path, { memory, sync, compressionLevel, maxDirectoryBytes: maxMessageBytes, onNotice }),
-    connect: (peer) => connectAs(peer, { ...TO_PEERS, maxMessageBytes }),
+    connect: (peer) => connectPeer(peer, { ...TO_PEERS, maxMessageBytes, token: tokenOfEnvironment() }),
     maxDirectoryBytes: maxMessageBytes,
     memory,
     log,

@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import { CastoreError } from "@tvix/castore";
-import { createGrpcTransport, type GrpcTransport } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport, type GrpcTransport, type GrpcTransportOptions } from "@tvix/castore/grpc-http2";
 import type { GrpcPeer } from "./grpc-peer.ts";
 
 /** How peers are talked to whose addresses say nothing else. */
-export interface PeerOptions {
-  /** Longest message that is sent or taken, in bytes. */
-  readonly maxMessageBytes: number;
-  readonly connectTimeoutMs?: number;
-  readonly stallTimeoutMs?: number;
+export interface PeerOptions
+  extends Pick<
+    GrpcTransportOptions,
+    "maxMessageBytes" | "connectTimeoutMs" | "stallTimeoutMs" | "reconnectMs" | "restMs"
+  > {
   readonly caFile?: string | undefined;
   /** A file with the token to show. */
   readonly bearerTokenFile?: string | undefined;
@@ -23,11 +23,9 @@ export interface PeerOptions {
  */
 export async function connectPeer(peer: GrpcPeer, options: PeerOptions): Promise<GrpcTransport> {
   const { bearerTokenFile = options.bearerTokenFile, caFile = options.caFile } = peer;
-  const { maxMessageBytes, connectTimeoutMs, stallTimeoutMs, token } = options;
+  const { caFile: _, bearerTokenFile: __, token, ...others } = options;
   const transport = createGrpcTransport(peer.server, {
-    maxMessageBytes,
-    ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
-    ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
+    ...others,
     // It may change.
     token: bearerTokenFile === undefined ? token : () => readFileSync(bearerTokenFile, "utf8").trim(),
     tls: { ca: caFile === undefined ? undefined : readFileSync(caFile) },
