@@ -12,24 +12,31 @@ const PART = [
  * A NAR of as many parts as asked for, each with the same number of files of the same lengths
  * in as many directories, and with contents of its own: what differs between two such NARs is their
  * size and nothing else. Another seed, below 256, gives other contents.
+ *
+ * @param share of the files of a part, and of the length of the longest
  */
-export function sameMixNar(parts: number, seed = 0): AsyncIterable<Uint8Array> {
-  return writeNar(entries(parts, seed));
+export function sameMixNar(parts: number, seed = 0, share = 1): AsyncIterable<Uint8Array> {
+  return writeNar(entries(parts, seed, share));
 }
 
 /** Files of one directory at the most. */
 const DIRECTORY_FILES = 200;
 
-async function* entries(parts: number, seed: number): AsyncGenerator<NarEntry, void, undefined> {
+async function* entries(
+  parts: number,
+  seed: number,
+  share: number,
+): AsyncGenerator<NarEntry, void, undefined> {
   const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16));
   yield { type: "directory", name: nameOf("") };
   for (let part = 0; part < parts; part++) {
     yield { type: "directory", name: numbered("part", part) };
-    for (const [kind, { files, length }] of PART.entries()) {
+    for (const [kind, { files: all, length }] of PART.entries()) {
+      const files = Math.ceil(all * share);
       for (let first = 0; first < files; first += DIRECTORY_FILES) {
         yield { type: "directory", name: numbered(`${kind}`, first) };
         for (let index = first; index < Math.min(files, first + DIRECTORY_FILES); index++) {
-          const size = length(index);
+          const size = all === 1 ? Math.ceil(length(index) * share) : length(index);
           const contents = contentsOf(size, noise);
           yield { type: "file", name: numbered("file", index), executable: false, size, contents };
         }

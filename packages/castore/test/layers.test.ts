@@ -268,6 +268,22 @@ describe("a cache of directories", () => {
     expect(await near.get(root.digest())).toBeUndefined();
   });
 
+  test("a tree with more in it than its root says is not held in memory", async () => {
+    const near = new MemoryDirectoryService();
+    const small = tree(2);
+    const far = {
+      ...bound(near),
+      get: async () => small.root,
+      async *getRecursive() {
+        yield small.root;
+        for (let number = 0; ; number++) yield directoryOf({ [`x${number}`]: fixtures.EMPTY_FILE });
+      },
+    };
+    const found = await new CacheDirectoryService(near, far).get(small.root.digest());
+    expect(found).toBe(small.root);
+    expect(await near.get(small.root.digest())).toBeUndefined();
+  });
+
   test("many who want the same tree fetch it once", async () => {
     const far = new Watched<DirectoryService>(new MemoryDirectoryService());
     const { root, all } = tree(10);

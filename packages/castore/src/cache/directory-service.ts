@@ -89,12 +89,18 @@ export class CacheDirectoryService implements DirectoryService {
     return root;
   }
 
-  /** All of a tree, children first; undefined when the far service has not got all of it. */
+  /**
+   * All of a tree, children first; undefined when the far service has not got all of it, or it has more
+   * than its root says.
+   */
   async #fetchTree(root: Directory, signal: AbortSignal): Promise<Iterable<Directory> | undefined> {
     const found = new Map<string, Directory>();
+    let entries = 0n;
     try {
       for await (const directory of this.#far.getRecursive(root.digest(), { signal })) {
         found.set(directory.digest().key, directory);
+        entries += BigInt(directory.entries.length);
+        if (entries > root.size()) return undefined;
       }
     } catch (error) {
       // What is there of it can be had nevertheless.
