@@ -12,6 +12,7 @@ import {
 import { addCastoreRoutes, GrpcBlobService } from "@tvix/castore/grpc";
 import { openStore } from "@tvix/castore/node";
 import { fixtures } from "@tvix/castore/testing";
+import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "./temporary.ts";
@@ -79,6 +80,8 @@ describe.each(Object.entries(DESTINATIONS))("the exchange of chunks of %s", (_, 
     await to.put((await read(from, first?.digest as B3Digest)) as Uint8Array);
     await expect(exchange.assemble(digest, others)).rejects.toMatchObject({ code: "INVALID_DIGEST" });
     await expect(exchange.assemble(digest, [])).rejects.toMatchObject({ code: "INVALID_DIGEST" });
+    const shorter = chunks.map((chunk) => ({ ...chunk, size: chunk.size - 1 }));
+    await expect(exchange.assemble(digest, shorter)).rejects.toMatchObject({ code: "INVALID_DIGEST" });
     expect(await to.has(digest)).toBe(false);
     expect(await exchange.assemble(digest, chunks)).toBe(true);
     expect(await read(to, digest)).toEqual(bytes);
@@ -162,4 +165,35 @@ test("a store that takes nothing takes no chunks either", async () => {
   const exchange = chunkExchangeOf(readOnly);
   await expect(exchange.assemble(B3Digest.of(part), other)).rejects.toMatchObject({ code: "READ_ONLY" });
   expect(await inner.has(B3Digest.of(part))).toBe(false);
+});
+
+test("a peer is sent what it was asked about, and nothing else that it names", async () => {
+  const from = new MemoryBlobService();
+  const open = await from.put(pseudoRandomBytes(1000, 20));
+  const secret = await from.put(pseudoRandomBytes(1000, 21));
+  const received: number[] = [];
+  const transport = createRouterTransport((router) => {
+    router.service(ChunkExchangeService, { findMissing: () => ({ digests: [secret.bytes] }) });
+    router.service(BlobServiceDesc, {
+      async put(requests) {
+        for await (const { data } of requests) received.push(data.length);
+        return { digest: secret.bytes };
+      },
+    });
+  });
+  const copier = new BlobCopier(from, new GrpcBlobService(transport));
+  await expect(copier.copy([open])).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
+  expect(received).toEqual([]);
+});
+
+test("an empty chunk in the list of a peer is refused", async () => {
+  const transport = createRouterTransport((router) => {
+    router.service(BlobServiceDesc, {
+      stat: () => ({ chunks: [{ digest: B3Digest.of(Uint8Array.of(1)).bytes, size: 0n }] }),
+    });
+  });
+  const peer = new GrpcBlobService(transport, { namespace: "tvix" });
+  await expect(peer.chunks(B3Digest.of(Uint8Array.of(2)))).rejects.toMatchObject({
+    code: "INVALID_RESPONSE",
+  });
 });

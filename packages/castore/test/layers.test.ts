@@ -176,6 +176,48 @@ describe("a cache of blobs", () => {
     expect(failures.length).toBeGreaterThan(0);
   });
 
+  test("a list with an empty chunk in it puts nothing under a wrong digest", async () => {
+    const [near, far] = [memoryBlobs(), memoryBlobs()];
+    const bytes = pseudoRandomBytes(2_000_000, 11);
+    const digest = await far.put(bytes);
+    const list = (await far.chunks(digest)) ?? [];
+    const odd = [...list.slice(0, 1), { digest: B3Digest.of(new Uint8Array(0)), size: 0 }, ...list.slice(1)];
+    const cache = new CacheBlobService(near, { ...plain(far), chunks: async () => odd });
+    // Whether it is read or refused: what is near is what its digest says.
+    await read(cache, digest).catch(() => {});
+    for (const { digest: chunk } of list) {
+      const found = await read(near, chunk);
+      if (found !== undefined) expect(B3Digest.of(found).toHex()).toBe(chunk.toHex());
+    }
+  });
+
+  test("a chunk that is longer than it is listed is not read to its end", async () => {
+    const far = memoryBlobs();
+    const digest = await far.put(pseudoRandomBytes(2_000_000, 12));
+    const list = ((await far.chunks(digest)) ?? []).map((chunk) => ({ ...chunk, size: 1 }));
+    const cache = new CacheBlobService(memoryBlobs(), { ...plain(far), chunks: async () => list });
+    await expect(read(cache, digest)).rejects.toMatchObject({ code: "CORRUPT" });
+  });
+
+  test("who leaves while a chunk is kept has not seen the near service fail", async () => {
+    const [near, far] = [memoryBlobs(), memoryBlobs()];
+    const digest = await far.put(pseudoRandomBytes(2_000_000, 13));
+    const leaving = new AbortController();
+    const slow = {
+      ...plain(near),
+      put: (_: unknown, { signal }: { signal?: AbortSignal } = {}) =>
+        new Promise<B3Digest>((_resolve, reject) => {
+          signal?.addEventListener("abort", () => reject(signal.reason));
+          leaving.abort(new Error("left"));
+        }),
+    };
+    const failures: unknown[] = [];
+    const cache = new CacheBlobService(slow, far, { onNearFailure: (error) => failures.push(error) });
+    await expect(read(cache, digest, { offset: 10, signal: leaving.signal })).rejects.toThrow("left");
+    await new Promise(setImmediate);
+    expect(failures).toEqual([]);
+  });
+
   test("a list of chunks that make another blob is not believed", async () => {
     const far = memoryBlobs();
     const digest = await far.put(pseudoRandomBytes(1_000_000, 8));

@@ -5,6 +5,7 @@ import { compositionOf } from "../src/compose/composition.ts";
 import { connectPeer } from "../src/compose/connect-peer.ts";
 import { describeComposition } from "../src/compose/describe-composition.ts";
 import type { CompositionEnvironment } from "../src/compose/environment.ts";
+import { inFrontOf } from "../src/compose/in-front-of.ts";
 import { openComposition } from "../src/compose/open-composition.ts";
 import { readComposition } from "../src/compose/read-composition.ts";
 import { entryOfAddress } from "../src/compose/registry.ts";
@@ -102,6 +103,13 @@ describe("addresses of binary caches", () => {
     ["nix+https://cache.nixos.org?directory_service=", "expected a text"],
   ])("%s is refused: %s", async (address, why) => {
     await expect(open("path-info", address)).rejects.toThrow(why);
+  });
+
+  test("no password of a server is told", async () => {
+    for (const address of ["grpc+http://me:secret@localhost", "grpc+http://me:se/cret@localhost/path"]) {
+      await expect(open("blob", address)).rejects.toThrow("//…@");
+      await expect(open("blob", address)).rejects.not.toThrow(/se\/?cret/);
+    }
   });
 
   test("they have path infos only, and no password is told", async () => {
@@ -257,6 +265,27 @@ describe("compositions of the reference", () => {
     expect(mistakes.map(({ line, column, text }) => `${line}:${column}: ${text}`).join("\n")).toContain(
       mistake,
     );
+  });
+
+  test("a composition in front of other stores keeps its entries", async () => {
+    const { composition } = table(
+      PEERS.replaceAll('"near"', '"upstream-1"').replaceAll(".near]", ".upstream-1]"),
+    );
+    if (composition === undefined) throw new Error("it can be read");
+    const stores = ["grpc+http://one.example", "grpc+http://two.example", "grpc+http://three.example"];
+    const front = inFrontOf({ local: composition, stores });
+    expect(describeComposition(front).split("\n").slice(0, 9)).toEqual([
+      'blob: cache "front" writes=near',
+      '  near: combined "root"',
+      '    near: memory "upstream-1"',
+      '    far: grpc "far" url=grpc+http://[::1]:8000',
+      '  far: combined "upstreams-from-1"',
+      '    near: grpc "upstream-1_" url=grpc+http://one.example',
+      '    far: combined "upstreams-from-2"',
+      '      near: grpc "upstream-2" url=grpc+http://two.example',
+      '      far: grpc "upstream-3" url=grpc+http://three.example',
+    ]);
+    await using _ = await openComposition(front, ENVIRONMENT);
   });
 
   test("what cannot be opened is named, and leaves nothing open", async () => {

@@ -75,8 +75,8 @@ max-message-bytes = 65536
   );
   // What the short form stands for.
   const layers = (kind: string, more = "") => [
-    `${kind}: cache "root" writes=near${more}`,
-    '  near: level "local" path=/srv/store',
+    `${kind}: cache "front" writes=near${more}`,
+    '  near: level "root" path=/srv/store',
     '  far: grpc "upstream-1" url=grpc+https://team.example',
   ];
   expect(await tvixStore("config", "check", good)).toMatchObject({

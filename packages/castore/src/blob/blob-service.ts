@@ -15,6 +15,8 @@ export interface ReadBlobOptions extends OperationOptions {
   readonly offset?: number;
   /** Most bytes to read. Default: to the end. */
   readonly length?: number;
+  /** Whether the caller accounts for the memory of what it reads, so that the service need not. Default false. */
+  readonly isAccounted?: boolean;
 }
 
 /**

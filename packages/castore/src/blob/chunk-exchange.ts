@@ -1,4 +1,4 @@
-import { type ByteStream, collect } from "@tvix/byte-stream";
+import type { ByteStream } from "@tvix/byte-stream";
 import { mapConcurrently } from "../concurrency/map-concurrently.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -6,8 +6,9 @@ import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { OperationOptions } from "../options.ts";
 import { canAssemble } from "./blob-assembly.ts";
 import type { BlobService, ChunkMeta } from "./blob-service.ts";
+import { collectChunk } from "./collect-chunk.ts";
 import { placeChunks } from "./place-chunks.ts";
-import { READ_AHEAD_BYTES, readChunks } from "./read-chunks.ts";
+import { READ_AHEAD_BYTES, type ReadChunk, readWholeChunks } from "./read-chunks.ts";
 
 /** Most digests that are asked for at once: 320 KB. */
 export const MAX_ASKED_DIGESTS = 10_000;
@@ -32,7 +33,7 @@ export interface ChunkExchange {
    * Makes a blob of chunks that are there; they are read and compared with the digest.
    *
    * @returns false when a chunk is not there
-   * @throws CastoreError INVALID_DIGEST when the chunks make another blob
+   * @throws CastoreError INVALID_DIGEST when the chunks make another blob, or have other sizes
    */
   assemble(digest: B3Digest, chunks: readonly ChunkMeta[], options?: OperationOptions): Promise<boolean>;
 }
@@ -48,9 +49,6 @@ export function chunkExchangeOf(blobs: BlobService): ChunkExchange {
     ? (blobs as ExchangingBlobService).chunkExchange
     : new LocalChunkExchange(blobs);
 }
-
-/** Longest chunk, in bytes, of which a blob is put together. */
-const CHUNK_MAX_BYTES = 16 << 20;
 
 /** Digests that are looked up at a time. */
 const LOOK_UPS = 64;
@@ -92,19 +90,18 @@ class LocalChunkExchange implements ChunkExchange {
   }
 
   async #assemble(digest: B3Digest, chunks: readonly ChunkMeta[], options: OperationOptions): Promise<void> {
-    const pieces = this.#pieces(chunks, options);
+    const read = this.#read(chunks, options);
     if (!canAssemble(this.#blobs)) {
-      const found = await this.#blobs.put(pieces, options);
+      const found = await this.#blobs.put(bytesOf(read), options);
       if (!found.equals(digest)) throw otherBlob(digest, found);
       return;
     }
     const assembly = this.#blobs.assemble();
     try {
       const hasher = B3Digest.createHasher();
-      let position = 0;
-      for await (const bytes of pieces) {
+      for await (const { chunk, bytes } of read) {
         hasher.update(bytes);
-        await assembly.add((chunks[position++] as ChunkMeta).digest, bytes);
+        await assembly.add(chunk.digest, bytes);
       }
       const found = B3Digest.finish(hasher);
       if (!found.equals(digest)) throw otherBlob(digest, found);
@@ -115,17 +112,32 @@ class LocalChunkExchange implements ChunkExchange {
     }
   }
 
-  /** The bytes of the chunks, a piece for each. */
-  #pieces(chunks: readonly ChunkMeta[], { signal }: OperationOptions): ByteStream {
+  #read(
+    chunks: readonly ChunkMeta[],
+    { signal }: OperationOptions,
+  ): AsyncGenerator<ReadChunk, void, undefined> {
     const source = {
-      read: async (chunk: B3Digest) => {
-        const stream = await this.#blobs.read(chunk, { signal });
-        return stream && (await collect(stream, CHUNK_MAX_BYTES));
+      read: async (chunk: B3Digest, size: number) => {
+        const stream = await this.#blobs.read(chunk, { signal, isAccounted: true });
+        return stream && (await ofSize(chunk, size, stream));
       },
     };
-    const whole = { start: 0, end: Number.POSITIVE_INFINITY };
-    return readChunks(source, placeChunks(chunks, 0), whole, { signal, budget: this.#readAhead });
+    return readWholeChunks(source, placeChunks(chunks, 0), { signal, budget: this.#readAhead });
   }
+}
+
+async function* bytesOf(chunks: AsyncIterable<ReadChunk>): ByteStream {
+  for await (const { bytes } of chunks) yield bytes;
+}
+
+/** A chunk with the size that it is listed with; another one is no damage, but a wrong list. */
+async function ofSize(digest: B3Digest, size: number, stream: ByteStream): Promise<Uint8Array> {
+  const bytes = await collectChunk(size, stream);
+  if (bytes.length === size) return bytes;
+  const subject = digest.toString();
+  throw new CastoreError("INVALID_DIGEST", `chunk ${subject} has not the ${size} bytes that are listed`, {
+    subject,
+  });
 }
 
 function otherBlob(digest: B3Digest, found: B3Digest): CastoreError {

@@ -75,11 +75,12 @@ export class ChunkedBlobService implements AssemblingBlobService {
     options.signal?.throwIfAborted();
     if (digest.equals(EMPTY_DIGEST)) return piecesOf([]);
     if ((await this.#lists.count(digest)) === undefined) {
-      return await this.#readSingle(digest, range, options.signal);
+      return await this.#readSingle(digest, range, options);
     }
     const { signal } = options;
     const list = this.#lists.read(digest, range.start);
     const stream = readChunks(this.#chunks, list, range, { signal, budget: this.#readAhead });
+    if (options.isAccounted === true) return stream;
     return holdRead(this.#cutter.chunkBytes, stream, { memory: this.#memory, signal });
   }
 
@@ -123,13 +124,13 @@ export class ChunkedBlobService implements AssemblingBlobService {
   async #readSingle(
     digest: B3Digest,
     range: ByteRange,
-    signal: AbortSignal | undefined,
+    { signal, isAccounted = false }: ReadBlobOptions,
   ): Promise<ByteStream | undefined> {
     const bytes = await this.#chunks.read(digest);
     if (bytes === undefined) return undefined;
     const piece = clip(bytes, 0, range);
     if (piece.length === 0) return piecesOf([]);
-    if (piece.length <= FREE_READ_BYTES) return piecesOf([piece]);
+    if (isAccounted || piece.length <= FREE_READ_BYTES) return piecesOf([piece]);
     const readAgain = async () => {
       const again = await this.#chunks.read(digest);
       if (again === undefined) throw new CastoreError("INCOMPLETE", `chunk ${digest} is not in the store`);

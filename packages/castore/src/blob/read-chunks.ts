@@ -22,7 +22,8 @@ export const READ_AHEAD_BYTES: number = 8 << 20;
 
 /** What is needed of a chunk store to read from it. */
 interface ChunkSource {
-  read(digest: B3Digest): Promise<Uint8Array | undefined>;
+  /** @param size that the chunk is listed with; one that is longer need not be read to its end */
+  read(digest: B3Digest, size: number): Promise<Uint8Array | undefined>;
 }
 
 /**
@@ -31,40 +32,69 @@ interface ChunkSource {
  *
  * @throws CastoreError INCOMPLETE when a chunk is not there, CORRUPT when it has another length
  */
-export async function* readChunks(
+export function readChunks(
   source: ChunkSource,
   list: AsyncIterable<PlacedChunk>,
   range: ByteRange,
-  { signal, budget, chunksAhead = CHUNKS_AHEAD }: ReadAheadOptions,
+  options: ReadAheadOptions,
 ): ByteStream {
+  return chunksInOrder(source, list, range.end, options, (chunk, bytes) => {
+    const piece = clip(bytes, chunk.offset, range);
+    return piece.length === 0 ? undefined : piece;
+  });
+}
+
+/** A chunk, and its bytes. */
+export interface ReadChunk {
+  readonly chunk: PlacedChunk;
+  readonly bytes: Uint8Array;
+}
+
+/** The same with each chunk as a whole, and what it is. */
+export function readWholeChunks(
+  source: ChunkSource,
+  list: AsyncIterable<PlacedChunk>,
+  options: ReadAheadOptions,
+): AsyncGenerator<ReadChunk, void, undefined> {
+  return chunksInOrder(source, list, Number.POSITIVE_INFINITY, options, (chunk, bytes) => ({ chunk, bytes }));
+}
+
+/** @param select what is passed on of a chunk; undefined for nothing */
+async function* chunksInOrder<T>(
+  source: ChunkSource,
+  list: AsyncIterable<PlacedChunk>,
+  end: number,
+  { signal, budget, chunksAhead = CHUNKS_AHEAD }: ReadAheadOptions,
+  select: (chunk: PlacedChunk, bytes: Uint8Array) => T | undefined,
+): AsyncGenerator<T, void, undefined> {
   const ahead: ChunkAhead[] = [];
   const passOn = async ({ chunk, bytes, reserved }: ChunkAhead) => {
     try {
       const read = await bytes;
       signal?.throwIfAborted();
-      return clip(checked(chunk, read), chunk.offset, range);
+      return select(chunk, checked(chunk, read));
     } finally {
       budget.release(reserved);
     }
   };
   try {
     for await (const chunk of list) {
-      if (chunk.offset >= range.end) break;
+      if (chunk.offset >= end) break;
       // One chunk may always be read; those ahead of it as long as the budget of all readers lasts.
       let reserved = ahead.length > 0 && budget.tryAcquire(chunk.size) ? chunk.size : 0;
       while (ahead.length >= chunksAhead || (ahead.length > 0 && reserved === 0)) {
         const piece = await passOn(ahead.shift() as ChunkAhead);
-        if (piece.length > 0) yield piece;
+        if (piece !== undefined) yield piece;
         if (ahead.length > 0 && reserved === 0 && budget.tryAcquire(chunk.size)) reserved = chunk.size;
       }
-      const bytes = source.read(chunk.digest);
+      const bytes = source.read(chunk.digest, chunk.size);
       // Looked at in order; until then a failure is nobody's.
       bytes.catch(() => {});
       ahead.push({ chunk, bytes, reserved });
     }
     for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
       const piece = await passOn(next);
-      if (piece.length > 0) yield piece;
+      if (piece !== undefined) yield piece;
     }
   } finally {
     for (const { reserved } of ahead) budget.release(reserved);

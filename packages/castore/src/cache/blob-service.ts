@@ -1,15 +1,17 @@
-import { type ByteSource, type ByteStream, collect } from "@tvix/byte-stream";
+import type { ByteSource, ByteStream } from "@tvix/byte-stream";
 import { canAssemble } from "../blob/blob-assembly.ts";
 import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-service.ts";
 import { type ByteRange, toByteRange } from "../blob/byte-range.ts";
+import { collectChunk } from "../blob/collect-chunk.ts";
 import { holdRead } from "../blob/hold-read.ts";
 import { placeChunks } from "../blob/place-chunks.ts";
-import { readChunks } from "../blob/read-chunks.ts";
+import { readChunks, readWholeChunks } from "../blob/read-chunks.ts";
 import { ChunkCutter } from "../chunking/cut-chunks.ts";
 import { FastCdc } from "../chunking/fastcdc.ts";
 import { firstFound } from "../concurrency/first-found.ts";
 import { SingleFlight } from "../concurrency/single-flight.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
+import type { CastoreError } from "../errors/castore-error.ts";
 import { isFailureOfService } from "../errors/failure-of-service.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
@@ -111,7 +113,8 @@ export class CacheBlobService implements BlobService {
       }
       return;
     } catch (error) {
-      if (!isFailureOfService(error)) throw error;
+      // Who has found no memory here adds nothing to that by asking elsewhere.
+      if (!isFailureOfService(error) || (error as CastoreError).code === "TOO_BUSY") throw error;
       damage = error;
     }
     const rest = await this.#readFar(digest, { start: position, end }, signal);
@@ -128,7 +131,7 @@ export class CacheBlobService implements BlobService {
     const chunks = await this.#far.chunks(digest, { signal });
     if (chunks === undefined) return undefined;
     const hold = { memory: this.#memory, signal };
-    if (chunks.length > 0) {
+    if (chunks.length > 0 && chunks.every(({ size }) => size <= CHUNK_MAX_BYTES)) {
       return holdRead(this.#cutter.chunkBytes, this.#readListed(digest, chunks, range, signal), hold);
     }
     const isWhole = range.start === 0 && range.end === Number.POSITIVE_INFINITY;
@@ -148,14 +151,13 @@ export class CacheBlobService implements BlobService {
   ): ByteStream {
     const isWhole = range.start === 0 && range.end === Number.POSITIVE_INFINITY;
     const assembles = isWhole && canAssemble(this.#near) && this.#failures.mayKeep;
-    const source = { read: (chunk: B3Digest) => this.#readChunk(chunk, !assembles, signal) };
-    const pieces = readChunks(source, placeChunks(chunks, range.start), range, {
-      signal,
-      budget: this.#readAhead,
-      chunksAhead: this.#chunksAhead,
-    });
-    if (!isWhole) return pieces;
-    const compared = listedChunks(digest, chunks, pieces);
+    const source = {
+      read: (chunk: B3Digest, size: number) => this.#readChunk({ digest: chunk, size }, !assembles, signal),
+    };
+    const options = { signal, budget: this.#readAhead, chunksAhead: this.#chunksAhead };
+    if (!isWhole) return readChunks(source, placeChunks(chunks, range.start), range, options);
+    const whole = readWholeChunks(source, placeChunks(chunks, 0), options);
+    const compared = listedChunks(digest, whole, chunks.length);
     return assembles && canAssemble(this.#near)
       ? keepBlob(digest, compared, this.#near, this.#failures)
       : bytesOf(compared);
@@ -163,23 +165,30 @@ export class CacheBlobService implements BlobService {
 
   /** A chunk from wherever it is, once for all who read it now. */
   async #readChunk(
-    digest: B3Digest,
+    chunk: ChunkMeta,
     keep: boolean,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array | undefined> {
     return await this.#fetching.run(
-      digest.key,
+      chunk.digest.key,
       async (fetching) => {
-        const near = await this.#failures.orAbsent(() => wholeChunk(this.#near, digest, fetching));
+        const near = await this.#failures.orAbsent(() => wholeChunk(this.#near, chunk, fetching));
         if (near !== undefined) return near;
-        const bytes = await wholeChunk(this.#far, digest, fetching);
-        if (bytes !== undefined && keep && this.#failures.mayKeep) {
-          await this.#near.put(bytes, { signal: fetching }).catch((error) => this.#failures.notKept(error));
-        }
+        const bytes = await wholeChunk(this.#far, chunk, fetching);
+        if (bytes !== undefined && keep && this.#failures.mayKeep) await this.#putNear(bytes, fetching);
         return bytes;
       },
       signal,
     );
+  }
+
+  async #putNear(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#near.put(bytes, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#failures.notKept(error);
+    }
   }
 
   /** A blob for which there is no list, cut as it would be if it were put. The far service has compared it. */
@@ -194,11 +203,12 @@ export class CacheBlobService implements BlobService {
 
 async function wholeChunk(
   service: BlobService,
-  digest: B3Digest,
+  { digest, size }: ChunkMeta,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  const stream = await service.read(digest, { signal });
-  return stream && (await collect(stream, CHUNK_MAX_BYTES));
+  // The reader of the blob holds memory for a chunk.
+  const stream = await service.read(digest, { signal, isAccounted: true });
+  return stream && (await collectChunk(size, stream));
 }
 
 function partOf({ start, end }: ByteRange): ReadBlobOptions {

@@ -1,5 +1,4 @@
-import type { ByteStream } from "@tvix/byte-stream";
-import type { ChunkMeta } from "../blob/blob-service.ts";
+import type { ReadChunk } from "../blob/read-chunks.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 
@@ -16,21 +15,21 @@ export interface FetchedChunk {
  * The chunks of a list that somebody has given, which is not believed: the whole is compared before its
  * last chunk is passed on.
  *
- * @param pieces their bytes, each compared with its digest
+ * @param chunks each compared with its digest
+ * @param count how many there are
  * @throws CastoreError INVALID_RESPONSE when the list is that of another blob
  */
 export async function* listedChunks(
   blob: B3Digest,
-  chunks: readonly ChunkMeta[],
-  pieces: ByteStream,
+  chunks: AsyncIterable<ReadChunk>,
+  count: number,
 ): AsyncGenerator<FetchedChunk, void, undefined> {
   const hasher = B3Digest.createHasher();
   let position = 0;
-  for await (const bytes of pieces) {
-    const chunk = chunks[position++];
-    if (chunk === undefined) throw new Error("there are as many pieces as chunks");
+  for await (const { chunk, bytes } of chunks) {
+    position++;
     hasher.update(bytes);
-    const isLast = position === chunks.length;
+    const isLast = position === count;
     if (isLast && !B3Digest.finish(hasher).equals(blob)) {
       const subject = blob.toString();
       throw new CastoreError("INVALID_RESPONSE", `${subject}: the chunks that are listed make another blob`, {

@@ -46,7 +46,8 @@ export class BlobCopier {
    */
   async copy(digests: readonly B3Digest[], options: OperationOptions = {}): Promise<number> {
     let copied = 0;
-    for await (const absent of this.#absent(digests, options)) {
+    for (const asked of portions(digests)) {
+      const absent = (await this.#exchange.findMissing(asked, options)) ?? asked;
       const copies = mapConcurrently(absent, BLOBS_AT_ONCE, (blob) => this.#copyOne(blob, options));
       for await (const _ of copies) copied++;
     }
@@ -60,37 +61,30 @@ export class BlobCopier {
     await this.#send(blob, options);
   }
 
-  /** @returns false where the blob cannot be put together of chunks after all */
+  /** @returns false where it is as good to send the blob as a whole, or nothing else can be done */
   async #copyByChunks(
     blob: B3Digest,
     chunks: readonly ChunkMeta[],
     options: OperationOptions,
   ): Promise<boolean> {
-    const distinct = new Map(chunks.map(({ digest }) => [digest.key, digest]));
-    for await (const absent of this.#absent([...distinct.values()], options)) {
-      // Where nobody can be asked, the whole is sent instead.
-      if (absent.length === distinct.size) return false;
+    const all = [...new Map(chunks.map(({ digest }) => [digest.key, digest])).values()];
+    for (const asked of portions(all)) {
+      const absent = await this.#exchange.findMissing(asked, options);
+      if (absent === undefined || absent.length === all.length) return false;
       const sent = mapConcurrently(absent, CHUNKS_AT_ONCE, (chunk) => this.#send(chunk, options));
       for await (const _ of sent);
     }
     return await this.#exchange.assemble(blob, chunks, options);
   }
 
-  /** Those of some blobs or chunks that are not there; all, where nobody can be asked for many. */
-  async *#absent(
-    digests: readonly B3Digest[],
-    options: OperationOptions,
-  ): AsyncGenerator<readonly B3Digest[], void, undefined> {
-    for (let start = 0; start < digests.length; start += MAX_ASKED_DIGESTS) {
-      const asked = digests.slice(start, start + MAX_ASKED_DIGESTS);
-      yield (await this.#exchange.findMissing(asked, options)) ?? asked;
-    }
-  }
-
   /** Sends a blob or a chunk as a whole, once for all who find it missing. */
   async #send(digest: B3Digest, options: OperationOptions): Promise<void> {
     if (this.#sent.has(digest.key)) return;
-    await this.#sending.run(digest.key, () => this.#sendOnce(digest, options), options.signal);
+    await this.#sending.run(
+      digest.key,
+      (signal) => this.#sendOnce(digest, { ...options, signal }),
+      options.signal,
+    );
     this.#sent.set(digest.key, true);
   }
 
@@ -103,6 +97,13 @@ export class BlobCopier {
     );
     if (found.equals(digest)) return;
     throw new CastoreError("INVALID_RESPONSE", `${digest} was stored as ${found}`);
+  }
+}
+
+/** As many as can be asked for at once, and so on. */
+function* portions(digests: readonly B3Digest[]): Generator<readonly B3Digest[], void, undefined> {
+  for (let start = 0; start < digests.length; start += MAX_ASKED_DIGESTS) {
+    yield digests.slice(start, start + MAX_ASKED_DIGESTS);
   }
 }
 

@@ -3,6 +3,7 @@ import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import type { ChunkMeta } from "../blob/blob-service.ts";
 import type { ChunkExchange } from "../blob/chunk-exchange.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { fromConnectError } from "./status.ts";
 
@@ -26,9 +27,10 @@ export class GrpcChunkExchange implements ChunkExchange {
     { signal }: OperationOptions = {},
   ): Promise<readonly B3Digest[] | undefined> {
     return await this.#asking("look-up of blobs", signal, async () => {
-      const request = { digests: digests.map(({ bytes }) => bytes) };
+      const distinct = new Map(digests.map((digest) => [digest.key, digest]));
+      const request = { digests: Array.from(distinct.values(), ({ bytes }) => bytes) };
       const { digests: missing } = await this.#client.findMissing(request, callOptions(signal));
-      return missing.map((digest, index) => B3Digest.from(digest, `digests[${index}]`));
+      return amongAsked(distinct, missing);
     });
   }
 
@@ -62,6 +64,20 @@ export class GrpcChunkExchange implements ChunkExchange {
       throw fromConnectError(error, what, signal);
     }
   }
+}
+
+/** What a peer says is missing. It is sent that, so it may name nothing else than it was asked for. */
+function amongAsked(asked: ReadonlyMap<string, B3Digest>, named: readonly Uint8Array[]): readonly B3Digest[] {
+  const left = new Map(asked);
+  return named.map((bytes, index) => {
+    const { key } = B3Digest.from(bytes, `digests[${index}]`);
+    const digest = left.get(key);
+    if (digest === undefined) {
+      throw new CastoreError("INVALID_RESPONSE", `digests[${index}] of the answer was not asked for`);
+    }
+    left.delete(key);
+    return digest;
+  });
 }
 
 async function* requestsOf(digest: B3Digest, chunks: readonly ChunkMeta[]) {

@@ -2,6 +2,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import type { BlobService } from "../blob/blob-service.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
+import type { MemoryLedger } from "../memory-use/memory-ledger.ts";
 import { blobHandlers } from "./blob-handlers.ts";
 import { chunkExchangeHandlers } from "./chunk-exchange-handlers.ts";
 import { directoryHandlers } from "./directory-handlers.ts";
@@ -11,6 +12,8 @@ import { blobServiceOf, directoryServiceOf, NAMESPACES } from "./namespace.ts";
 export interface CastoreServices {
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
+  /** What lists of digests draw from while they are worked on. Default: whatever they need. */
+  readonly memory?: MemoryLedger | undefined;
 }
 
 /** Serves both services under the names of tvix and of snix, and the exchange of chunks, on any Connect router. */
@@ -21,6 +24,6 @@ export function addCastoreRoutes(router: ConnectRouter, services: CastoreService
     router.service(blobServiceOf(namespace), blobs);
     router.service(directoryServiceOf(namespace), directories);
   }
-  router.service(ChunkExchangeService, chunkExchangeHandlers(services.blobService));
+  router.service(ChunkExchangeService, chunkExchangeHandlers(services.blobService, services.memory));
   return router;
 }

@@ -47,7 +47,9 @@ async function copyBetween(names: readonly string[], options: CopyCommandOptions
   if (names.length === 0 && !all) throw new UsageError("name the paths to copy, or say --all");
   if (names.length > 0 && all) throw new UsageError("option '--all' is for everything: name no paths");
   const paths = names.map(parseStorePath);
-  await withServices(at(options, from), async (source) => {
+  // One token is for one server: the one that is written to.
+  const showsNoToken = from !== undefined && to !== undefined;
+  await withServices({ ...at(options, from), showsNoToken }, async (source) => {
     await withWritableServices(at(options, to), async (destination) => {
       const progress = await copyProgress((onProgress) =>
         copyPaths(all ? source.pathInfoService.list() : rootsOf(source, paths), source, destination, {

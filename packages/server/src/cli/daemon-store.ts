@@ -9,7 +9,6 @@ import { storeServicesOf } from "../compose/store-services.ts";
 import type { LocalServices } from "../services.ts";
 import { daemonComposition } from "./daemon-composition.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
-import { tokenOfEnvironment } from "./peer-options.ts";
 
 /** What a daemon serves, and where it keeps what it remembers itself. */
 export interface DaemonStore {
@@ -45,7 +44,7 @@ export async function openDaemonStore(options: DaemonOptions, parts: DaemonStore
   const open = await openComposition(daemonComposition(options), {
     openStore: (path) =>
       openStore(path, { memory, sync, compressionLevel, maxDirectoryBytes: maxMessageBytes, onNotice }),
-    connect: (peer) => connectPeer(peer, { ...TO_PEERS, maxMessageBytes, token: tokenOfEnvironment() }),
+    connect: (peer) => connectPeer(peer, { ...TO_PEERS, maxMessageBytes }),
     maxDirectoryBytes: maxMessageBytes,
     memory,
     log,
@@ -62,7 +61,8 @@ async function daemonStoreOf(open: OpenComposition, options: DaemonOptions): Pro
   const home = await homeOf(open, options);
   const records = home?.store.database ?? new MemoryRecordStore();
   const stores = open.dataDirectories.map(({ store }) => store);
-  const isLocal = open.blobService === home?.services.blobService;
+  const hasBlobs = open.blobService === home?.services.blobService;
+  const isLocal = hasBlobs && open.directoryService === home.services.directoryService;
   const narIndex = home?.services.narIndex ?? new RecordNarIndex(records);
   const { narCalculationService, ...services } = storeServicesOf(open);
   return {
@@ -74,7 +74,7 @@ async function daemonStoreOf(open: OpenComposition, options: DaemonOptions): Pro
       narIndex,
     },
     records,
-    storedBlobs: isLocal ? home.store.storedBlobs : undefined,
+    storedBlobs: hasBlobs ? home.store.storedBlobs : undefined,
     stores,
     async check() {
       for (const store of stores) {

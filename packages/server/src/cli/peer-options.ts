@@ -16,6 +16,8 @@ export interface PeerCommandOptions {
   readonly stallTimeout: number;
   readonly caFile?: string;
   readonly bearerTokenFile?: string;
+  /** Whether servers whose addresses name no token are shown none. Default: that of the environment or the file. */
+  readonly showsNoToken?: boolean;
 }
 
 /** Adds the options that say how servers are talked to. */
@@ -60,14 +62,15 @@ export async function connectAs(peer: GrpcPeer, options: PeerCommandOptions): Pr
     connectTimeoutMs: options.connectTimeout * 1000,
     stallTimeoutMs: options.stallTimeout * 1000,
     caFile: options.caFile,
-    bearerTokenFile: options.bearerTokenFile,
-    token: tokenOfEnvironment(),
+    ...(options.showsNoToken === true
+      ? {}
+      : { bearerTokenFile: options.bearerTokenFile, token: tokenOfEnvironment() }),
   };
   return await connectPeer(peer, peers);
 }
 
 /** The token that the environment has, where it has one. */
-export function tokenOfEnvironment(): string | undefined {
+function tokenOfEnvironment(): string | undefined {
   const { TVIX_STORE_TOKEN: token } = process.env;
   return token === "" ? undefined : token;
 }

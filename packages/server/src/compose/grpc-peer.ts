@@ -19,10 +19,12 @@ const PARAMETERS = ["wait-connect", "bearer-token-file", "ca-file"];
  * Reads `grpc+http://host[:port]`, `grpc+https://host[:port]` or `grpc+unix:///path`, with parameters
  * `wait-connect=1` to connect at once, `bearer-token-file` and `ca-file`.
  *
- * @throws RangeError that names the part that is wrong
+ * @throws RangeError that names the part that is wrong, without a password
  */
 export function parseGrpcPeer(text: string): GrpcPeer {
-  const refuse = (why: string) => new RangeError(`invalid service address ${JSON.stringify(text)}: ${why}`);
+  // Whatever stands in front of an @ may be a password.
+  const shown = JSON.stringify(text.replace(/\/\/.*@/s, "//…@"));
+  const refuse = (why: string) => new RangeError(`invalid service address ${shown}: ${why}`);
   if (!text.startsWith("grpc+")) throw refuse("the prefix grpc+ is missing");
   const url = URL.parse(text.slice("grpc+".length));
   if (url === null) {

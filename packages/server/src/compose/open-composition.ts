@@ -4,7 +4,7 @@ import type { Composition } from "./composition.ts";
 import type { OpenContext } from "./entry.ts";
 import { type Entry, isEntry, type Part, type Reference } from "./entry.ts";
 import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
-import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
+import { SERVICE_KINDS, type ServiceKind, type ServiceOfKind } from "./service-kind.ts";
 import { SharedResources } from "./shared-resources.ts";
 
 /** The services of a composition, open. */
@@ -12,6 +12,8 @@ export interface OpenComposition extends AsyncDisposable {
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
   readonly pathInfoService: PathInfoService;
+  /** Whether all three services are those of peers, and nothing lies in front of them. */
+  readonly isOfPeers: boolean;
   /** An entry that is not the store itself, by its name; opened if it is not open. */
   service<K extends ServiceKind>(kind: K, name: string): Promise<ServiceOfKind[K]>;
   /** The data directory at a path, opened with the others if it is not open. It is closed with them. */
@@ -36,14 +38,16 @@ export async function openComposition(
   const resources = new SharedResources(environment);
   const opening = new Opening(composition, resources);
   const close = async () => {
-    await opening.close();
-    await resources.close();
+    await closeAll([...opening.closers(), ...resources.closers()]);
   };
   try {
     return {
       blobService: await opening.root("blob"),
       directoryService: await opening.root("directory"),
       pathInfoService: await opening.root("path-info"),
+      isOfPeers: SERVICE_KINDS.every(
+        (kind) => composition.entries[kind].get(composition.root)?.type === "grpc",
+      ),
       service: (kind, name) => opening.service({ kind, name }),
       dataDirectory: (path) => resources.dataDirectory(path),
       get dataDirectories() {
@@ -53,9 +57,17 @@ export async function openComposition(
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    await close();
+    // What cannot be closed either says less than why it was not opened.
+    await close().catch(() => {});
     throw error;
   }
+}
+
+/** Closes one after the other, and all of them. @throws the first failure */
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const close of closers) await close().catch((error: unknown) => void failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Entries with a name are opened once, however many are made of them. */
@@ -79,9 +91,9 @@ class Opening {
     return await this.#part(reference, []);
   }
 
-  /** Those first that are made of others. */
-  async close(): Promise<void> {
-    for (const close of this.#closers.reverse()) await close();
+  /** What closes the services, those first that are made of others. */
+  closers(): readonly (() => Promise<void>)[] {
+    return this.#closers.toReversed();
   }
 
   /** @param within names of the entries that wait for this one, each for the next */

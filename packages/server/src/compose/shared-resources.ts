@@ -33,13 +33,16 @@ export class SharedResources {
     return await connecting;
   }
 
-  async close(): Promise<void> {
-    const connections = await Promise.allSettled(this.#connections.values());
-    for (const connection of connections) {
-      if (connection.status === "fulfilled") await connection.value.close();
-    }
-    await Promise.allSettled(this.#directories.values());
-    for (const { store } of this.#open.reverse()) await store.close();
+  /** What closes them: connections first, then data directories. */
+  closers(): readonly (() => Promise<void>)[] {
+    const connections = Array.from(this.#connections.values(), (connecting) => async () => {
+      // One that was never there has nothing to close.
+      await (await connecting.catch(() => undefined))?.close();
+    });
+    const directories = Array.from(this.#directories.values(), (opening) => async () => {
+      await (await opening.catch(() => undefined))?.store.close();
+    });
+    return [...connections, ...directories.reverse()];
   }
 
   async #openDirectory(path: string): Promise<OpenDataDirectory> {

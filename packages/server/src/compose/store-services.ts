@@ -9,10 +9,13 @@ export function storeServicesOf(open: OpenComposition): Services {
   return { blobService, directoryService, pathInfoService, narCalculationService: narCalculationOf(open) };
 }
 
-/** A peer calculates where the contents are; what is calculated here is kept, where there is a place for it. */
+/**
+ * Peers calculate, where all services are those of peers: they have the contents. Else what is calculated
+ * here is kept, where there is a place for it.
+ */
 function narCalculationOf(open: OpenComposition): NarCalculationService {
   const { pathInfoService, blobService, directoryService } = open;
-  if (isNarCalculation(pathInfoService)) return pathInfoService;
+  if (open.isOfPeers && isNarCalculation(pathInfoService)) return pathInfoService;
   const rendering = new RenderingNarCalculation({ blobService, directoryService });
   const [directory] = open.dataDirectories;
   return directory === undefined ? rendering : new RecordNarCalculation(directory.store.database, rendering);

@@ -57,10 +57,15 @@ export async function copyPaths(
 ): Promise<CopyProgress> {
   const copy = new Copy(from, to, options);
   const walk = new ClosureWalk(from.pathInfoService);
-  for await (const root of roots) {
-    for await (const info of walk.from(root, options)) await copy.begin(info);
+  try {
+    for await (const root of roots) {
+      for await (const info of walk.from(root, options)) await copy.begin(info);
+    }
+    await copy.finished();
+  } catch (error) {
+    await copy.giveUp(error);
+    throw error;
   }
-  await copy.finished();
   return copy.progress;
 }
 
@@ -68,7 +73,9 @@ export async function copyPaths(
 class Copy {
   readonly #from: CopiedStore;
   readonly #to: CopiedStore;
-  readonly #options: CopyOptions;
+  readonly #onProgress: (progress: CopyProgress) => void;
+  readonly #signal: AbortSignal;
+  readonly #leaving = new AbortController();
   readonly #blobs: BlobCopier;
   /** Paths under way, by their names; a path is told of when all that it refers to has been. */
   readonly #underWay: Map<string, Promise<void>> = new Map();
@@ -81,7 +88,10 @@ class Copy {
   constructor(from: CopiedStore, to: CopiedStore, options: CopyOptions) {
     this.#from = from;
     this.#to = to;
-    this.#options = options;
+    const { signal, onProgress = () => {} } = options;
+    this.#onProgress = onProgress;
+    this.#signal =
+      signal === undefined ? this.#leaving.signal : AbortSignal.any([signal, this.#leaving.signal]);
     this.#blobs = new BlobCopier(from.blobService, to.blobService, (bytes) => {
       this.#sentBytes += bytes;
     });
@@ -116,8 +126,14 @@ class Copy {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
+  /** Ends what is under way, and waits for that. */
+  async giveUp(reason: unknown): Promise<void> {
+    this.#leaving.abort(reason);
+    await Promise.all(this.#underWay.values());
+  }
+
   async #copy(info: PathInfo, references: readonly Promise<void>[]): Promise<void> {
-    const { signal } = this.#options;
+    const signal = this.#signal;
     const known = await this.#to.pathInfoService.get(info.storePath.digest, { signal });
     if (known?.narHash.equals(info.narHash) !== true) {
       await this.#copyContents(info.node);
@@ -129,12 +145,12 @@ class Copy {
       this.#narBytes += info.narSize;
     }
     this.#paths++;
-    this.#options.onProgress?.(this.progress);
+    this.#onProgress(this.progress);
   }
 
   /** Files first, so that no directory refers to one that is not there. */
   async #copyContents(node: Node): Promise<void> {
-    const { signal } = this.#options;
+    const signal = this.#signal;
     if (node.type === "symlink") return;
     if (node.type === "file") {
       await this.#blobs.copy([node.digest], { signal });
