@@ -9,16 +9,12 @@ import {
   TrustingPathInfoService,
 } from "@tvix/store";
 import { readSigningKeys } from "../cli/signing-key.ts";
-import { levelAddress, memoryAddress } from "./addresses.ts";
-import { type GrpcPeer, parseGrpcPeer } from "./grpc-peer.ts";
+import { type CommonServices, commonTypes } from "./common-types.ts";
 import { optional, required, tableOf, text, texts, wholeNumber } from "./keys.ts";
 import {
   type CacheLayers,
   cacheAddress,
   cacheKeys,
-  LAYER_ALIASES,
-  type Layers,
-  layerKeys,
   type OfAddress,
   type Wrapped,
   wrapperKeys,
@@ -39,49 +35,26 @@ interface Signing extends Wrapped<"path-info"> {
   readonly keyfile: string;
 }
 
+const COMMON: CommonServices<"path-info"> = {
+  kind: "path-info",
+  inMemory: () => new MemoryPathInfoService(),
+  ofDataDirectory: ({ pathInfoService }) => pathInfoService,
+  async ofPeer(transport, { namespace = "auto" }) {
+    const { GrpcPathInfoService } = await import("@tvix/store/grpc");
+    return new GrpcPathInfoService(transport, { namespace });
+  },
+  combined: (near, far) => new CombinedPathInfoService(near, far),
+  readOnly: readOnlyPathInfoService,
+};
+
 /** The types of path info services. */
 export function pathInfoTypes(ofAddress: OfAddress): readonly ServiceType<"path-info">[] {
   const kind = "path-info";
-  const memory: ServiceTypeDeclaration<"path-info", object> = {
-    kind,
-    type: "memory",
-    ofTable: tableOf({}),
-    ofAddress: (_, url) => memoryAddress(url),
-    open: async () => ({ service: new MemoryPathInfoService() }),
-  };
   const lru: ServiceTypeDeclaration<"path-info", { readonly capacity: number }> = {
     kind,
     type: "lru",
     ofTable: tableOf({ capacity: required(wholeNumber(1, 100_000_000)) }),
     open: async ({ capacity }) => ({ service: new MemoryPathInfoService({ maxEntries: capacity }) }),
-  };
-  const level: ServiceTypeDeclaration<"path-info", { readonly path: string }> = {
-    kind,
-    type: "level",
-    ofTable: tableOf({ path: required(text) }),
-    ofAddress: (_, url) => levelAddress(url),
-    open: async ({ path }, context) => ({
-      service: (await context.dataDirectory(path)).services.pathInfoService,
-    }),
-  };
-  const grpc: ServiceTypeDeclaration<"path-info", { readonly url: GrpcPeer }> = {
-    kind,
-    type: "grpc",
-    ofTable: tableOf({ url: required((value) => parseGrpcPeer(text(value))) }),
-    ofAddress: (address) => ({ url: parseGrpcPeer(address) }),
-    async open({ url }, context) {
-      const { GrpcPathInfoService } = await import("@tvix/store/grpc");
-      const { namespace = "auto" } = context.environment;
-      return { service: new GrpcPathInfoService(await context.connection(url), { namespace }) };
-    },
-  };
-  const combined: ServiceTypeDeclaration<"path-info", Layers<"path-info">> = {
-    kind,
-    type: "combined",
-    ofTable: tableOf(layerKeys(kind, ofAddress), LAYER_ALIASES),
-    async open({ near, far }, context) {
-      return { service: new CombinedPathInfoService(await context.part(near), await context.part(far)) };
-    },
   };
   const cache: ServiceTypeDeclaration<"path-info", PathInfoCache> = {
     kind,
@@ -94,12 +67,6 @@ export function pathInfoTypes(ofAddress: OfAddress): readonly ServiceType<"path-
         service: new CachePathInfoService(await context.part(near), await context.part(far), options),
       };
     },
-  };
-  const readOnly: ServiceTypeDeclaration<"path-info", Wrapped<"path-info">> = {
-    kind,
-    type: "read-only",
-    ofTable: tableOf(wrapperKeys(kind, ofAddress)),
-    open: async ({ inner }, context) => ({ service: readOnlyPathInfoService(await context.part(inner)) }),
   };
   const trust: ServiceTypeDeclaration<"path-info", Trusting> = {
     kind,
@@ -126,13 +93,9 @@ export function pathInfoTypes(ofAddress: OfAddress): readonly ServiceType<"path-
     },
   };
   return [
-    serviceType(memory),
+    ...commonTypes(COMMON, ofAddress),
     serviceType(lru),
-    serviceType(level),
-    serviceType(grpc),
-    serviceType(combined),
     serviceType(cache),
-    serviceType(readOnly),
     serviceType(trust),
     serviceType(signing),
     nixType(ofAddress),

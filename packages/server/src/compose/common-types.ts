@@ -1,0 +1,80 @@
+import type { GrpcTransport } from "@tvix/castore/grpc-http2";
+import type { LocalServices } from "../services.ts";
+import { levelAddress, memoryAddress } from "./addresses.ts";
+import type { CompositionEnvironment } from "./environment.ts";
+import { type GrpcPeer, parseGrpcPeer } from "./grpc-peer.ts";
+import { required, tableOf, text } from "./keys.ts";
+import {
+  LAYER_ALIASES,
+  type Layers,
+  layerKeys,
+  type OfAddress,
+  type Wrapped,
+  wrapperKeys,
+} from "./layer-keys.ts";
+import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
+import { type ServiceType, type ServiceTypeDeclaration, serviceType } from "./service-type.ts";
+
+/** How the services of a kind are made that there are of every kind. */
+export interface CommonServices<K extends ServiceKind> {
+  readonly kind: K;
+  inMemory(): ServiceOfKind[K];
+  ofDataDirectory(services: LocalServices): ServiceOfKind[K];
+  ofPeer(transport: GrpcTransport, environment: CompositionEnvironment): Promise<ServiceOfKind[K]>;
+  combined(near: ServiceOfKind[K], far: ServiceOfKind[K]): ServiceOfKind[K];
+  readOnly(inner: ServiceOfKind[K]): ServiceOfKind[K];
+}
+
+/** `memory`, `level`, `grpc`, `combined` and `read-only`. */
+export function commonTypes<K extends ServiceKind>(
+  services: CommonServices<K>,
+  ofAddress: OfAddress,
+): readonly ServiceType<K>[] {
+  const { kind } = services;
+  const memory: ServiceTypeDeclaration<K, object> = {
+    kind,
+    type: "memory",
+    ofTable: tableOf({}),
+    ofAddress: (_, url) => memoryAddress(url),
+    open: async () => ({ service: services.inMemory() }),
+  };
+  const level: ServiceTypeDeclaration<K, { readonly path: string }> = {
+    kind,
+    type: "level",
+    ofTable: tableOf({ path: required(text) }),
+    ofAddress: (_, url) => levelAddress(url),
+    async open({ path }, context) {
+      return { service: services.ofDataDirectory((await context.dataDirectory(path)).services) };
+    },
+  };
+  const grpc: ServiceTypeDeclaration<K, { readonly url: GrpcPeer }> = {
+    kind,
+    type: "grpc",
+    ofTable: tableOf({ url: required((value) => parseGrpcPeer(text(value))) }),
+    ofAddress: (address) => ({ url: parseGrpcPeer(address) }),
+    async open({ url }, context) {
+      return { service: await services.ofPeer(await context.connection(url), context.environment) };
+    },
+  };
+  const combined: ServiceTypeDeclaration<K, Layers<K>> = {
+    kind,
+    type: "combined",
+    ofTable: tableOf(layerKeys(kind, ofAddress), LAYER_ALIASES),
+    async open({ near, far }, context) {
+      return { service: services.combined(await context.part(near), await context.part(far)) };
+    },
+  };
+  const readOnly: ServiceTypeDeclaration<K, Wrapped<K>> = {
+    kind,
+    type: "read-only",
+    ofTable: tableOf(wrapperKeys(kind, ofAddress)),
+    open: async ({ inner }, context) => ({ service: services.readOnly(await context.part(inner)) }),
+  };
+  return [
+    serviceType(memory),
+    serviceType(level),
+    serviceType(grpc),
+    serviceType(combined),
+    serviceType(readOnly),
+  ];
+}
