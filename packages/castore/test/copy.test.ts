@@ -15,20 +15,11 @@ import { fixtures } from "@tvix/castore/testing";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import { BlobService as BlobServiceDesc } from "@tvix/protocol/tvix/castore";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { plain } from "./plain-blobs.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 const { pseudoRandomBytes } = fixtures;
 const ALL = 64 << 20;
-
-/** Blobs that can be neither asked for together nor put together. */
-function plain(inner: BlobService): BlobService {
-  return {
-    has: (...parameters) => inner.has(...parameters),
-    read: (...parameters) => inner.read(...parameters),
-    put: (...parameters) => inner.put(...parameters),
-    chunks: (...parameters) => inner.chunks(...parameters),
-  };
-}
 
 function throughRouter(blobService: BlobService): GrpcBlobService {
   const services = { blobService, directoryService: new MemoryDirectoryService() };
@@ -95,16 +86,16 @@ describe.each(Object.entries(DESTINATIONS))("the exchange of chunks of %s", (_, 
     const copier = new BlobCopier(from, to, (length) => {
       sent += length;
     });
-    expect(await copier.copy([digest])).toBe(1);
+    expect(await copier.copy([{ digest }])).toBe(1);
     expect(sent).toBe(bytes.length);
-    expect(await copier.copy([digest])).toBe(0);
+    expect(await copier.copy([{ digest }])).toBe(0);
     expect(sent).toBe(bytes.length);
 
     const changed = bytes.slice();
     changed[2_500_000] = (changed[2_500_000] as number) ^ 1;
     const again = await from.put(changed);
     sent = 0;
-    expect(await copier.copy([again])).toBe(1);
+    expect(await copier.copy([{ digest: again }])).toBe(1);
     expect(await read(to, again)).toEqual(changed);
     expect(sent).toBeGreaterThan(0);
     // The chunk with the change, and at most the one behind it.
@@ -115,13 +106,13 @@ describe.each(Object.entries(DESTINATIONS))("the exchange of chunks of %s", (_, 
     const [from, to] = [new MemoryBlobService(), await make()];
     const all = Array.from({ length: 60 }, (_, seed) => pseudoRandomBytes(1 + seed * 20_000, 100 + seed));
     const digests = await Promise.all(all.map((bytes) => from.put(bytes)));
-    expect(await new BlobCopier(from, to).copy(digests)).toBe(60);
+    expect(await new BlobCopier(from, to).copy(digests.map((digest) => ({ digest })))).toBe(60);
     for (const [index, digest] of digests.entries()) expect(await read(to, digest)).toEqual(all[index]);
   });
 
   test("what is not in the source is told", async () => {
     const copier = new BlobCopier(new MemoryBlobService(), await make());
-    await expect(copier.copy([B3Digest.of(pseudoRandomBytes(9, 6))])).rejects.toMatchObject({
+    await expect(copier.copy([{ digest: B3Digest.of(pseudoRandomBytes(9, 6)) }])).rejects.toMatchObject({
       code: "INCOMPLETE",
     });
   });
@@ -148,7 +139,7 @@ test("a peer without an exchange gets whole blobs", async () => {
   const bytes = pseudoRandomBytes(3_000_000, 7);
   const digest = await from.put(bytes);
   expect(await chunkExchangeOf(peer).findMissing([digest])).toBeUndefined();
-  expect(await new BlobCopier(from, peer).copy([digest])).toBe(1);
+  expect(await new BlobCopier(from, peer).copy([{ digest }])).toBe(1);
   expect(await read(behind, digest)).toEqual(bytes);
 });
 
@@ -182,7 +173,7 @@ test("a peer is sent what it was asked about, and nothing else that it names", a
     });
   });
   const copier = new BlobCopier(from, new GrpcBlobService(transport));
-  await expect(copier.copy([open])).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
+  await expect(copier.copy([{ digest: open }])).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
   expect(received).toEqual([]);
 });
 

@@ -17,20 +17,11 @@ import {
 import { fixtures, testBlobService, testDirectoryService } from "@tvix/castore/testing";
 import { describe, expect, test } from "vitest";
 import { Watched } from "./failing-services.ts";
+import { plain } from "./plain-blobs.ts";
 
 const { pseudoRandomBytes, directoryOf, directoryNode } = fixtures;
 const ALL = 64 << 20;
 const UNAVAILABLE = new CastoreError("UNAVAILABLE", "out of order");
-
-/** Blobs that cannot be stored chunk by chunk. */
-function plain(inner: BlobService): BlobService {
-  return {
-    has: (...parameters) => inner.has(...parameters),
-    read: (...parameters) => inner.read(...parameters),
-    put: (...parameters) => inner.put(...parameters),
-    chunks: (...parameters) => inner.chunks(...parameters),
-  };
-}
 
 /** Blobs that list no chunks. */
 function unlisted(inner: BlobService): BlobService {

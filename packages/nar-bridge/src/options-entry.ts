@@ -1,2 +1,2 @@
-export { DEFAULT_LIMITS, type NarBridgeLimits, type NarBridgeMeter } from "./options.ts";
+export { DEFAULT_LIMITS, type NarBridgeLimits } from "./options.ts";
 export { parseUpstream, parseUpstreamAddress, type Upstream } from "./upstream/upstream.ts";

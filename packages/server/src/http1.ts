@@ -62,6 +62,9 @@ const INERT = {
   "content-security-policy": "default-src 'none'; sandbox",
 };
 
+/** A failure of a request is told to whoever reads it. */
+const IGNORED = () => {};
+
 /** Time a client has for the header of a request, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 20_000;
 
@@ -170,7 +173,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     serverFactory: (handler) =>
       server.on("request", (request, response) => {
         // Its connection may break when whoever read it has just left.
-        request.on("error", () => {});
+        request.on("error", IGNORED);
         if (!isWithinPipeline(request.socket)) return;
         turns.request(request.socket, () => enter(request, response, handler));
       }),

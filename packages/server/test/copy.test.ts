@@ -145,9 +145,15 @@ describe("tvix-store copy", () => {
       [["copy"], "name a JSON file with a closure"],
       [["copy", "a", "b"], "one JSON file is read"],
       [["copy", "--from", "http://x", "--all"], "Unknown type: http"],
+      [["copy", ...from, "nonsense"], '"nonsense" is no store path'],
     ] as const) {
       const found = await tvixStore(...args);
       expect([found.status, found.stderr]).toEqual([2, expect.stringContaining(why)]);
+    }
+    for (const flag of ["--from", "--service-addr", "--blob-service-addr"]) {
+      const { stderr } = await tvixStore("copy", "--all", flag, "grpc+http://me:s3cret@localhost");
+      expect(stderr).toContain("no user stands in front of it");
+      expect(stderr).not.toContain("s3cret");
     }
     const missing = await tvixStore("copy", ...from, "0c6kzph7l0dcbfmjap64f0czdafn3b7x-x");
     expect(missing).toMatchObject({ status: 1, stderr: expect.stringContaining("is not in the store") });

@@ -32,6 +32,11 @@ export class SingleFlight<T> {
     }
   }
 
+  /** Tells every task under way to end. */
+  abort(reason: unknown): void {
+    for (const { leaving } of this.#flights.values()) leaving.abort(reason);
+  }
+
   /** Waits for every task under way, however it ends. */
   async settled(): Promise<void> {
     await Promise.allSettled(Array.from(this.#flights.values(), ({ result }) => result));

@@ -2,6 +2,7 @@ import { tap } from "@tvix/byte-stream";
 import { LRUCache } from "lru-cache";
 import type { BlobService, ChunkMeta } from "../blob/blob-service.ts";
 import { type ChunkExchange, chunkExchangeOf, MAX_ASKED_DIGESTS } from "../blob/chunk-exchange.ts";
+import { DEFAULT_CHUNK_SIZES } from "../chunking/parameters.ts";
 import { mapConcurrently } from "../concurrency/map-concurrently.ts";
 import { SingleFlight } from "../concurrency/single-flight.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
@@ -12,8 +13,18 @@ import type { OperationOptions } from "../options.ts";
 const BLOBS_AT_ONCE = 16;
 const CHUNKS_AT_ONCE = 8;
 
+/** Blobs of up to so many bytes are one chunk; where they are cut into more, little is gained by that. */
+const UNCUT_BYTES = BigInt(DEFAULT_CHUNK_SIZES.min);
+
 /** Blobs and chunks that are remembered to have been sent. */
 const REMEMBERED = 100_000;
+
+/** A blob that is to be copied. */
+export interface CopiedBlob {
+  readonly digest: B3Digest;
+  /** Its length in bytes, where that is known: nobody need be asked for the chunks of a short one. */
+  readonly size?: bigint | undefined;
+}
 
 /** Told of the bytes of each blob or chunk that was not there and has been sent. */
 export type OnSent = (bytes: number) => void;
@@ -44,11 +55,17 @@ export class BlobCopier {
    * @returns how many that were
    * @throws CastoreError INCOMPLETE when one is not in the source either
    */
-  async copy(digests: readonly B3Digest[], options: OperationOptions = {}): Promise<number> {
+  async copy(blobs: readonly CopiedBlob[], options: OperationOptions = {}): Promise<number> {
+    const sizes = new Map(blobs.map(({ digest, size }) => [digest.key, size]));
     let copied = 0;
-    for (const asked of portions(digests)) {
+    for (const asked of portions(blobs.map(({ digest }) => digest))) {
       const absent = (await this.#exchange.findMissing(asked, options)) ?? asked;
-      const copies = mapConcurrently(absent, BLOBS_AT_ONCE, (blob) => this.#copyOne(blob, options));
+      const copies = mapConcurrently(absent, BLOBS_AT_ONCE, (blob) => {
+        const size = sizes.get(blob.key);
+        return size !== undefined && size <= UNCUT_BYTES
+          ? this.#send(blob, options)
+          : this.#copyOne(blob, options);
+      });
       for await (const _ of copies) copied++;
     }
     return copied;

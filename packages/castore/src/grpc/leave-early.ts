@@ -1,3 +1,5 @@
+import { OwnAbort } from "../concurrency/own-abort.ts";
+
 /**
  * The messages of a call that its consumer may leave early. Connect's clients do not tell a
  * transport when a loop over a response is left; an aborted signal does.
@@ -9,17 +11,13 @@ export async function* leavingEarly<T>(
   call: (signal: AbortSignal) => AsyncIterable<T>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T, void, undefined> {
-  // Not `AbortSignal.any`: what it makes is remembered by a signal that outlives many calls.
-  const own = new AbortController();
-  const passOn = () => own.abort(signal?.reason);
-  signal?.addEventListener("abort", passOn);
-  if (signal?.aborted === true) passOn();
+  const own = new OwnAbort(signal);
   let isComplete = false;
   try {
     yield* call(own.signal);
     isComplete = true;
   } finally {
-    signal?.removeEventListener("abort", passOn);
+    own.end();
     if (!isComplete) own.abort();
   }
 }

@@ -44,7 +44,7 @@ export class UpstreamPathInfoService implements PathInfoService {
   readonly #destination: NarDestination;
   readonly #maxNarBytes: number;
   readonly #client: WebClient;
-  readonly #closing = new AbortController();
+  #isClosed = false;
   readonly #fetching = new SingleFlight<PathInfo | undefined>();
 
   /** @param services take the contents */
@@ -76,14 +76,14 @@ export class UpstreamPathInfoService implements PathInfoService {
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    this.#closing.abort(new CastoreError("CLOSED", "the upstream is not used any more"));
+    this.#isClosed = true;
+    this.#fetching.abort(closed());
     await this.#fetching.settled();
     await this.#client.close();
   }
 
-  async #fetch(digest: Uint8Array, leaving: AbortSignal): Promise<PathInfo | undefined> {
-    const signal = AbortSignal.any([leaving, this.#closing.signal]);
-    signal.throwIfAborted();
+  async #fetch(digest: Uint8Array, signal: AbortSignal): Promise<PathInfo | undefined> {
+    if (this.#isClosed) throw closed();
     const name = `${encodeNixbase32(digest)}.narinfo`;
     const { upstream } = this.#asked;
     const { found, mayHaveIt } = await this.#asked.ask(name, signal, () =>
@@ -105,4 +105,8 @@ export class UpstreamPathInfoService implements PathInfoService {
       throw new CastoreError(cause.passing ? "UNAVAILABLE" : "INVALID_RESPONSE", cause.message, { cause });
     }
   }
+}
+
+function closed(): CastoreError {
+  return new CastoreError("CLOSED", "the upstream is not used any more");
 }

@@ -1,24 +1,19 @@
 import type { ByteStream } from "@tvix/byte-stream";
+import { OwnAbort } from "@tvix/castore";
 
-/**
- * Aborts when time has passed, or with another signal. It has to be ended: `AbortSignal.any` would
- * leave something with a signal that outlives many requests, for each of them.
- */
+/** Aborts when time has passed, or with another signal. It has to be ended. */
 export class TimeLimit {
-  readonly #controller = new AbortController();
+  readonly #own: OwnAbort;
   readonly #timer: NodeJS.Timeout;
-  readonly #outer: AbortSignal;
 
   /** @param limitMs time in milliseconds */
   constructor(limitMs: number, outer: AbortSignal) {
-    this.#timer = setTimeout(() => this.#controller.abort(new Error("out of time")), limitMs).unref();
-    this.#outer = outer;
-    outer.addEventListener("abort", this.#passOn);
-    if (outer.aborted) this.#passOn();
+    this.#own = new OwnAbort(outer);
+    this.#timer = setTimeout(() => this.#own.abort(new Error("out of time")), limitMs).unref();
   }
 
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.#own.signal;
   }
 
   /** The same bytes, where the limit is one of time without any; only the time that is waited for them counts. */
@@ -32,8 +27,6 @@ export class TimeLimit {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#outer.removeEventListener("abort", this.#passOn);
+    this.#own.end();
   }
-
-  readonly #passOn = (): void => this.#controller.abort(this.#outer.reason);
 }

@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS } from "@tvix/nar-bridge/options";
+import { DEFAULT_LIMITS, type NarBridgeLimits } from "@tvix/nar-bridge/options";
 import { PublicKey } from "@tvix/narinfo";
 import { type Command, Option } from "commander";
 import { integer } from "./parse.ts";
@@ -20,6 +20,14 @@ export interface BinaryCacheOptions {
   readonly maxWindowBytes: number;
   readonly uploadTimeout: number;
   readonly stallTimeout: number;
+}
+
+/** What one NAR may take, whether it is uploaded or fetched. */
+export function limitsOfUploads(
+  options: BinaryCacheOptions,
+): Pick<NarBridgeLimits, "maxNarBytes" | "maxWindowBytes" | "uploadTimeoutMs"> {
+  const { maxNarBytes, maxWindowBytes, uploadTimeout } = options;
+  return { maxNarBytes, maxWindowBytes, uploadTimeoutMs: uploadTimeout * 1000 };
 }
 
 const MOST_BYTES = Number.MAX_SAFE_INTEGER;

@@ -4,7 +4,7 @@ import type { SecretKey } from "@tvix/narinfo";
 import { binaryCacheServices } from "../binary-cache-services.ts";
 import type { LocalServices } from "../services.ts";
 import type { Tracing } from "../tracing/tracing.ts";
-import type { BinaryCacheOptions } from "./binary-cache-options.ts";
+import { type BinaryCacheOptions, limitsOfUploads } from "./binary-cache-options.ts";
 import type { DaemonStore } from "./daemon-store.ts";
 import { binaryCachesOf } from "./upstream-option.ts";
 
@@ -26,7 +26,7 @@ export function binaryCacheOf(
   options: BinaryCacheOptions,
   { store, stored, services, signingKeys, memory, tracing }: BinaryCacheParts,
 ): NarBridgeOptions {
-  const { maxUploadBytes, maxNarBytes, maxUploads, uploadTimeout, stallTimeout } = options;
+  const { maxUploadBytes, maxUploads, stallTimeout } = options;
   const upstreams = binaryCachesOf(options.upstream);
   const { pathInfoService } = stored;
   return {
@@ -36,11 +36,9 @@ export function binaryCacheOf(
     writable: options.uploads,
     memory,
     limits: {
+      ...limitsOfUploads(options),
       maxUploadBytes,
-      maxNarBytes,
       maxUploads,
-      maxWindowBytes: options.maxWindowBytes,
-      uploadTimeoutMs: uploadTimeout * 1000,
       stallMs: stallTimeout * 1000,
     },
     pullThrough:

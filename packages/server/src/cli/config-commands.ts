@@ -33,6 +33,7 @@ const FILES = new Set([
   "ca-file",
   "bearer-token-file",
   "store-composition",
+  "experimental-store-composition",
 ]);
 
 /** Adds `--config` to a program, whose commands then have what the file says, and `config check`. */

@@ -8,8 +8,7 @@ import type { Services } from "../services.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { findPathInfo, parseStorePath } from "./object.ts";
 import { print } from "./output.ts";
-import { parsed } from "./parse.ts";
-import { UsageError } from "./repeatable.ts";
+import { parsedSecret, UsageError } from "./repeatable.ts";
 import { parseStoreAddress } from "./service-address.ts";
 import { addServiceOptions, type ServiceOptions, withServices, withWritableServices } from "./services.ts";
 
@@ -20,6 +19,9 @@ interface CopyCommandOptions extends ServiceOptions {
   readonly json?: boolean;
 }
 
+const FROM = "--from <address>";
+const TO = "--to <address>";
+
 /** `tvix-store copy`: paths with all that they refer to, from store to store, or from Nix's own. */
 export function addCopyCommand(program: Command): void {
   const command = program
@@ -28,8 +30,8 @@ export function addCopyCommand(program: Command): void {
       "copy store paths with all that they refer to, from one store to another; or those that a JSON file of Nix lists, from the file system",
     )
     .argument("[path...]", "store paths; without --from and --to the JSON file, or - for stdin")
-    .option("--from <address>", "the store to copy from", address)
-    .option("--to <address>", "the store to copy to", address)
+    .option(FROM, "the store to copy from", (text) => parsedSecret(FROM, text, parseStoreAddress))
+    .option(TO, "the store to copy to", (text) => parsedSecret(TO, text, parseStoreAddress))
     .option("--all", "copy everything that the store lists")
     .option("--json", "print what was copied as an object");
   addServiceOptions(command).action(async (names: readonly string[], options: CopyCommandOptions) => {
@@ -38,15 +40,11 @@ export function addCopyCommand(program: Command): void {
   });
 }
 
-function address(value: string): string {
-  return parsed(value, parseStoreAddress);
-}
-
 async function copyBetween(names: readonly string[], options: CopyCommandOptions): Promise<void> {
   const { from, to, all = false } = options;
   if (names.length === 0 && !all) throw new UsageError("name the paths to copy, or say --all");
   if (names.length > 0 && all) throw new UsageError("option '--all' is for everything: name no paths");
-  const paths = names.map(parseStorePath);
+  const paths = names.map(storePath);
   // One token is for one server: the one that is written to.
   const showsNoToken = from !== undefined && to !== undefined;
   await withServices({ ...at(options, from), showsNoToken }, async (source) => {
@@ -59,6 +57,15 @@ async function copyBetween(names: readonly string[], options: CopyCommandOptions
       await report(progress, options);
     });
   });
+}
+
+/** These arguments may be a file as well, so they are read here and not by whoever reads the command line. */
+function storePath(name: string): StorePath {
+  try {
+    return parseStorePath(name);
+  } catch (cause) {
+    throw new UsageError(`${JSON.stringify(name)} is no store path: ${(cause as Error).message}`);
+  }
 }
 
 /** One of the two stores: at the address that was given for it, or where other commands work. */

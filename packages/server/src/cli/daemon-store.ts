@@ -7,6 +7,7 @@ import { connectPeer } from "../compose/connect-peer.ts";
 import { type OpenComposition, openComposition } from "../compose/open-composition.ts";
 import { storeServicesOf } from "../compose/store-services.ts";
 import type { LocalServices } from "../services.ts";
+import { limitsOfUploads } from "./binary-cache-options.ts";
 import { daemonComposition } from "./daemon-composition.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
 
@@ -28,6 +29,8 @@ export interface DaemonStore {
 export interface DaemonStoreParts {
   readonly memory: MemoryLedger;
   readonly log: Logger;
+  /** Further headers of each request to a binary cache. */
+  readonly upstreamHeaders: (() => Readonly<Record<string, string>>) | undefined;
 }
 
 /**
@@ -38,7 +41,7 @@ const TO_PEERS = { connectTimeoutMs: 3000, reconnectMs: 3000, restMs: 5000 };
 
 /** Opens the store of a daemon. */
 export async function openDaemonStore(options: DaemonOptions, parts: DaemonStoreParts): Promise<DaemonStore> {
-  const { memory, log } = parts;
+  const { memory, log, upstreamHeaders } = parts;
   const { sync, compressionLevel, maxMessageBytes } = options;
   const onNotice = (text: string) => log.warn(text);
   const open = await openComposition(daemonComposition(options), {
@@ -48,6 +51,8 @@ export async function openDaemonStore(options: DaemonOptions, parts: DaemonStore
     maxDirectoryBytes: maxMessageBytes,
     memory,
     log,
+    upstreamLimits: limitsOfUploads(options),
+    upstreamHeaders,
   });
   try {
     return await daemonStoreOf(open, options);

@@ -18,13 +18,16 @@ export function repeatable<T>(flags: string, description: string, parse: (text: 
 
 /** The same for values that may hold a secret, which no message repeats. */
 export function repeatableSecret<T>(flags: string, description: string, parse: (text: string) => T): Option {
-  return listOf(flags, description, (text) => {
-    try {
-      return parse(text);
-    } catch (cause) {
-      throw new UsageError(`option '${flags}': ${(cause as Error).message}`);
-    }
-  });
+  return listOf(flags, description, (text) => parsedSecret(flags, text, parse));
+}
+
+/** The value of an option that may hold a secret: what is wrong with it is told without repeating it. */
+export function parsedSecret<T>(flags: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new UsageError(`option '${flags}': ${(cause as Error).message}`);
+  }
 }
 
 function listOf<T>(flags: string, description: string, parse: (text: string) => T): Option {

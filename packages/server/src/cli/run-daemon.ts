@@ -75,7 +75,10 @@ interface Started {
 async function start(options: DaemonOptions, log: Logger): Promise<Started> {
   const { sync, maxMessageBytes } = options;
   const memory = new MemoryLedger(options.memory * 2 ** 20);
-  const store = await openDaemonStore(options, { memory, log });
+  const tracing = await openTracing(log);
+  const upstreamHeaders = tracing && (() => tracing.headers());
+  const store = await openDaemonStore(options, { memory, log, upstreamHeaders });
+  let upstreams: UpstreamPathInfos | undefined;
   try {
     const signingKeys = await readSigningKeys(options.signingKeyFile ?? []);
     const stored = {
@@ -88,13 +91,12 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
       trustedKeys: options.trustedPublicKey,
       checkReferences: options.checkReferences,
     });
-    const tracing = await openTracing(log);
-    const upstreams = withUpstreams(binaryCachesOf(options.upstream), options, {
+    upstreams = withUpstreams(binaryCachesOf(options.upstream), options, {
       stored,
       guarded: services,
       memory,
       log,
-      headers: tracing && (() => tracing.headers()),
+      headers: upstreamHeaders,
     });
     const address = (options.listenAddress ?? [DEFAULT_ADDRESS]).map((one) => withPermissions(one, options));
     const tls = tlsOf(options, log);
@@ -133,6 +135,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
     else log.info({ addresses, data, sync }, "serving");
     return { store, upstreams, server, tracing };
   } catch (error) {
+    await upstreams?.close();
     await store.close();
     throw error;
   }

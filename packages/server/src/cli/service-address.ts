@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { entryOfAddress } from "../compose/registry.ts";
 import { SERVICE_KINDS, type ServiceKind } from "../compose/service-kind.ts";
-import { parsed } from "./parse.ts";
+import { parsedSecret } from "./repeatable.ts";
 
 /** Where the services are unless told otherwise: a daemon on this machine. */
 export const DEFAULT_SERVICE_ADDRESS = "grpc+http://localhost:8000";
@@ -37,8 +37,13 @@ export function storeAddressOption(): Option {
 
 /** An address of all services of a store. @throws RangeError that names the part that is wrong */
 export function parseStoreAddress(text: string): string {
-  for (const kind of SERVICE_KINDS) entryOfAddress(kind, text);
-  return text;
+  return checked(text, SERVICE_KINDS);
+}
+
+/** An address of services of some kinds, which is read again when they are opened. */
+function checked(address: string, kinds: readonly ServiceKind[]): string {
+  for (const kind of kinds) entryOfAddress(kind, address);
+  return address;
 }
 
 function addressOption(
@@ -48,10 +53,6 @@ function addressOption(
   kinds: readonly ServiceKind[],
 ): Option {
   const forms = "grpc+http(s)://host:port, grpc+unix:///path, level:///path, memory://, cache://…";
-  return new Option(`${flag} <address>`, `${description}: ${forms}`).env(variable).argParser((text) =>
-    parsed(text, (address) => {
-      for (const kind of kinds) entryOfAddress(kind, address);
-      return address;
-    }),
-  );
+  const option = new Option(`${flag} <address>`, `${description}: ${forms}`).env(variable);
+  return option.argParser((text) => parsedSecret(option.flags, text, (address) => checked(address, kinds)));
 }

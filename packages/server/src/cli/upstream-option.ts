@@ -13,6 +13,11 @@ export type DaemonUpstream =
  */
 export function parseDaemonUpstream(address: string): DaemonUpstream {
   if (address.startsWith("grpc+")) return { type: "store", address: parseStoreAddress(address) };
+  if (/^\w+:\/\//.test(address)) {
+    throw new RangeError(
+      "expected grpc+http(s)://… for another store, or nix+http(s)://… for a binary cache",
+    );
+  }
   return { type: "binary-cache", address, upstream: parseUpstream(address) };
 }
 

@@ -4,7 +4,7 @@ import type { Upstream } from "@tvix/nar-bridge/options";
 import { CachePathInfoService, CombinedPathInfoService, type PathInfoService } from "@tvix/store";
 import type { Logger } from "pino";
 import type { LocalServices } from "../services.ts";
-import type { BinaryCacheOptions } from "./binary-cache-options.ts";
+import { type BinaryCacheOptions, limitsOfUploads } from "./binary-cache-options.ts";
 
 /** How long binary caches are not asked again for a path that they have not got, in milliseconds. */
 const MISSING_MS = 15_000;
@@ -35,8 +35,7 @@ export function withUpstreams(
   options: BinaryCacheOptions,
   { stored, guarded, memory, log, headers }: UpstreamParts,
 ): UpstreamPathInfos {
-  const { maxNarBytes, maxWindowBytes, uploadTimeout } = options;
-  const limits = { maxNarBytes, maxWindowBytes, uploadTimeoutMs: uploadTimeout * 1000 };
+  const limits = limitsOfUploads(options);
   const caches = upstreams.map(
     (upstream) => new UpstreamPathInfoService(upstream, stored, { limits, memory, log, headers }),
   );

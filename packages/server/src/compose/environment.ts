@@ -1,7 +1,7 @@
 import type { MemoryLedger } from "@tvix/castore";
 import type { GrpcTransport } from "@tvix/castore/grpc-http2";
 import type { Store } from "@tvix/castore/node";
-import type { NarBridgeLimits, NarBridgeMeter } from "@tvix/nar-bridge/options";
+import type { NarBridgeLimits } from "@tvix/nar-bridge/options";
 import type { LocalServices } from "../services.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
 
@@ -26,8 +26,6 @@ export interface CompositionEnvironment {
   readonly log?: CompositionLog | undefined;
   /** What binary caches may take. */
   readonly upstreamLimits?: Partial<NarBridgeLimits> | undefined;
-  /** Told how binary caches answer. Default: nobody is. */
-  readonly upstreamMeter?: NarBridgeMeter | undefined;
   /** Further headers of each request to a binary cache. Default none. */
   readonly upstreamHeaders?: (() => Readonly<Record<string, string>>) | undefined;
 }

@@ -81,7 +81,6 @@ export function nixType(ofAddress: OfAddress): ServiceType<"path-info"> {
       const service = new UpstreamPathInfoService(upstream, await contentsOf(contents, context), {
         limits: environment.upstreamLimits,
         memory: environment.memory,
-        meter: environment.upstreamMeter,
         headers: environment.upstreamHeaders,
         log: environment.log,
       });

@@ -1,8 +1,7 @@
 import type { BlobService, DirectoryService } from "@tvix/castore";
 import type { PathInfoService } from "@tvix/store";
 import type { Composition } from "./composition.ts";
-import type { OpenContext } from "./entry.ts";
-import { type Entry, isEntry, type Part, type Reference } from "./entry.ts";
+import { type Entry, isEntry, type OpenContext, type Part } from "./entry.ts";
 import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
 import { SERVICE_KINDS, type ServiceKind, type ServiceOfKind } from "./service-kind.ts";
 import { SharedResources } from "./shared-resources.ts";
@@ -14,8 +13,6 @@ export interface OpenComposition extends AsyncDisposable {
   readonly pathInfoService: PathInfoService;
   /** Whether all three services are those of peers, and nothing lies in front of them. */
   readonly isOfPeers: boolean;
-  /** An entry that is not the store itself, by its name; opened if it is not open. */
-  service<K extends ServiceKind>(kind: K, name: string): Promise<ServiceOfKind[K]>;
   /** The data directory at a path, opened with the others if it is not open. It is closed with them. */
   dataDirectory(path: string): Promise<OpenDataDirectory>;
   /** Data directories that are open, in the order of opening. */
@@ -48,7 +45,6 @@ export async function openComposition(
       isOfPeers: SERVICE_KINDS.every(
         (kind) => composition.entries[kind].get(composition.root)?.type === "grpc",
       ),
-      service: (kind, name) => opening.service({ kind, name }),
       dataDirectory: (path) => resources.dataDirectory(path),
       get dataDirectories() {
         return resources.dataDirectories;
@@ -85,10 +81,6 @@ class Opening {
 
   async root<K extends ServiceKind>(kind: K, within: readonly string[] = []): Promise<ServiceOfKind[K]> {
     return await this.#part({ kind, name: this.#composition.root }, within);
-  }
-
-  async service<K extends ServiceKind>(reference: Reference<K>): Promise<ServiceOfKind[K]> {
-    return await this.#part(reference, []);
   }
 
   /** What closes the services, those first that are made of others. */

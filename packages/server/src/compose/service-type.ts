@@ -1,5 +1,4 @@
-import type { OpenContext } from "./entry.ts";
-import { type Entry, isEntry, type Opened, type Part } from "./entry.ts";
+import { type Entry, isEntry, type OpenContext, type Opened, type Part } from "./entry.ts";
 import type { Table } from "./keys.ts";
 import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
 

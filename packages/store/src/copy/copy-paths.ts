@@ -1,13 +1,14 @@
 import {
-  type B3Digest,
   BlobCopier,
   type BlobService,
   CastoreError,
+  type CopiedBlob,
   childrenFirst,
   type Directory,
   type DirectoryService,
   type Node,
   type OperationOptions,
+  OwnAbort,
 } from "@tvix/castore";
 import type { PathInfo } from "../path-info/path-info.ts";
 import type { PathInfoService } from "../path-info/path-info-service.ts";
@@ -62,11 +63,13 @@ export async function copyPaths(
       for await (const info of walk.from(root, options)) await copy.begin(info);
     }
     await copy.finished();
+    return copy.progress;
   } catch (error) {
     await copy.giveUp(error);
     throw error;
+  } finally {
+    copy.end();
   }
-  return copy.progress;
 }
 
 /** One copy of many paths, some of them at a time. */
@@ -74,8 +77,7 @@ class Copy {
   readonly #from: CopiedStore;
   readonly #to: CopiedStore;
   readonly #onProgress: (progress: CopyProgress) => void;
-  readonly #signal: AbortSignal;
-  readonly #leaving = new AbortController();
+  readonly #leaving: OwnAbort;
   readonly #blobs: BlobCopier;
   /** Paths under way, by their names; a path is told of when all that it refers to has been. */
   readonly #underWay: Map<string, Promise<void>> = new Map();
@@ -90,8 +92,7 @@ class Copy {
     this.#to = to;
     const { signal, onProgress = () => {} } = options;
     this.#onProgress = onProgress;
-    this.#signal =
-      signal === undefined ? this.#leaving.signal : AbortSignal.any([signal, this.#leaving.signal]);
+    this.#leaving = new OwnAbort(signal);
     this.#blobs = new BlobCopier(from.blobService, to.blobService, (bytes) => {
       this.#sentBytes += bytes;
     });
@@ -132,8 +133,13 @@ class Copy {
     await Promise.all(this.#underWay.values());
   }
 
+  /** Listens to the signal of whoever asks no more. */
+  end(): void {
+    this.#leaving.end();
+  }
+
   async #copy(info: PathInfo, references: readonly Promise<void>[]): Promise<void> {
-    const signal = this.#signal;
+    const { signal } = this.#leaving;
     const known = await this.#to.pathInfoService.get(info.storePath.digest, { signal });
     if (known?.narHash.equals(info.narHash) !== true) {
       await this.#copyContents(info.node);
@@ -150,18 +156,18 @@ class Copy {
 
   /** Files first, so that no directory refers to one that is not there. */
   async #copyContents(node: Node): Promise<void> {
-    const signal = this.#signal;
+    const { signal } = this.#leaving;
     if (node.type === "symlink") return;
     if (node.type === "file") {
-      await this.#blobs.copy([node.digest], { signal });
+      await this.#blobs.copy([node], { signal });
       return;
     }
     const directories = new Map<string, Directory>();
-    const files = new Map<string, B3Digest>();
+    const files = new Map<string, CopiedBlob>();
     for await (const directory of this.#from.directoryService.getRecursive(node.digest, { signal })) {
       directories.set(directory.digest().key, directory);
       for (const { node: child } of directory.entries) {
-        if (child.type === "file") files.set(child.digest.key, child.digest);
+        if (child.type === "file") files.set(child.digest.key, child);
       }
     }
     if (directories.size === 0) {
