@@ -3,7 +3,7 @@
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { raiseSessionWindow, SESSION_OPTIONS } from "@tvix/castore/grpc-http2";
+import { raiseSessionWindow, SESSION_OPTIONS } from "@tvix/castore-grpc/http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { PIECE_BYTES, TOTAL_BYTES } from "./sizes.ts";
 

@@ -8,15 +8,20 @@ import { dirname, join, normalize, relative } from "node:path";
 /** Layer of each package; packages of one layer do not import each other. */
 const LAYERS: Readonly<Record<string, number>> = {
   "@tvix/protocol": 0,
-  "@tvix/nix-compat": 0,
   "@tvix/byte-stream": 0,
   "@tvix/grpc-reflection": 0,
+  "@tvix/nix-compat": 1,
   "@tvix/castore": 1,
   "@tvix/nar": 1,
-  "@tvix/narinfo": 1,
-  "@tvix/store": 2,
-  "@tvix/nar-bridge": 3,
-  "@tvix/server": 4,
+  "@tvix/narinfo": 2,
+  "@tvix/blake3-native": 2,
+  "@tvix/castore-level": 2,
+  "@tvix/castore-grpc": 2,
+  "@tvix/castore-fs": 2,
+  "@tvix/castore-packs": 3,
+  "@tvix/store": 3,
+  "@tvix/nar-bridge": 4,
+  "@tvix/server": 5,
 };
 
 /** Packages that run in any engine: no module of Node, anywhere. */
@@ -26,18 +31,13 @@ const PURE = new Set([
   "@tvix/byte-stream",
   "@tvix/grpc-reflection",
   "@tvix/narinfo",
+  "@tvix/castore",
+  "@tvix/castore-level",
 ]);
 
 /** Of packages that run in browsers too, what only Node has: nothing else may import from it. */
 const NODE_ONLY: Readonly<Record<string, readonly string[]>> = {
-  "@tvix/castore": [
-    "src/pack/",
-    "src/fs/",
-    "src/grpc-http2/",
-    "src/grpc-http2.ts",
-    "src/node.ts",
-    "src/digest/blake3-node.ts",
-  ],
+  "@tvix/castore-grpc": ["src/http2/", "src/http2.ts"],
   "@tvix/nar": ["src/fs/", "src/fs.ts"],
   "@tvix/store": ["src/fs/", "src/node.ts", "src/hash/hasher-node.ts"],
 };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Code } from "@connectrpc/connect";
 import { CASTORE_ERROR_CODES } from "@tvix/castore";
-import { STATUS_OF_ERROR } from "@tvix/castore/grpc";
+import { STATUS_OF_ERROR } from "@tvix/castore-grpc";
 import { NAR_ERROR_CODES } from "@tvix/nar";
 import {
   HTTP_STATUS_OF_CASTORE_ERROR,

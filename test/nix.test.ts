@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { collect } from "@tvix/byte-stream";
-import { openStore } from "@tvix/castore/node";
+import { openStore } from "@tvix/castore-packs";
 import { dumpPath, restorePath } from "@tvix/nar/fs";
 import { fingerprint, formatNarInfo, PublicKey, parseNarInfo, SecretKey, Signature } from "@tvix/narinfo";
 import { NixHash, StorePath } from "@tvix/nix-compat";

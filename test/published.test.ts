@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { startServer } from "@tvix/server";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { installedProject } from "./packed.ts";
 
 const PACKAGES = [
   "protocol",
@@ -16,6 +17,11 @@ const PACKAGES = [
   "byte-stream",
   "grpc-reflection",
   "castore",
+  "blake3-native",
+  "castore-level",
+  "castore-grpc",
+  "castore-fs",
+  "castore-packs",
   "nar",
   "narinfo",
   "store",
@@ -68,7 +74,7 @@ const asJavaScript = (program: string) => program.replaceAll(" as const", "");
 
 const TYPESCRIPT = `
 import { type BlobService, type DirectoryService, Directory, MemoryBlobService, MemoryDirectoryService, PathComponent } from "@tvix/castore";
-import { openStore } from "@tvix/castore/node";
+import { openStore } from "@tvix/castore-packs";
 import type { PathInfoService } from "@tvix/store";
 ${STORE_IMPORTS}
 async function run(blobService: BlobService, directoryService: DirectoryService, pathInfoService: PathInfoService): Promise<void> {
@@ -91,8 +97,8 @@ console.log("stored and read");
 const PAGE = `
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import { Directory, MemoryBlobService, MemoryDirectoryService, PathComponent } from "@tvix/castore";
-import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
-import { openLevelStore } from "@tvix/castore/level";
+import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore-grpc";
+import { openLevelStore } from "@tvix/castore-level";
 import { BrowserLevel } from "browser-level";
 ${STORE_IMPORTS}
 async function run({ blobService, directoryService }, pathInfoService) {
@@ -125,22 +131,8 @@ let project: string;
 
 beforeAll(async () => {
   project = join(tmpdir(), `published-${process.pid}`);
-  await mkdir(project, { recursive: true });
-  const tarballs: Record<string, string> = {};
-  for (const name of PACKAGES) {
-    const destination = join(project, "tarballs", name);
-    execFileSync("pnpm", ["pack", "--pack-destination", destination], {
-      cwd: `packages/${name}`,
-      stdio: "ignore",
-    });
-    tarballs[`@tvix/${name}`] = `file:${join(destination, (await readdir(destination))[0] as string)}`;
-  }
-  const manifest = {
-    name: "user",
-    private: true,
-    type: "module",
+  await installedProject(project, PACKAGES, {
     dependencies: {
-      ...tarballs,
       "@connectrpc/connect": "2.2.0",
       "@connectrpc/connect-web": "2.2.0",
       "browser-level": "3.0.0",
@@ -148,9 +140,7 @@ beforeAll(async () => {
       events: "3.3.0",
     },
     devDependencies: { "@types/node": "24.19.2", typescript: "6.0.3" },
-  };
-  await writeFile(join(project, "package.json"), JSON.stringify(manifest));
-  execFileSync("npm", ["install", "--no-audit", "--no-fund"], { cwd: project, stdio: "pipe" });
+  });
 }, 300_000);
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { B3Digest } from "@tvix/castore";
-import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
-import { ingest, restore } from "@tvix/castore/node";
+import { ingest, restore } from "@tvix/castore-fs";
+import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore-grpc";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 
 const [command, what = "", destination = ""] = process.argv.slice(2);
 

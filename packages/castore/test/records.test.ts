@@ -1,72 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { BYTES, MemoryRecordStore, Table, TEXT } from "@tvix/castore";
-import { Database } from "@tvix/castore/level";
-import { type RecordStoreFixture, testRecordStore } from "@tvix/castore/testing";
-import { ClassicLevel } from "classic-level";
-import fc from "fast-check";
-import { MemoryLevel } from "memory-level";
+import { testRecordStore } from "@tvix/castore/testing";
 import { expect, test } from "vitest";
+import { testAnyWrites } from "./any-writes.ts";
 
-async function levelDb(): Promise<RecordStoreFixture> {
-  const path = await mkdtemp(join(tmpdir(), "records-"));
-  const level = new ClassicLevel(path);
-  const records = new Database(level, { sync: true });
-  const close = async () => {
-    await records.close();
-    await level.close();
-    await rm(path, { recursive: true });
-  };
-  return { records, close };
-}
-
-const STORES: Readonly<Record<string, () => Promise<RecordStoreFixture>>> = {
-  memory: async () => ({ records: new MemoryRecordStore() }),
-  "memory-level": async () => ({ records: new Database(new MemoryLevel()) }),
-  LevelDB: levelDb,
-};
-
-for (const [name, setUp] of Object.entries(STORES)) testRecordStore(name, setUp);
-
-const bytes = (text: string) => new TextEncoder().encode(text);
-
-test.each(Object.entries(STORES))("any writes to %s leave what a map would have", async (_, setUp) => {
-  const key = fc.stringMatching(/^[ab]{1,3}$/);
-  const change = fc.oneof(
-    fc.record({ type: fc.constant("put" as const), key, value: fc.string({ maxLength: 4 }) }),
-    fc.record({ type: fc.constant("del" as const), key }),
-  );
-  const writes = fc.array(fc.array(change, { maxLength: 5 }), { maxLength: 10 });
-  await fc.assert(
-    fc.asyncProperty(writes, async (all) => {
-      const { records, close } = await setUp();
-      const expected = new Map<string, string>();
-      for (const changes of all) {
-        await records.write(
-          changes.map((one) =>
-            one.type === "put"
-              ? { type: "put", key: bytes(one.key), value: bytes(one.value) }
-              : { type: "del", key: bytes(one.key) },
-          ),
-        );
-        for (const one of changes) {
-          if (one.type === "put") expected.set(one.key, one.value);
-          else expected.delete(one.key);
-        }
-      }
-      const found: [string, string][] = [];
-      for (const prefix of ["a", "b"]) {
-        for await (const [stored, value] of records.entries({ prefix: bytes(prefix) })) {
-          found.push([new TextDecoder().decode(stored), new TextDecoder().decode(value)]);
-        }
-      }
-      await close?.();
-      expect(found).toEqual([...expected].sort(([one], [other]) => (one < other ? -1 : 1)));
-    }),
-    { numRuns: 25 },
-  );
-});
+const inMemory = async () => ({ records: new MemoryRecordStore() });
+testRecordStore("memory", inMemory);
+testAnyWrites("memory", inMemory);
 
 const names = new Table({
   prefix: "t1",
@@ -117,19 +56,4 @@ test("a table whose prefix has a tilde is derived", () => {
     (prefix) => new Table({ prefix, subject, key: BYTES, value: BYTES, sealed: false }),
   );
   expect(tables.map(({ derived }) => derived)).toEqual([true, false]);
-});
-
-test("a condition that cannot be looked at concerns nobody else's write", async () => {
-  const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: "view", valueEncoding: "view" });
-  const records = new Database(level);
-  const refuse = () => {
-    throw new Error("this key cannot be read");
-  };
-  Object.assign(level, { get: refuse, getSync: refuse });
-  const [plain, conditional] = await Promise.allSettled([
-    records.write([names.put("one", "eins")]),
-    records.write([names.put("two", "zwei")], [{ key: bytes("x"), value: undefined }]),
-  ]);
-  expect(plain).toEqual({ status: "fulfilled", value: true });
-  expect(conditional).toMatchObject({ status: "rejected", reason: { code: "STORAGE_FAILURE" } });
 });

@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@tvix/byte-stream";
+
 /**
  * Why a request was refused, where it is not blobs, directories, path infos, a NAR or a
  * narinfo as such that are at fault: those fail with the errors of their own packages. Codes
@@ -25,18 +27,11 @@ export const NAR_BRIDGE_ERROR_CODES = [
 export type NarBridgeErrorCode = (typeof NAR_BRIDGE_ERROR_CODES)[number];
 
 /** The error class of this package. */
-export class NarBridgeError extends Error {
+export class NarBridgeError extends CodedError<NarBridgeErrorCode> {
   override readonly name = "NarBridgeError";
-  /** What went wrong, for code to branch on. */
-  readonly code: NarBridgeErrorCode;
-
-  constructor(code: NarBridgeErrorCode, message: string, options: ErrorOptions = {}) {
-    super(message, options);
-    this.code = code;
-  }
 
   /** True for any NarBridgeError, also one of another copy of this package. */
   static is(value: unknown): value is NarBridgeError {
-    return value instanceof Error && value.name === "NarBridgeError" && "code" in value;
+    return isCodedError(value, "NarBridgeError");
   }
 }

@@ -9,12 +9,12 @@ import { parseUpstream } from "@tvix/nar-bridge";
 import { SecretKey } from "@tvix/narinfo";
 import { buildContentAddressedPath } from "@tvix/nix-compat";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { findInNetrc } from "../src/upstream/netrc.ts";
 import { isPrivateAddress } from "../src/upstream/private-addresses.ts";
 import { proxiesOf } from "../src/upstream/proxies.ts";
 import { startCache } from "./running-cache.ts";
 import { narInfoOf, narInfoUrl, pathOf, type Sample, sha256, smallSample } from "./samples.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { bzip2Sync, xzSync } from "./tools.ts";
 
 const key = SecretKey.generate("upstream-1");

@@ -1,5 +1,5 @@
 import type { AddressInfo } from "node:net";
-import { openStore, type Store } from "@tvix/castore/node";
+import { openStore, type Store } from "@tvix/castore-packs";
 import {
   type NarBridgeOptions,
   narBridge,
@@ -25,7 +25,7 @@ import {
 } from "@tvix/store/records";
 import { fastify } from "fastify";
 import { onTestFinished } from "vitest";
-import { temporaryDirectory } from "./temporary.ts";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 
 /** A binary cache that listens. */
 export interface RunningCache {

@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@tvix/byte-stream";
+
 /** Why a NAR cannot be read or written. Codes are stable; messages are not. */
 export const NAR_ERROR_CODES = [
   // What is read is no NAR, or not one that Nix writes.
@@ -19,18 +21,11 @@ export const NAR_ERROR_CODES = [
 export type NarErrorCode = (typeof NAR_ERROR_CODES)[number];
 
 /** The one error class of this package; its message says what is wrong and where. */
-export class NarError extends Error {
+export class NarError extends CodedError<NarErrorCode> {
   override readonly name = "NarError";
-  /** What went wrong, for code to branch on. */
-  readonly code: NarErrorCode;
-
-  constructor(code: NarErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-  }
 
   /** True for any NarError, also one of another copy of this package. */
   static is(value: unknown): value is NarError {
-    return value instanceof Error && value.name === "NarError" && "code" in value;
+    return isCodedError(value, "NarError");
   }
 }

@@ -30,7 +30,7 @@ export function parseCacheInfo(text: string): CacheInfo {
   try {
     fields = new Map(splitFields(text));
   } catch (cause) {
-    throw new NarInfoError("INVALID_CACHE_INFO", (cause as Error).message, cause);
+    throw new NarInfoError("INVALID_CACHE_INFO", (cause as Error).message, { cause });
   }
   const storeDir = fields.get("StoreDir");
   if (storeDir?.startsWith("/") !== true) throw invalid("StoreDir is no absolute path");

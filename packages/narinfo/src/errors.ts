@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@tvix/byte-stream";
+
 /** Why a text of this package does not parse. Codes are stable; messages are not. */
 export const NARINFO_ERROR_CODES = [
   "INVALID_NARINFO",
@@ -10,18 +12,11 @@ export const NARINFO_ERROR_CODES = [
 export type NarInfoErrorCode = (typeof NARINFO_ERROR_CODES)[number];
 
 /** The one error class of this package; its message names the field that is at fault. */
-export class NarInfoError extends Error {
+export class NarInfoError extends CodedError<NarInfoErrorCode> {
   override readonly name = "NarInfoError";
-  /** What went wrong, for code to branch on. */
-  readonly code: NarInfoErrorCode;
-
-  constructor(code: NarInfoErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-  }
 
   /** True for any NarInfoError, also one of another copy of this package. */
   static is(value: unknown): value is NarInfoError {
-    return value instanceof Error && value.name === "NarInfoError" && "code" in value;
+    return isCodedError(value, "NarInfoError");
   }
 }

@@ -236,7 +236,7 @@ function translated<T>(what: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new NarInfoError("INVALID_NARINFO", `${what}: ${(cause as Error).message}`, cause);
+    throw new NarInfoError("INVALID_NARINFO", `${what}: ${(cause as Error).message}`, { cause });
   }
 }
 

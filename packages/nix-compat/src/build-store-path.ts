@@ -1,7 +1,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
+import { encodeHex } from "@tvix/byte-stream";
 import type { ContentAddress } from "./content-address.ts";
 import { NixCompatError } from "./errors.ts";
-import { encodeHex } from "./hex.ts";
 import type { NixHash } from "./nix-hash.ts";
 import { encodeNixbase32 } from "./nixbase32.ts";
 import { STORE_DIR, STORE_PATH_DIGEST_LENGTH, StorePath } from "./store-path.ts";

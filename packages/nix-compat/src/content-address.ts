@@ -48,9 +48,7 @@ export function formatContentAddress({ method, hash }: ContentAddress): string {
 }
 
 function invalid(text: string, why: string, cause?: unknown): NixCompatError {
-  return new NixCompatError(
-    "INVALID_CONTENT_ADDRESS",
-    `not a content address: ${quoted(text)}: ${why}`,
+  return new NixCompatError("INVALID_CONTENT_ADDRESS", `not a content address: ${quoted(text)}: ${why}`, {
     cause,
-  );
+  });
 }

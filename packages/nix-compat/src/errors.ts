@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@tvix/byte-stream";
+
 /** Why a text or value of Nix does not parse. Codes are stable; messages are not. */
 export const NIX_COMPAT_ERROR_CODES = [
   "INVALID_NIXBASE32",
@@ -10,19 +12,12 @@ export const NIX_COMPAT_ERROR_CODES = [
 export type NixCompatErrorCode = (typeof NIX_COMPAT_ERROR_CODES)[number];
 
 /** The one error class of this package; its message names the value that is at fault. */
-export class NixCompatError extends Error {
+export class NixCompatError extends CodedError<NixCompatErrorCode> {
   override readonly name = "NixCompatError";
-  /** What went wrong, for code to branch on. */
-  readonly code: NixCompatErrorCode;
-
-  constructor(code: NixCompatErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-  }
 
   /** True for any NixCompatError, also one of another copy of this package. */
   static is(value: unknown): value is NixCompatError {
-    return value instanceof Error && value.name === "NixCompatError" && "code" in value;
+    return isCodedError(value, "NixCompatError");
   }
 }
 

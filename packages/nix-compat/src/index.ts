@@ -1,4 +1,3 @@
-export { decodeBase64, encodeBase64 } from "./base64.ts";
 export {
   buildContentAddressedPath,
   buildOutputPath,
@@ -12,7 +11,6 @@ export {
   parseContentAddress,
 } from "./content-address.ts";
 export { NIX_COMPAT_ERROR_CODES, NixCompatError, type NixCompatErrorCode } from "./errors.ts";
-export { decodeHex, encodeHex } from "./hex.ts";
 export { DIGEST_LENGTHS, type HashAlgorithm, isHashAlgorithm, NixHash } from "./nix-hash.ts";
 export { decodeNixbase32, encodeNixbase32, nixbase32Length } from "./nixbase32.ts";
 export {

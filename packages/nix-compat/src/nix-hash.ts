@@ -1,6 +1,5 @@
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { decodeBase64, decodeHex, encodeBase64, encodeHex } from "@tvix/byte-stream";
 import { NixCompatError, quoted } from "./errors.ts";
-import { decodeHex, encodeHex } from "./hex.ts";
 import { decodeNixbase32, encodeNixbase32, nixbase32Length } from "./nixbase32.ts";
 
 /** Length of the digest of each algorithm that Nix knows, in bytes. */

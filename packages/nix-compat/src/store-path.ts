@@ -52,7 +52,9 @@ export class StorePath {
     try {
       digest = decodeNixbase32(text.slice(0, DIGEST_DIGITS));
     } catch (cause) {
-      throw new NixCompatError("INVALID_STORE_PATH", describe(text, "its digest is not nixbase32"), cause);
+      throw new NixCompatError("INVALID_STORE_PATH", describe(text, "its digest is not nixbase32"), {
+        cause,
+      });
     }
     const name = text.slice(DIGEST_DIGITS + 1);
     checkName(text, name);

@@ -1,5 +1,5 @@
 import type { RecordStore, StoredBlobs } from "@tvix/castore";
-import type { Store } from "@tvix/castore/node";
+import type { Store } from "@tvix/castore-packs";
 import { type NarBridgeServices, narBridgeRecords } from "@tvix/nar-bridge";
 import { MeasuringNarLengths } from "@tvix/store";
 import { RecordNarLengths } from "@tvix/store/records";

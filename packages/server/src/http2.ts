@@ -14,7 +14,7 @@ import {
   raiseSessionWindow,
   SESSION_OPTIONS,
   shareWindows,
-} from "@tvix/castore/grpc-http2";
+} from "@tvix/castore-grpc/http2";
 import type { Caller } from "./admission/access.ts";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";

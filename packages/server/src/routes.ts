@@ -1,6 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { addCastoreRoutes, type CastoreServices } from "@tvix/castore/grpc";
+import { addCastoreRoutes, type CastoreServices } from "@tvix/castore-grpc";
 import { addHealthRoutes, addReflectionRoutes, HEALTH_SERVICE, type Health } from "@tvix/grpc-reflection";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import * as snixCastore from "@tvix/protocol/snix/castore";

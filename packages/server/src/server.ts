@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2Session } from "node:http2";
 import type { Server, Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
+import { useNativeBlake3 } from "@tvix/blake3-native";
 import { type MemoryLedger, UNLIMITED_MEMORY } from "@tvix/castore";
-import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore-grpc";
 import { Health } from "@tvix/grpc-reflection";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { type Logger, pino } from "pino";
@@ -130,6 +131,7 @@ const CLOSE_TIMEOUT_MS = 10_000;
  * over HTTP/1.1 and 2, under the names of tvix and of snix, with reflection and health.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  useNativeBlake3();
   const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, corsOrigins = [], binaryCache } = options;
   const log = options.log ?? pino({ enabled: false });
   const health = new Health(servedServices(options).map(({ typeName }) => typeName));

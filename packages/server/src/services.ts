@@ -1,5 +1,5 @@
-import type { CastoreServices } from "@tvix/castore/grpc";
-import type { Store } from "@tvix/castore/node";
+import type { CastoreServices } from "@tvix/castore-grpc";
+import type { Store } from "@tvix/castore-packs";
 import type { SecretKey } from "@tvix/narinfo";
 import {
   CachePathInfoService,

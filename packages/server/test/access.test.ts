@@ -15,8 +15,8 @@ import {
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { pino } from "pino";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { doorsOf, everyDoor } from "./each-protocol.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { wholeServer } from "./whole-server.ts";
 
 const SILENT = pino({ enabled: false });

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { B3Digest } from "@tvix/castore";
-import { GrpcBlobService } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { GrpcBlobService } from "@tvix/castore-grpc";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { expect, onTestFinished, test } from "vitest";
 import { startDaemon } from "./tvix-store.ts";
 

@@ -5,7 +5,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { B3Digest, Directory } from "@tvix/castore";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import {
   BlobService,
   DirectorySchema,

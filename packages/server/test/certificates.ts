@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { temporaryDirectory } from "./temporary.ts";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 
 /** Files in PEM. */
 export interface Certificate {

@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { quoteName } from "../src/cli/quote-name.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 
 const BIN = join(import.meta.dirname, "../bin/tvix-store.js");

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { fixtures } from "@tvix/castore/testing";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { describe, expect, test } from "vitest";
-import { temporaryDirectory } from "./temporary.ts";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { endDaemon, startDaemon, tvixStore } from "./tvix-store.ts";
 
 async function sampleTree(): Promise<string> {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { openStore } from "@tvix/castore/node";
+import { openStore } from "@tvix/castore-packs";
 import { describe, expect, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { compositionOf } from "../src/compose/composition.ts";
 import { connectPeer } from "../src/compose/connect-peer.ts";
 import { describeComposition } from "../src/compose/describe-composition.ts";
@@ -10,7 +11,6 @@ import { openComposition } from "../src/compose/open-composition.ts";
 import { readComposition } from "../src/compose/read-composition.ts";
 import { entryOfAddress } from "../src/compose/registry.ts";
 import type { ServiceKind } from "../src/compose/service-kind.ts";
-import { temporaryDirectory } from "./temporary.ts";
 
 const ENVIRONMENT: CompositionEnvironment = {
   openStore: (path) => openStore(path, { sync: false }),

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { readToml } from "../src/config/toml.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 
 /** A file of settings. */

@@ -7,10 +7,10 @@ import {
   createConnectTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
-import { GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
-import { openStore } from "@tvix/castore/node";
 import { testBlobService, testDirectoryService } from "@tvix/castore/testing";
+import { GrpcBlobService, GrpcDirectoryService, type Namespace } from "@tvix/castore-grpc";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
+import { openStore } from "@tvix/castore-packs";
 import { runningServer } from "./running-server.ts";
 
 type Connect = (baseUrl: string) => Transport & { close?: () => Promise<void> };

@@ -7,18 +7,18 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { type Directory, EMPTY_DIGEST } from "@tvix/castore";
-import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
-import { createGrpcTransport as createOwnTransport } from "@tvix/castore/grpc-http2";
-import { openStore } from "@tvix/castore/node";
 import { fixtures } from "@tvix/castore/testing";
+import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore-grpc";
+import { createGrpcTransport as createOwnTransport } from "@tvix/castore-grpc/http2";
+import { openStore } from "@tvix/castore-packs";
 import { NixHash, StorePath } from "@tvix/nix-compat";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import { type Services, servicesOf } from "@tvix/server";
 import { copyPaths, type PathInfo } from "@tvix/store";
 import { GrpcPathInfoService } from "@tvix/store/grpc";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { runningServer } from "./running-server.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 import { wholeServer } from "./whole-server.ts";
 

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { collect } from "@tvix/byte-stream";
 import { B3Digest, type Directory } from "@tvix/castore";
-import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { fixtures } from "@tvix/castore/testing";
+import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore-grpc";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { expect, test } from "vitest";
-import { temporaryDirectory } from "./temporary.ts";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { endDaemon, startDaemon } from "./tvix-store.ts";
 
 /** Puts that go on at the same time, each one after the other. */

@@ -10,8 +10,8 @@ import { collect } from "@tvix/byte-stream";
 import { type NarEntry, writeNar } from "@tvix/nar";
 import { encodeNixbase32 } from "@tvix/nix-compat";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { welcome } from "../src/cli/daemon-log.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { endDaemon, startDaemon, tvixStore } from "./tvix-store.ts";
 
 import { sha256, wholeServer } from "./whole-server.ts";

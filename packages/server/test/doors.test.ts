@@ -3,15 +3,15 @@ import { Agent, get as httpGet } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import type { Directory } from "@tvix/castore";
-import { GrpcDirectoryService } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
-import { openStore } from "@tvix/castore/node";
+import { GrpcDirectoryService } from "@tvix/castore-grpc";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
+import { openStore } from "@tvix/castore-packs";
 import { servicesOf, startServer } from "@tvix/server";
 import { GrpcPathInfoService } from "@tvix/store/grpc";
 import { fixtures } from "@tvix/store/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { nested } from "./nested.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { overHttp2, wholeServer } from "./whole-server.ts";
 
 describe("what there is no answer for", () => {

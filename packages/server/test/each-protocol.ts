@@ -1,7 +1,7 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { B3Digest } from "@tvix/castore";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { BlobService, DirectoryService } from "@tvix/protocol/tvix/castore";
 import { PathInfoService } from "@tvix/protocol/tvix/store";
 import { formatPathInfo, type PathInfo } from "@tvix/store";

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { formatListenAddress, parseListenAddress } from "@tvix/server";
 import { expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { isLocalAddress } from "../src/listen/listen-address.ts";
 import { newAuthority } from "./certificates.ts";
 import { freePort } from "./free-port.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { startDaemon } from "./tvix-store.ts";
 
 const BIN = join(import.meta.dirname, "../bin/tvix-store.js");

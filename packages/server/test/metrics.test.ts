@@ -9,12 +9,12 @@ import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { MemoryLedger } from "@tvix/castore";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { SecretKey } from "@tvix/narinfo";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { runningServer } from "./running-server.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { startDaemon } from "./tvix-store.ts";
 
 const PROMTOOL = "/usr/bin/promtool";

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { B3Digest, type FileNode, type Node } from "@tvix/castore";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { Signature } from "@tvix/narinfo";
 import { encodeNixbase32, StorePath } from "@tvix/nix-compat";
 import { NARInfo_SignatureSchema, PathInfoService } from "@tvix/protocol/tvix/store";

@@ -9,9 +9,9 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { B3Digest, SymlinkTarget } from "@tvix/castore";
-import type { Namespace } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
-import { openStore } from "@tvix/castore/node";
+import type { Namespace } from "@tvix/castore-grpc";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
+import { openStore } from "@tvix/castore-packs";
 import { PublicKey, SecretKey } from "@tvix/narinfo";
 import { NixHash, StorePath } from "@tvix/nix-compat";
 import * as snix from "@tvix/protocol/snix/store";
@@ -23,9 +23,9 @@ import { GrpcPathInfoService } from "@tvix/store/grpc";
 import { RecordPathInfoService } from "@tvix/store/records";
 import { fixtures, testPathInfoService } from "@tvix/store/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { INVALID } from "../../store/test/invalid-path-infos.ts";
 import { runningServer } from "./running-server.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { peakMemory, startDaemon } from "./tvix-store.ts";
 
 type Connect = (baseUrl: string) => Transport & { close?: () => Promise<void> };

@@ -7,9 +7,9 @@ import { createGrpcTransport as createConnectGrpcTransport } from "@connectrpc/c
 import * as grpc from "@grpc/grpc-js";
 import * as protoLoader from "@grpc/proto-loader";
 import { B3Digest } from "@tvix/castore";
-import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { fixtures } from "@tvix/castore/testing";
+import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore-grpc";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runningServer } from "./running-server.ts";

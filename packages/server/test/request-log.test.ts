@@ -1,6 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { BlobService, DirectoryService } from "@tvix/protocol/tvix/castore";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";

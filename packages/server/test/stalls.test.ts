@@ -4,7 +4,7 @@ import { connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { MemoryLedger } from "@tvix/castore";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import type { Authenticator, Caller } from "@tvix/server";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";

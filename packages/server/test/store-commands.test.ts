@@ -3,7 +3,7 @@ import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PublicKey, SecretKey } from "@tvix/narinfo";
 import { describe, expect, test } from "vitest";
-import { temporaryDirectory } from "./temporary.ts";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 
 /** `hello.txt` and a small tree beside it. */

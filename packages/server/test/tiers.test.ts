@@ -9,8 +9,8 @@ import { formatNarInfo, SecretKey } from "@tvix/narinfo";
 import { encodeNixbase32, StorePath } from "@tvix/nix-compat";
 import { signaturesWith } from "@tvix/store";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { freePort } from "./free-port.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { type Daemon, endDaemon, startDaemon, tvixStore } from "./tvix-store.ts";
 import { sha256 } from "./whole-server.ts";
 

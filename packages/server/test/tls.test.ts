@@ -12,13 +12,13 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { B3Digest } from "@tvix/castore";
-import { GrpcBlobService } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { GrpcBlobService } from "@tvix/castore-grpc";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { ReloadingTls } from "@tvix/server";
 import { describe, expect, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { type Authority, newAuthority, replaceCertificate } from "./certificates.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 import { wholeServer } from "./whole-server.ts";
 

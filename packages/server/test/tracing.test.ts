@@ -7,7 +7,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { SecretKey } from "@tvix/narinfo";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { expect, onTestFinished, test } from "vitest";
-import { temporaryDirectory } from "./temporary.ts";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { endDaemon, startDaemon } from "./tvix-store.ts";
 
 /** A span as OTLP has it in JSON. */

@@ -2,14 +2,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { collect } from "@tvix/byte-stream";
 import { Directory, PathComponent } from "@tvix/castore";
-import { GrpcDirectoryService } from "@tvix/castore/grpc";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
+import { GrpcDirectoryService } from "@tvix/castore-grpc";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { type NarEntry, writeNar } from "@tvix/nar";
 import { encodeNixbase32, NixHash, StorePath } from "@tvix/nix-compat";
 import type { PathInfo } from "@tvix/store";
 import { describe, expect, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { nested } from "./nested.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 import { overHttp2, sha256, wholeServer } from "./whole-server.ts";
 

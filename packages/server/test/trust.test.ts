@@ -6,8 +6,8 @@ import { buildContentAddressedPath, encodeNixbase32, StorePath } from "@tvix/nix
 import { createToken, KnownTokens, type Scope, TokenAuthenticator, TokenFile } from "@tvix/server";
 import { type PathInfo, renderNar, toNarInfo } from "@tvix/store";
 import { describe, expect, test } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 import { doorsOf, everyDoor, type Outcome } from "./each-protocol.ts";
-import { temporaryDirectory } from "./temporary.ts";
 import { wholeServer } from "./whole-server.ts";
 
 type Server = Awaited<ReturnType<typeof wholeServer>>;

@@ -6,8 +6,8 @@ import {
   createConnectTransport,
 } from "@connectrpc/connect-node";
 import { B3Digest } from "@tvix/castore";
-import { createGrpcTransport } from "@tvix/castore/grpc-http2";
 import { fixtures } from "@tvix/castore/testing";
+import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import * as snix from "@tvix/protocol/snix/castore";
 import { BlobService, DirectorySchema, DirectoryService } from "@tvix/protocol/tvix/castore";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { text } from "node:stream/consumers";
-import { openStore } from "@tvix/castore/node";
+import { openStore } from "@tvix/castore-packs";
 import type { NarBridgeOptions } from "@tvix/nar-bridge";
 import { NixHash } from "@tvix/nix-compat";
 import {
@@ -16,7 +16,7 @@ import {
 } from "@tvix/server";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
-import { temporaryDirectory } from "./temporary.ts";
+import { temporaryDirectory } from "../../../test/temporary.ts";
 
 /** Who may do what with it. */
 interface WholeServerOptions {

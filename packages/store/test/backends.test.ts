@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRouterTransport } from "@connectrpc/connect";
 import { EMPTY_DIGEST, MemoryRecordStore } from "@tvix/castore";
-import { Database, openLevelStore } from "@tvix/castore/level";
-import { openStore } from "@tvix/castore/node";
 import { fixtures as castore } from "@tvix/castore/testing";
+import { Database, openLevelStore } from "@tvix/castore-level";
+import { openStore } from "@tvix/castore-packs";
 import { SecretKey } from "@tvix/narinfo";
 import { DIGEST_LENGTHS, type HashAlgorithm, NixHash } from "@tvix/nix-compat";
 import {

@@ -1,7 +1,7 @@
-import { decodeBase64, decodeHex, encodeBase64, encodeHex } from "@tvix/nix-compat";
-import { blake3 } from "#blake3";
+import { decodeBase64, decodeHex, encodeBase64, encodeHex } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { Blake3Hasher } from "./blake3.ts";
+import { blake3 } from "./blake3-in-use.ts";
 
 /** Length of a BLAKE3 digest in bytes. */
 export const B3_DIGEST_LENGTH = 32;

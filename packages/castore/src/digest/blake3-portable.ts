@@ -2,8 +2,6 @@ import { blake3 as noble } from "@noble/hashes/blake3.js";
 import { createBLAKE3, type IHasher } from "hash-wasm";
 import type { Blake3, Blake3Hasher } from "./blake3.ts";
 
-export type { Blake3, Blake3Hasher };
-
 /**
  * BLAKE3 for every JavaScript engine: plain JavaScript (45 MB/s) at once, WebAssembly
  * (500 MB/s) as soon as its module is compiled. Where WebAssembly is forbidden, plain

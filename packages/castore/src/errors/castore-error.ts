@@ -1,3 +1,5 @@
+import { CodedError, type CodedErrorDetails, isCodedError } from "@tvix/byte-stream";
+
 /**
  * Why an operation of this package failed. Codes are stable; messages are not.
  * `docs/errors.md` tells for each when it occurs and what to do; a test holds the two
@@ -40,9 +42,7 @@ export const CASTORE_ERROR_CODES = [
 export type CastoreErrorCode = (typeof CASTORE_ERROR_CODES)[number];
 
 /** Data of a {@link CastoreError} beside its message. */
-export interface CastoreErrorDetails {
-  /** The error that led to this one. */
-  readonly cause?: unknown;
+export interface CastoreErrorDetails extends CodedErrorDetails {
   /** The field, path or digest that is at fault. */
   readonly subject?: string;
 }
@@ -51,21 +51,18 @@ export interface CastoreErrorDetails {
  * The one error class of this package. An aborted operation rejects with the
  * signal's reason instead, and misuse (a wrong argument) with TypeError or RangeError.
  */
-export class CastoreError extends Error {
+export class CastoreError extends CodedError<CastoreErrorCode> {
   override readonly name = "CastoreError";
-  /** What went wrong, for code to branch on. */
-  readonly code: CastoreErrorCode;
   /** The field, path or digest at fault, where there is one. */
   readonly subject: string | undefined;
 
   constructor(code: CastoreErrorCode, message: string, details: CastoreErrorDetails = {}) {
-    super(message, "cause" in details ? { cause: details.cause } : undefined);
-    this.code = code;
+    super(code, message, details);
     this.subject = details.subject;
   }
 
   /** True for any CastoreError, also one of another copy of this package. */
   static is(value: unknown): value is CastoreError {
-    return value instanceof Error && value.name === "CastoreError" && "code" in value;
+    return isCodedError(value, "CastoreError");
   }
 }

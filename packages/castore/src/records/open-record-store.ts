@@ -16,7 +16,7 @@ export interface OpenRecordStore {
 
 /**
  * Blobs and directories in any {@link RecordStore}, bytes of chunks included. Where there are files,
- * `openStore` of `@tvix/castore/node` is many times faster.
+ * `openStore` of `@tvix/castore-packs` is many times faster.
  *
  * @param chunkSizes default: 128, 256 and 512 KiB
  */

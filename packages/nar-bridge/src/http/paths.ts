@@ -1,4 +1,5 @@
-import { decodeHex, decodeNixbase32, NixHash } from "@tvix/nix-compat";
+import { decodeHex } from "@tvix/byte-stream";
+import { decodeNixbase32, NixHash } from "@tvix/nix-compat";
 import { type Compression, compressionOfSuffix } from "../compression/compression.ts";
 import { NarBridgeError } from "../errors.ts";
 

@@ -54,7 +54,7 @@ function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new NarInfoError("INVALID_NARINFO", "it is no UTF-8", cause);
+    throw new NarInfoError("INVALID_NARINFO", "it is no UTF-8", { cause });
   }
 }
 

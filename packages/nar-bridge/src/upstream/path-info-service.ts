@@ -1,3 +1,4 @@
+import { encodeHex } from "@tvix/byte-stream";
 import {
   ByteBudget,
   CastoreError,
@@ -5,7 +6,7 @@ import {
   SingleFlight,
   UNLIMITED_MEMORY,
 } from "@tvix/castore";
-import { encodeHex, encodeNixbase32 } from "@tvix/nix-compat";
+import { encodeNixbase32 } from "@tvix/nix-compat";
 import type { IngestServices, PathInfo, PathInfoService } from "@tvix/store";
 import {
   DEFAULT_LIMITS,

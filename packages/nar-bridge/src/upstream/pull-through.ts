@@ -1,6 +1,7 @@
+import { encodeHex } from "@tvix/byte-stream";
 import { SingleFlight } from "@tvix/castore";
 import { extraFieldsOf, formatNarInfo, type NarInfo, parseNarInfo } from "@tvix/narinfo";
-import { encodeHex, encodeNixbase32, type NixHash } from "@tvix/nix-compat";
+import { encodeNixbase32, type NixHash } from "@tvix/nix-compat";
 import { type KnownNar, signaturesWith } from "@tvix/store";
 import type { FastifyBaseLogger } from "fastify";
 import { LRUCache } from "lru-cache";

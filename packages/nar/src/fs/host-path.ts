@@ -22,6 +22,6 @@ export async function onPath<T>(verb: string, path: HostPath, operation: () => P
   } catch (cause) {
     if (!(cause instanceof Error) || !("syscall" in cause) || !("code" in cause)) throw cause;
     const code = cause.code === "EEXIST" ? "ALREADY_EXISTS" : "FILE_SYSTEM_FAILURE";
-    throw new NarError(code, `cannot ${verb} ${showPath(path)}: ${cause.code}`, cause);
+    throw new NarError(code, `cannot ${verb} ${showPath(path)}: ${cause.code}`, { cause });
   }
 }

@@ -12,7 +12,7 @@ export function parseListing(json: string): NarListing {
   try {
     listing = JSON.parse(json);
   } catch (cause) {
-    throw new NarError("INVALID_LISTING", "not a NAR listing: it is no JSON", cause);
+    throw new NarError("INVALID_LISTING", "not a NAR listing: it is no JSON", { cause });
   }
   if (!isRecord(listing)) throw invalid("", "is no object");
   if (listing["version"] !== 1) throw invalid("version", "is not 1");

@@ -48,6 +48,8 @@ function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new NarError("INVALID_LISTING", `${escapeBytes(bytes)} is not UTF-8, and cannot be listed`, cause);
+    throw new NarError("INVALID_LISTING", `${escapeBytes(bytes)} is not UTF-8, and cannot be listed`, {
+      cause,
+    });
   }
 }

@@ -1,4 +1,4 @@
-import { decodeBase64, encodeBase64 } from "@tvix/nix-compat";
+import { decodeBase64, encodeBase64 } from "@tvix/byte-stream";
 import { NarInfoError, type NarInfoErrorCode } from "../errors.ts";
 
 /** A name and bytes, as keys and signatures have them: `name:` and padded base64. */

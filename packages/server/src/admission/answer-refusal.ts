@@ -1,6 +1,6 @@
 import { ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
-import { trailersOf } from "@tvix/castore/grpc-http2";
+import { trailersOf } from "@tvix/castore-grpc/http2";
 import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import type { Refusal } from "./refusal.ts";
 

@@ -17,8 +17,8 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { MemoryLedger } from "@tvix/castore";
-import { callPrincipal, isRequestComplete } from "@tvix/castore/grpc";
-import { trailersOf } from "@tvix/castore/grpc-http2";
+import { callPrincipal, isRequestComplete } from "@tvix/castore-grpc";
+import { trailersOf } from "@tvix/castore-grpc/http2";
 import type { Logger } from "pino";
 import type { Admission } from "../admission/admission.ts";
 import type { EventLoopTurns } from "../admission/event-loop-turns.ts";

@@ -1,4 +1,4 @@
-import { parseTimeout, TIMER_MAX_MS } from "@tvix/castore/grpc-http2";
+import { parseTimeout, TIMER_MAX_MS } from "@tvix/castore-grpc/http2";
 
 /**
  * Time that a call has, in milliseconds, as `grpc-timeout` or `connect-timeout-ms` say. One that no

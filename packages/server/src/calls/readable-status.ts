@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import { codeFromString, codeToString } from "@connectrpc/connect/protocol-connect";
-import { ERROR_CODE_TRAILER, errorCodeOfStatus } from "@tvix/castore/grpc";
-import { encodeStatusMessage } from "@tvix/castore/grpc-http2";
+import { ERROR_CODE_TRAILER, errorCodeOfStatus } from "@tvix/castore-grpc";
+import { encodeStatusMessage } from "@tvix/castore-grpc/http2";
 
 /**
  * How Connect's texts begin for what is wrong with the messages of a request: it takes what does not

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { HeldMemory, MemoryLedger } from "@tvix/castore";
-import { toConnectError } from "@tvix/castore/grpc";
+import { toConnectError } from "@tvix/castore-grpc";
 import { MessageBoundaries } from "./message-boundary.ts";
 import { withNext } from "./with-next.ts";
 

@@ -1,5 +1,5 @@
 import { type B3Digest, CastorePath, DEFAULT_SIZE_CONVENTION, type FileNode } from "@tvix/castore";
-import { ingest, restore, type TreeServices } from "@tvix/castore/node";
+import { ingest, restore, type TreeServices } from "@tvix/castore-fs";
 import { Argument, type Command, Option } from "commander";
 import { findNode, findRoot } from "./find-node.ts";
 import { interruptible } from "./interrupt.ts";

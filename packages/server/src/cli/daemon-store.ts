@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { type MemoryLedger, MemoryRecordStore, type RecordStore, type StoredBlobs } from "@tvix/castore";
-import { openStore, type Store } from "@tvix/castore/node";
+import { openStore, type Store } from "@tvix/castore-packs";
 import { RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
 import type { Logger } from "pino";
 import { connectPeer } from "../compose/connect-peer.ts";

@@ -1,4 +1,4 @@
-import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore/node";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore-grpc";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { configure } from "../config/config-file.ts";
 import { parseOrigin } from "../cors-origin.ts";

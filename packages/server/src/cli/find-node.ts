@@ -6,7 +6,7 @@ import {
   type FileNode,
   type Node,
 } from "@tvix/castore";
-import type { TreeServices } from "@tvix/castore/node";
+import type { TreeServices } from "@tvix/castore-fs";
 import type { NodeName } from "./node-name.ts";
 
 /**

@@ -1,3 +1,4 @@
+import { useNativeBlake3 } from "@tvix/blake3-native";
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { addCastoreCommands } from "./castore-commands.ts";
@@ -22,6 +23,7 @@ const USAGE = 2;
  * 1 for a failure, 2 for wrong usage.
  */
 export async function main(argv: readonly string[]): Promise<void> {
+  useNativeBlake3();
   const program = new Command("tvix-store")
     .description("a content-addressed store for Nix")
     .version(packageJson.version)

@@ -1,5 +1,5 @@
 import { B3Digest, type Node } from "@tvix/castore";
-import type { TreeServices } from "@tvix/castore/node";
+import type { TreeServices } from "@tvix/castore-fs";
 
 /** A digest that a user gives, and of which kind of node it is, where that was said. */
 export interface NodeName {

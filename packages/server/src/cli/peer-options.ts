@@ -1,4 +1,4 @@
-import type { GrpcTransport } from "@tvix/castore/grpc-http2";
+import type { GrpcTransport } from "@tvix/castore-grpc/http2";
 import { type Command, Option } from "commander";
 import type { PeerOptions } from "../compose/connect-peer.ts";
 import type { GrpcPeer } from "../compose/grpc-peer.ts";

@@ -1,4 +1,4 @@
-import type { TreeProgress } from "@tvix/castore/node";
+import type { TreeProgress } from "@tvix/castore-fs";
 
 const MIB = 1 << 20;
 

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { DEFAULT_MAX_MESSAGE_BYTES, openStore } from "@tvix/castore/node";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore-grpc";
+import { openStore } from "@tvix/castore-packs";
 import { type Command, Option } from "commander";
 import type { Composition } from "../compose/composition.ts";
 import { compositionOfAddresses, dataDirectoryAddress } from "../compose/from-addresses.ts";

@@ -15,7 +15,7 @@ const COMMON: CommonServices<"blob"> = {
   ofDataDirectory: ({ blobService }) => blobService,
   async ofPeer(transport, { namespace = "auto" }) {
     // What speaks gRPC takes long to load.
-    const { GrpcBlobService } = await import("@tvix/castore/grpc");
+    const { GrpcBlobService } = await import("@tvix/castore-grpc");
     return new GrpcBlobService(transport, { namespace });
   },
   combined: (near, far) => new CombinedBlobService(near, far),

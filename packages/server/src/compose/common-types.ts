@@ -1,4 +1,4 @@
-import type { GrpcTransport } from "@tvix/castore/grpc-http2";
+import type { GrpcTransport } from "@tvix/castore-grpc/http2";
 import type { LocalServices } from "../services.ts";
 import { levelAddress, memoryAddress } from "./addresses.ts";
 import type { CompositionEnvironment } from "./environment.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { CastoreError } from "@tvix/castore";
-import { createGrpcTransport, type GrpcTransport, type GrpcTransportOptions } from "@tvix/castore/grpc-http2";
+import { createGrpcTransport, type GrpcTransport, type GrpcTransportOptions } from "@tvix/castore-grpc/http2";
 import type { GrpcPeer } from "./grpc-peer.ts";
 
 /** How peers are talked to whose addresses say nothing else. */

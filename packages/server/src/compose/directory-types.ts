@@ -15,7 +15,7 @@ const COMMON: CommonServices<"directory"> = {
   inMemory: () => new MemoryDirectoryService(),
   ofDataDirectory: ({ directoryService }) => directoryService,
   async ofPeer(transport, { namespace = "auto", maxDirectoryBytes }) {
-    const { GrpcDirectoryService } = await import("@tvix/castore/grpc");
+    const { GrpcDirectoryService } = await import("@tvix/castore-grpc");
     const limit = maxDirectoryBytes === undefined ? {} : { maxDirectoryBytes };
     return new GrpcDirectoryService(transport, { namespace, ...limit });
   },

@@ -1,4 +1,4 @@
-import type { GrpcTransport } from "@tvix/castore/grpc-http2";
+import type { GrpcTransport } from "@tvix/castore-grpc/http2";
 import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
 import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";

@@ -1,6 +1,6 @@
 import type { MemoryLedger } from "@tvix/castore";
-import type { GrpcTransport } from "@tvix/castore/grpc-http2";
-import type { Store } from "@tvix/castore/node";
+import type { GrpcTransport } from "@tvix/castore-grpc/http2";
+import type { Store } from "@tvix/castore-packs";
 import type { NarBridgeLimits } from "@tvix/nar-bridge/options";
 import type { LocalServices } from "../services.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";

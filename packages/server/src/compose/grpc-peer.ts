@@ -1,4 +1,4 @@
-import type { ServerAddress } from "@tvix/castore/grpc-http2";
+import type { ServerAddress } from "@tvix/castore-grpc/http2";
 
 /** A server of gRPC, and how to talk to it. */
 export interface GrpcPeer {

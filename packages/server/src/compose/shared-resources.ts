@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { GrpcTransport } from "@tvix/castore/grpc-http2";
+import type { GrpcTransport } from "@tvix/castore-grpc/http2";
 import { servicesOf } from "../services.ts";
 import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";

@@ -1,4 +1,4 @@
-import type { StoreActivity, StoreSize } from "@tvix/castore/node";
+import type { StoreActivity, StoreSize } from "@tvix/castore-packs";
 import { Counter, Gauge, type Registry } from "prom-client";
 
 /** What a store can tell of itself. */

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { makeDirectory } from "@tvix/castore/node";
+import { makeDirectory } from "@tvix/castore-fs";
 import { SCOPES, type Scope } from "../admission/scope.ts";
 import type { TokenRecord } from "./token.ts";
 

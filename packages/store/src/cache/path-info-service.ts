@@ -1,5 +1,5 @@
+import { encodeHex } from "@tvix/byte-stream";
 import { type CacheOptions, firstFound, type OperationOptions, SingleFlight } from "@tvix/castore";
-import { encodeHex } from "@tvix/nix-compat";
 import { LRUCache } from "lru-cache";
 import { isFailureOfStore } from "../errors/failure-of-store.ts";
 import type { PathInfo } from "../path-info/path-info.ts";

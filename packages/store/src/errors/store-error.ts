@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@tvix/byte-stream";
+
 /**
  * Why an operation of this package failed, where it is not blobs, directories or a NAR as such
  * that are at fault: those fail with the errors of their own packages. Codes are stable;
@@ -26,18 +28,11 @@ export const STORE_ERROR_CODES = [
 export type StoreErrorCode = (typeof STORE_ERROR_CODES)[number];
 
 /** The error class of this package. An aborted operation rejects with the signal's reason. */
-export class StoreError extends Error {
+export class StoreError extends CodedError<StoreErrorCode> {
   override readonly name = "StoreError";
-  /** What went wrong, for code to branch on. */
-  readonly code: StoreErrorCode;
-
-  constructor(code: StoreErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-  }
 
   /** True for any StoreError, also one of another copy of this package. */
   static is(value: unknown): value is StoreError {
-    return value instanceof Error && value.name === "StoreError" && "code" in value;
+    return isCodedError(value, "StoreError");
   }
 }

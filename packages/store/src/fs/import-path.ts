@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type IngestOptions, ingest, type TreeServices } from "@tvix/castore/node";
+import { type IngestOptions, ingest, type TreeServices } from "@tvix/castore-fs";
 import { buildContentAddressedPath } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { NarCalculationService } from "../nar/calculate.ts";

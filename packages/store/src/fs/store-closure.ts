@@ -1,5 +1,5 @@
 import { mapConcurrently, postOrder } from "@tvix/castore";
-import { ingest } from "@tvix/castore/node";
+import { ingest } from "@tvix/castore-fs";
 import { Signature } from "@tvix/narinfo";
 import { NixHash, StorePath } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";

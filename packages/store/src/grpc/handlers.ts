@@ -1,6 +1,6 @@
 import { Code, ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { CastoreError, type OperationOptions } from "@tvix/castore";
-import { operationOf } from "@tvix/castore/grpc";
+import { operationOf } from "@tvix/castore-grpc";
 import { isKeyName } from "@tvix/narinfo";
 import { EntrySchema } from "@tvix/protocol/snix/castore";
 import * as snix from "@tvix/protocol/snix/store";
@@ -120,7 +120,7 @@ function parseRequest(message: tvix.PathInfo): PathInfo {
     );
   } catch (cause) {
     if (!StoreError.is(cause)) throw cause;
-    throw new StoreError(cause.code, `Invalid path info: ${cause.message}`, cause);
+    throw new StoreError(cause.code, `Invalid path info: ${cause.message}`, { cause });
   }
 }
 

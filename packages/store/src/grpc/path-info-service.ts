@@ -8,7 +8,7 @@ import {
   leavingEarly,
   NamespaceChoice,
   NO_DIGEST,
-} from "@tvix/castore/grpc";
+} from "@tvix/castore-grpc";
 import { encodeNixbase32, NixHash } from "@tvix/nix-compat";
 import { EntrySchema } from "@tvix/protocol/snix/castore";
 import * as snix from "@tvix/protocol/snix/store";
@@ -131,7 +131,7 @@ function parseResponse(message: tvix.PathInfo): PathInfo {
   try {
     return parsePathInfo(message);
   } catch (cause) {
-    throw new StoreError("INVALID_RESPONSE", `Invalid path info: ${(cause as Error).message}`, cause);
+    throw new StoreError("INVALID_RESPONSE", `Invalid path info: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { toConnectError as castoreError, ERROR_CODE_TRAILER } from "@tvix/castore/grpc";
+import { toConnectError as castoreError, ERROR_CODE_TRAILER } from "@tvix/castore-grpc";
 import { NarError } from "@tvix/nar";
 import { NixCompatError } from "@tvix/nix-compat";
 import { StoreError, type StoreErrorCode } from "../errors/store-error.ts";

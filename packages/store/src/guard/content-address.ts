@@ -107,5 +107,5 @@ async function contentsOf({ blobService }: ContentServices, node: Node, options:
 }
 
 function mismatch(text: string, cause?: unknown): StoreError {
-  return new StoreError("CONTENT_ADDRESS_MISMATCH", text, cause);
+  return new StoreError("CONTENT_ADDRESS_MISMATCH", text, { cause });
 }

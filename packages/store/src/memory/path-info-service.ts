@@ -1,5 +1,5 @@
+import { encodeHex } from "@tvix/byte-stream";
 import type { OperationOptions } from "@tvix/castore";
-import { encodeHex } from "@tvix/nix-compat";
 import { LRUCache } from "lru-cache";
 import type { PathInfo } from "../path-info/path-info.ts";
 import { checkPathDigest, type PathInfoService } from "../path-info/path-info-service.ts";

@@ -1,6 +1,6 @@
-import { assertPiece, type ByteSource, type ByteStream, equalBytes } from "@tvix/byte-stream";
+import { assertPiece, type ByteSource, type ByteStream, encodeHex, equalBytes } from "@tvix/byte-stream";
 import type { Node } from "@tvix/castore";
-import { type ContentAddress, encodeHex, NixHash } from "@tvix/nix-compat";
+import { type ContentAddress, NixHash } from "@tvix/nix-compat";
 import { createHasher, type Hasher } from "#hasher";
 import { StoreError } from "../errors/store-error.ts";
 import type { NarSummary } from "./calculate.ts";

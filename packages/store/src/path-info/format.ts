@@ -61,7 +61,7 @@ export function decodePathInfo(bytes: Uint8Array): PathInfo {
   try {
     message = fromBinary(PathInfoSchema, bytes);
   } catch (cause) {
-    throw new StoreError("INVALID_PATH_INFO", "not a PathInfo message", cause);
+    throw new StoreError("INVALID_PATH_INFO", "not a PathInfo message", { cause });
   }
   return parsePathInfo(message);
 }

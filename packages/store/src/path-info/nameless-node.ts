@@ -23,13 +23,13 @@ export function decodeNamelessNode(bytes: Uint8Array): Node {
   try {
     message = fromBinary(NodeSchema, bytes);
   } catch (cause) {
-    throw new StoreError("INVALID_NODE", "not a Node message", cause);
+    throw new StoreError("INVALID_NODE", "not a Node message", { cause });
   }
   try {
     const { name, node } = parseNode(message);
     if (name.length === 0) return node;
   } catch (cause) {
-    throw new StoreError("INVALID_NODE", `not a valid node: ${(cause as Error).message}`, cause);
+    throw new StoreError("INVALID_NODE", `not a valid node: ${(cause as Error).message}`, { cause });
   }
   throw new StoreError("INVALID_NODE", "the node has a name, where none may be");
 }

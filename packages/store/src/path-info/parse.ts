@@ -1,3 +1,4 @@
+import { encodeBase64 } from "@tvix/byte-stream";
 import {
   B3Digest,
   CastoreError,
@@ -9,13 +10,7 @@ import {
   SymlinkTarget,
 } from "@tvix/castore";
 import { SIGNATURE_LENGTH, Signature } from "@tvix/narinfo";
-import {
-  type ContentAddress,
-  encodeBase64,
-  NixHash,
-  STORE_PATH_DIGEST_LENGTH,
-  StorePath,
-} from "@tvix/nix-compat";
+import { type ContentAddress, NixHash, STORE_PATH_DIGEST_LENGTH, StorePath } from "@tvix/nix-compat";
 import type { Node as NodeMessage } from "@tvix/protocol/tvix/castore";
 import type {
   NARInfo_CA,
@@ -172,7 +167,7 @@ function translated<T>(describe: (why: string) => string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new StoreError("INVALID_PATH_INFO", describe((cause as Error).message), cause);
+    throw new StoreError("INVALID_PATH_INFO", describe((cause as Error).message), { cause });
   }
 }
 

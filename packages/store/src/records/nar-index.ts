@@ -29,7 +29,7 @@ export class RecordNarIndex implements NarIndex {
       return { narHash, narSize, node, lasting: time === 0 };
     } catch (cause) {
       if (!isDamage(cause)) throw cause;
-      throw new StoreError("CORRUPT", `the record of the NAR ${narHash} is damaged`, cause);
+      throw new StoreError("CORRUPT", `the record of the NAR ${narHash} is damaged`, { cause });
     }
   }
 

@@ -48,5 +48,5 @@ function open(entry: TableEntry<Uint8Array, PathInfo>): PathInfo {
 function damaged(digest: Uint8Array, cause: unknown): unknown {
   if (!isDamage(cause)) return cause;
   const subject = `store path ${encodeNixbase32(digest)}`;
-  return new StoreError("CORRUPT", `the record of ${subject} is damaged`, cause);
+  return new StoreError("CORRUPT", `the record of ${subject} is damaged`, { cause });
 }

@@ -1,4 +1,4 @@
-import { encodeHex } from "@tvix/nix-compat";
+import { encodeHex } from "@tvix/byte-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodePathInfo } from "../path-info/format.ts";
 import type { PathInfo } from "../path-info/path-info.ts";

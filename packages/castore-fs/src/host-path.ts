@@ -1,0 +1,58 @@
+import { lstat } from "node:fs/promises";
+import { escapeBytes } from "@tvix/byte-stream";
+import { CastoreError } from "@tvix/castore";
+
+/** A path of the host: bytes, because names need not be UTF-8. */
+export type HostPath = Buffer;
+
+/** The path of an entry of a directory. */
+export function joinPath(directory: HostPath, name: Uint8Array): HostPath {
+  return Buffer.concat([directory, Buffer.from("/"), name]);
+}
+
+/** A path for a message: as text where it is UTF-8, escaped where it is not. */
+export function showPath(path: HostPath): string {
+  const text = path.toString("utf8");
+  return Buffer.from(text, "utf8").equals(path) ? text : escapeBytes(path);
+}
+
+/** Runs a file system operation; its failure names the path. */
+export async function onPath<T>(verb: string, path: HostPath, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (cause) {
+    throw failureOn(verb, path, cause);
+  }
+}
+
+/** The same for an operation that does not wait. */
+export function onPathSync<T>(verb: string, path: HostPath, operation: () => T): T {
+  try {
+    return operation();
+  } catch (cause) {
+    throw failureOn(verb, path, cause);
+  }
+}
+
+function failureOn(verb: string, path: HostPath, cause: unknown): unknown {
+  if (CastoreError.is(cause) || !isSystemError(cause)) return cause;
+  const shown = showPath(path);
+  const code =
+    cause.code === "ENOSPC" ? "NO_SPACE" : cause.code === "EEXIST" ? "ALREADY_EXISTS" : "STORAGE_FAILURE";
+  return new CastoreError(code, `cannot ${verb} ${shown}: ${cause.code}`, { cause, subject: shown });
+}
+
+function isSystemError(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
+}
+
+/** Whether anything stands at a path; a link is something, wherever it leads. */
+export async function exists(path: HostPath): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    throw error;
+  }
+}

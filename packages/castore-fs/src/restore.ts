@@ -1,0 +1,209 @@
+import { chmod, lstat, mkdir, open, rename, symlink } from "node:fs/promises";
+import {
+  CastoreError,
+  type DirectoryNode,
+  type FileNode,
+  mapConcurrently,
+  type Node,
+  type OperationOptions,
+  ReadAhead,
+} from "@tvix/castore";
+import { exists, type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
+import type { TreeProgress, TreeServices } from "./ingest.ts";
+import { pathBeside } from "./name-beside.ts";
+import { removeTree } from "./remove-tree.ts";
+
+/** Options of {@link restore}. */
+export interface RestoreOptions extends OperationOptions {
+  /** Whether what stands at the destination is replaced, as a whole. Default false. */
+  readonly overwrite?: boolean;
+  /** Called after each entry. */
+  readonly onProgress?: (progress: TreeProgress) => void;
+}
+
+/** Entries that are written at the same time. */
+const CONCURRENCY = 50;
+
+const FILE_MODE = 0o644;
+const EXECUTABLE_MODE = 0o755;
+const DIRECTORY_MODE = 0o755;
+const PRIVATE_MODE = 0o700;
+
+/**
+ * Writes a tree to the file system. It is put together beside the destination, under a name that
+ * begins with a dot and where nobody else can enter, and gets its own name when it is complete: a failure
+ * leaves nothing behind, and no link, neither of the tree nor of the destination, is ever followed.
+ *
+ * Modes are 0755 for directories and executables and 0644 for other files, less the umask.
+ *
+ * @param destination a path whose parent exists; bytes where it is not UTF-8
+ * @throws CastoreError ALREADY_EXISTS when something stands there, INCOMPLETE when a blob or
+ *   directory is missing, CORRUPT when one is damaged or of another length than its node says
+ */
+export async function restore(
+  node: Node,
+  destination: string | Uint8Array,
+  services: TreeServices,
+  options: RestoreOptions = {},
+): Promise<void> {
+  const target = withoutSlash(Buffer.from(destination));
+  const { overwrite = false } = options;
+  if (!overwrite) await refuseExisting(target);
+  const built = await pathBeside(target);
+  const restorer = new Restorer(services, options);
+  try {
+    await restorer.write(node, built);
+    options.signal?.throwIfAborted();
+    if (overwrite && (await exists(target))) await replace(target, built);
+    else {
+      await refuseExisting(target);
+      await onPath("create", target, () => rename(built, target));
+    }
+  } catch (error) {
+    // What somebody else has made under this name is not ours to remove.
+    if (restorer.hasBegun) await removeTree(built);
+    throw inPlaceOf(error, built, target);
+  }
+}
+
+/** What failed at a place below the name for the time being, told of the place where it was to come. */
+function inPlaceOf(error: unknown, built: HostPath, target: HostPath): unknown {
+  const [from, to] = [showPath(built), showPath(target)];
+  if (!CastoreError.is(error) || !error.message.includes(from)) return error;
+  const subject = error.subject?.replaceAll(from, to);
+  return new CastoreError(error.code, error.message.replaceAll(from, to), {
+    cause: error.cause,
+    ...(subject === undefined ? {} : { subject }),
+  });
+}
+
+/** Puts a tree in the place of another; what stood there comes back when that fails. */
+async function replace(target: HostPath, built: HostPath): Promise<void> {
+  const replaced = await pathBeside(target);
+  await onPath("replace", target, () => rename(target, replaced));
+  try {
+    await onPath("create", target, () => rename(built, target));
+  } catch (error) {
+    await onPath(`put back ${showPath(replaced)} as`, target, () => rename(replaced, target));
+    throw error;
+  }
+  await removeTree(replaced);
+}
+
+class Restorer {
+  readonly #services: TreeServices;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onProgress: RestoreOptions["onProgress"];
+  readonly #progress = { entries: 0, bytes: 0 };
+  #hasBegun = false;
+
+  constructor(services: TreeServices, { signal, onProgress }: RestoreOptions) {
+    this.#services = services;
+    this.#signal = signal;
+    this.#onProgress = onProgress;
+  }
+
+  /** Whether there is something at the path already. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** Writes a node to a path where nothing is. Nobody else can enter a directory until it is complete. */
+  async write(node: Node, path: HostPath): Promise<void> {
+    if (node.type !== "directory") return await this.#writeAll(node, path);
+    // The umask decides.
+    await onPath("create directory", path, () => mkdir(path, { mode: DIRECTORY_MODE }));
+    this.#hasBegun = true;
+    const mode = (await lstat(path)).mode & 0o7777;
+    await onPath("change", path, () => chmod(path, PRIVATE_MODE));
+    await this.#writeAll(node, path);
+    await onPath("change", path, () => chmod(path, mode));
+  }
+
+  async #writeAll(node: Node, path: HostPath): Promise<void> {
+    // Directories are made on the way down, so that their entries can be written in any order.
+    const written = mapConcurrently(this.#leaves(node, path), CONCURRENCY, async (leaf) => {
+      this.#signal?.throwIfAborted();
+      if (leaf.node.type === "symlink") {
+        const { bytes } = leaf.node.target;
+        await onPath("create link", leaf.path, () => symlink(Buffer.from(bytes), leaf.path));
+        this.#hasBegun = true;
+      } else {
+        await this.#writeFile(leaf.node, leaf.path);
+      }
+      this.#done(leaf.node);
+    });
+    for await (const _ of written);
+  }
+
+  /** Makes the directories of a tree, and yields everything else in it. */
+  async *#leaves(
+    root: Node,
+    path: HostPath,
+  ): AsyncGenerator<{ node: Exclude<Node, DirectoryNode>; path: HostPath }, void, undefined> {
+    const directories = new ReadAhead(this.#services.directoryService, { signal: this.#signal });
+    const open: { node: Node; path: HostPath }[] = [{ node: root, path }];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { node, path: at } = next;
+      if (node.type !== "directory") {
+        yield { node, path: at };
+        continue;
+      }
+      const directory = await directories.get(node.digest);
+      if (directory === undefined) throw missing("directory", node, at);
+      if (at !== path) await onPath("create directory", at, () => mkdir(at, { mode: DIRECTORY_MODE }));
+      this.#done(node);
+      for (const entry of directory.entries.toReversed())
+        open.push({ node: entry.node, path: joinPath(at, entry.name.bytes) });
+    }
+  }
+
+  async #writeFile(node: FileNode, path: HostPath): Promise<void> {
+    const contents = await this.#services.blobService.read(node.digest, { signal: this.#signal });
+    if (contents === undefined) throw missing("blob", node, path);
+    const mode = node.executable ? EXECUTABLE_MODE : FILE_MODE;
+    const handle = await onPath("create", path, () => open(path, "wx", mode));
+    this.#hasBegun = true;
+    try {
+      let length = 0n;
+      for await (const piece of contents) {
+        await onPath("write", path, () => handle.writeFile(piece));
+        length += BigInt(piece.length);
+      }
+      if (length !== node.size) {
+        throw new CastoreError(
+          "CORRUPT",
+          `${showPath(path)} should have ${node.size} bytes, its blob has ${length}`,
+          {
+            subject: node.digest.toString(),
+          },
+        );
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  #done(node: Node): void {
+    this.#progress.entries++;
+    if (node.type === "file") this.#progress.bytes += Number(node.size);
+    this.#onProgress?.({ ...this.#progress });
+  }
+}
+
+async function refuseExisting(target: HostPath): Promise<void> {
+  if (!(await exists(target))) return;
+  const shown = showPath(target);
+  throw new CastoreError("ALREADY_EXISTS", `${shown} exists already`, { subject: shown });
+}
+
+function missing(kind: "blob" | "directory", node: FileNode | DirectoryNode, path: HostPath): CastoreError {
+  const text = `${kind} ${node.digest} of ${showPath(path)} is not in the store`;
+  return new CastoreError("INCOMPLETE", text, { subject: node.digest.toString() });
+}
+
+function withoutSlash(path: HostPath): HostPath {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === 0x2f) end--;
+  return path.subarray(0, end);
+}

@@ -1,0 +1,27 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import type { BlobService, DirectoryService, MemoryLedger } from "@tvix/castore";
+import { ChunkExchangeService } from "@tvix/protocol/exchange";
+import { blobHandlers } from "./blob-handlers.ts";
+import { chunkExchangeHandlers } from "./chunk-exchange-handlers.ts";
+import { directoryHandlers } from "./directory-handlers.ts";
+import { blobServiceOf, directoryServiceOf, NAMESPACES } from "./namespace.ts";
+
+/** The services to put on the wire. */
+export interface CastoreServices {
+  readonly blobService: BlobService;
+  readonly directoryService: DirectoryService;
+  /** What lists of digests draw from while they are worked on. Default: whatever they need. */
+  readonly memory?: MemoryLedger | undefined;
+}
+
+/** Serves both services under the names of tvix and of snix, and the exchange of chunks, on any Connect router. */
+export function addCastoreRoutes(router: ConnectRouter, services: CastoreServices): ConnectRouter {
+  const blobs = blobHandlers(services.blobService);
+  const directories = directoryHandlers(services.directoryService);
+  for (const namespace of NAMESPACES) {
+    router.service(blobServiceOf(namespace), blobs);
+    router.service(directoryServiceOf(namespace), directories);
+  }
+  router.service(ChunkExchangeService, chunkExchangeHandlers(services.blobService, services.memory));
+  return router;
+}

@@ -1,0 +1,2 @@
+export { openStore, type Store, type StoreOptions } from "./store.ts";
+export type { StoreActivity, StoreSize } from "./store-activity.ts";

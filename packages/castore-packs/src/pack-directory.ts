@@ -1,0 +1,60 @@
+import { statSync } from "node:fs";
+import { type FileHandle, open, readdir, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { makeDirectory } from "@tvix/castore-fs";
+
+const PACK_NAME = /^(\d{10})\.pack$/;
+
+/** The folder of packs: files `0000000001.pack` and so on. */
+export class PackDirectory {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes the folder where it is not there, and returns the numbers of its packs, in order. */
+  async open(): Promise<number[]> {
+    await makeDirectory(this.path);
+    return packNumbersOf(await readdir(this.path));
+  }
+
+  /** Length of a pack in bytes, undefined when it is not there. On the spot: it takes some microseconds. */
+  lengthOf(number: number): number | undefined {
+    return statSync(this.#file(number), { throwIfNoEntry: false })?.size;
+  }
+
+  /** Removes a pack in which nothing is. */
+  async removePack(number: number): Promise<void> {
+    await unlink(this.#file(number));
+  }
+
+  /** Opens a pack that is there: `r` to read, `r+` to append as well. */
+  async openPack(number: number, mode: "r" | "r+"): Promise<FileHandle> {
+    return await open(this.#file(number), mode);
+  }
+
+  /** Makes a new, empty pack, with its name durable. */
+  async createPack(number: number, sync: boolean): Promise<FileHandle> {
+    const handle = await open(this.#file(number), "wx+");
+    if (sync) {
+      const folder = await open(this.path, "r");
+      try {
+        await folder.sync();
+      } finally {
+        await folder.close();
+      }
+    }
+    return handle;
+  }
+
+  #file(number: number): string {
+    return join(this.path, `${String(number).padStart(10, "0")}.pack`);
+  }
+}
+
+/** The numbers of the packs among names of files, in order. */
+export function packNumbersOf(names: readonly string[]): number[] {
+  const numbers = names.map((name) => Number(PACK_NAME.exec(name)?.[1] ?? 0));
+  return numbers.filter((number) => number > 0).sort((a, b) => a - b);
+}
