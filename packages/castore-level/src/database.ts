@@ -79,7 +79,7 @@ export class Database implements RecordStore {
 
   async #apply(writes: readonly PendingWrite[]): Promise<void> {
     if (this.#broken !== undefined) await this.#reopen(this.#broken);
-    const changes = await withConditions(writes, (key) => this.get(key));
+    const changes = await withConditions(writes, (key) => this.#get(key));
     if (changes.length === 0) return;
     try {
       await this.#level.batch(changes, this.#writeOptions);
@@ -110,6 +110,11 @@ export class Database implements RecordStore {
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    this.#checkOpen();
+    return await this.#get(key);
+  }
+
+  async #get(key: Uint8Array): Promise<Uint8Array | undefined> {
     // Whether that succeeds is for the look-up to find out.
     if (this.#reopening !== undefined) await this.#reopening.catch(() => {});
     try {
@@ -139,6 +144,7 @@ export class Database implements RecordStore {
     changes: readonly RecordChange[],
     conditions: readonly RecordCondition[] = [],
   ): Promise<boolean> {
+    this.#checkOpen();
     const write = new PendingWrite(changes, conditions);
     await this.#commits.commit(write, write.bytes);
     if (write.failure !== undefined) throw write.failure.error;
@@ -149,6 +155,7 @@ export class Database implements RecordStore {
     { prefix, after }: RecordRange,
     { signal }: OperationOptions = {},
   ): AsyncGenerator<readonly [key: Uint8Array, value: Uint8Array], void, undefined> {
+    this.#checkOpen();
     const isWithin = after !== undefined && compareBytes(after, prefix) > 0;
     const range = { ...(isWithin ? { gt: after } : { gte: prefix }), ...behind(prefix) };
     if (this.#reopening !== undefined) await this.#reopening.catch(() => {});
@@ -169,10 +176,14 @@ export class Database implements RecordStore {
     await this.#commits.idle();
   }
 
-  /** The same, and from then on it is not opened again: the caller closes what is below. */
+  /** The same, and whatever comes from then on fails: the caller closes what is below. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#commits.idle();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new CastoreError("CLOSED", "the store is closed");
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type RecordStoreFixture,
   testBlobService,
   testDirectoryService,
+  testLifeCycle,
   testRecordStore,
 } from "@tvix/castore/testing";
 import { Database, openLevelStore } from "@tvix/castore-level";
@@ -36,6 +37,15 @@ for (const [name, setUp] of Object.entries(STORES)) {
 }
 testBlobService("memory-level", async () => await openLevelStore(new MemoryLevel()));
 testDirectoryService("memory-level", async () => await openLevelStore(new MemoryLevel()));
+
+testLifeCycle("memory-level", async () => {
+  const level = new MemoryLevel();
+  const open = async () => {
+    const store = await openLevelStore(level);
+    return { ...store, close: () => store.database.close() };
+  };
+  return { open, remove: () => level.close() };
+});
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -1,16 +1,11 @@
 import type { RecordStore } from "@tvix/castore";
 import { FACTS } from "@tvix/castore/backend";
+import type { PackEnd } from "./pack-directory.ts";
 
 /** Where the newest pack ended when its process closed it in good order. */
-export interface CleanEnd {
-  readonly pack: number;
-  /** Length of the pack in bytes. */
-  readonly end: number;
-}
-
 const PACK_END = "pack-end";
 
-export async function readCleanEnd(records: RecordStore): Promise<CleanEnd | undefined> {
+export async function readCleanEnd(records: RecordStore): Promise<PackEnd | undefined> {
   const stored = await FACTS.get(records, PACK_END);
   if (stored === undefined) return undefined;
   const words = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
@@ -22,7 +17,7 @@ export async function forgetCleanEnd(records: RecordStore): Promise<void> {
   await records.write([FACTS.remove(PACK_END)]);
 }
 
-export async function writeCleanEnd(records: RecordStore, { pack, end }: CleanEnd): Promise<void> {
+export async function writeCleanEnd(records: RecordStore, { pack, end }: PackEnd): Promise<void> {
   const value = new Uint8Array(12);
   const words = new DataView(value.buffer);
   words.setUint32(0, pack);

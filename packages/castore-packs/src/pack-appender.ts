@@ -1,19 +1,16 @@
 import type { FileHandle } from "node:fs/promises";
 import { type B3Digest, CastoreError } from "@tvix/castore";
-import { type FreshlyEncoded, GroupCommit, type PackLocation } from "@tvix/castore/backend";
-import type { CleanEnd } from "./clean-end.ts";
-import type { PackDirectory } from "./pack-directory.ts";
+import { type ExtentLocation, type FreshlyEncoded, GroupCommit } from "@tvix/castore/backend";
+import type { PackDirectory, PackEnd } from "./pack-directory.ts";
 import { encodeRecordHead, RECORD_HEAD_BYTES } from "./record.ts";
-
-/** Bytes that are written and flushed together at the most. */
-const GROUP_BYTES = 8 << 20;
+import { writeAll } from "./write-all.ts";
 
 /** A chunk on its way into a pack. */
 interface Appended {
   readonly digest: B3Digest;
   readonly chunk: FreshlyEncoded;
   /** Set when the record has its place. */
-  location: PackLocation | undefined;
+  location: ExtentLocation | undefined;
 }
 
 /** How a {@link PackAppender} writes. */
@@ -22,6 +19,8 @@ export interface PackAppenderOptions {
   readonly packBytes: number;
   /** Whether each group of records is flushed to the disk. */
   readonly sync: boolean;
+  /** Bytes that are written and flushed together at the most. */
+  readonly groupBytes: number;
 }
 
 /**
@@ -33,6 +32,8 @@ export class PackAppender {
   readonly #options: PackAppenderOptions;
   readonly #commits: GroupCommit<Appended>;
   #number: number;
+  /** The pack to which nothing more is appended, if that is the current one. */
+  #left = 0;
   #closed = false;
   #failure: unknown;
   #current: { handle: FileHandle; end: number } | undefined;
@@ -42,7 +43,7 @@ export class PackAppender {
     this.#directory = directory;
     this.#number = lastNumber;
     this.#options = options;
-    this.#commits = new GroupCommit((group) => this.#write(group), GROUP_BYTES);
+    this.#commits = new GroupCommit((group) => this.#write(group), options.groupBytes);
   }
 
   /** What the last append has failed with; undefined when it has succeeded, or {@link forgive} was called. */
@@ -61,7 +62,7 @@ export class PackAppender {
   }
 
   /** Appends a chunk, and releases it; returns its place when it is durable. */
-  async append(digest: B3Digest, chunk: FreshlyEncoded): Promise<PackLocation> {
+  async append(digest: B3Digest, chunk: FreshlyEncoded): Promise<ExtentLocation> {
     if (this.#closed) {
       chunk.release();
       throw new CastoreError("CLOSED", "the store is closed");
@@ -72,8 +73,16 @@ export class PackAppender {
     return appended.location;
   }
 
+  /** Appends nothing more to a pack: what follows goes into a new one. */
+  async leave(number: number): Promise<void> {
+    if (number !== this.#number) return;
+    this.#left = number;
+    await this.#commits.idle();
+    if (number === this.#number) await this.#finishPack();
+  }
+
   /** Finishes what is under way and closes the pack; returns where it ends, if there is one. */
-  async close(): Promise<CleanEnd | undefined> {
+  async close(): Promise<PackEnd | undefined> {
     this.#closed = true;
     await this.#commits.idle();
     const last = this.#current;
@@ -105,7 +114,13 @@ export class PackAppender {
       let end = start;
       for (const appended of group) {
         const { encoding, size, payload } = appended.chunk;
-        appended.location = { pack: this.#number, offset: end, encoding, size, storedLength: payload.length };
+        appended.location = {
+          extent: this.#number,
+          offset: end,
+          encoding,
+          size,
+          storedLength: payload.length,
+        };
         buffers.push(encodeRecordHead(appended.digest, appended.chunk), payload);
         end += RECORD_HEAD_BYTES + payload.length;
       }
@@ -132,6 +147,7 @@ export class PackAppender {
   }
 
   async #openCurrent(): Promise<{ handle: FileHandle; end: number }> {
+    if (this.#left === this.#number) await this.#finishPack();
     if (this.#current === undefined) {
       this.#number++;
       this.#current = { handle: await this.#directory.createPack(this.#number, this.#options.sync), end: 0 };
@@ -144,34 +160,4 @@ export class PackAppender {
     this.#current = undefined;
     await finished?.handle.close();
   }
-}
-
-/** Most buffers that one system call takes (IOV_MAX). */
-const VECTOR_LENGTH = 1024;
-
-async function writeAll(handle: FileHandle, buffers: readonly Uint8Array[], start: number): Promise<void> {
-  let position = start;
-  for (let index = 0; index < buffers.length; index += VECTOR_LENGTH) {
-    position += await writeVector(handle, buffers.slice(index, index + VECTOR_LENGTH), position);
-  }
-}
-
-async function writeVector(
-  handle: FileHandle,
-  buffers: readonly Uint8Array[],
-  position: number,
-): Promise<number> {
-  const wanted = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-  const { bytesWritten } = await handle.writev(buffers, position);
-  let done = bytesWritten;
-  if (done === wanted) return done;
-  // A short write: the disk is filling up, or a signal came in between.
-  const rest = Buffer.concat(buffers).subarray(done);
-  for (let at = 0; at < rest.length; ) {
-    const written = await handle.write(rest, at, rest.length - at, position + done);
-    if (written.bytesWritten === 0) throw new Error("the file system takes no more bytes");
-    at += written.bytesWritten;
-    done += written.bytesWritten;
-  }
-  return done;
 }

@@ -1,9 +1,16 @@
 import { statSync } from "node:fs";
-import { type FileHandle, open, readdir, unlink } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makeDirectory } from "@tvix/castore-fs";
 
 const PACK_NAME = /^(\d{10})\.pack$/;
+
+/** Where a pack ends. */
+export interface PackEnd {
+  readonly pack: number;
+  /** Length of the pack in bytes. */
+  readonly end: number;
+}
 
 /** The folder of packs: files `0000000001.pack` and so on. */
 export class PackDirectory {
@@ -13,9 +20,13 @@ export class PackDirectory {
     this.path = path;
   }
 
-  /** Makes the folder where it is not there, and returns the numbers of its packs, in order. */
-  async open(): Promise<number[]> {
+  /** Makes the folder where it is not there. */
+  async open(): Promise<void> {
     await makeDirectory(this.path);
+  }
+
+  /** The numbers of the packs that are there, in order. */
+  async numbers(): Promise<number[]> {
     return packNumbersOf(await readdir(this.path));
   }
 
@@ -24,9 +35,9 @@ export class PackDirectory {
     return statSync(this.#file(number), { throwIfNoEntry: false })?.size;
   }
 
-  /** Removes a pack in which nothing is. */
+  /** Removes a pack, if it is there. */
   async removePack(number: number): Promise<void> {
-    await unlink(this.#file(number));
+    await rm(this.#file(number), { force: true });
   }
 
   /** Opens a pack that is there: `r` to read, `r+` to append as well. */

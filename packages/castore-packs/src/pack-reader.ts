@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { type B3Digest, CastoreError, type EncodedChunk } from "@tvix/castore";
-import type { PackLocation } from "@tvix/castore/backend";
+import { type ExtentLocation, unreadableChunk } from "@tvix/castore/backend";
 import type { PackDirectory } from "./pack-directory.ts";
 import { decodeRecordHead, RECORD_HEAD_BYTES, recordChecksum } from "./record.ts";
 
@@ -28,11 +28,11 @@ export class PackReader {
    *
    * @throws CastoreError CORRUPT when it is not
    */
-  checkPlace(digest: B3Digest, { pack, offset, storedLength }: PackLocation): void {
-    const length = this.#directory.lengthOf(pack);
-    if (length === undefined) throw unreadable(digest, "pack is missing");
+  checkPlace(digest: B3Digest, { extent, offset, storedLength }: ExtentLocation): void {
+    const length = this.#directory.lengthOf(extent);
+    if (length === undefined) throw unreadableChunk(digest, "pack is missing");
     if (offset + RECORD_HEAD_BYTES + storedLength > length) {
-      throw unreadable(digest, "pack ends before the record does");
+      throw unreadableChunk(digest, "pack ends before the record does");
     }
   }
 
@@ -41,7 +41,7 @@ export class PackReader {
    *
    * @throws CastoreError CORRUPT when the pack is missing or ends before the record does
    */
-  async read(digest: B3Digest, location: PackLocation): Promise<EncodedChunk> {
+  async read(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk> {
     const { encoding, size, storedLength } = location;
     const payload = await this.#readBytes(digest, location, RECORD_HEAD_BYTES, storedLength);
     return { encoding, size, payload };
@@ -54,7 +54,7 @@ export class PackReader {
    * @throws CastoreError CORRUPT also when the record is not that of the chunk, or its checksum
    *   does not fit
    */
-  async readRecord(digest: B3Digest, location: PackLocation): Promise<EncodedChunk> {
+  async readRecord(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk> {
     const { encoding, size, storedLength } = location;
     const record = await this.#readBytes(digest, location, 0, RECORD_HEAD_BYTES + storedLength);
     const payload = record.subarray(RECORD_HEAD_BYTES);
@@ -67,7 +67,7 @@ export class PackReader {
       !head.digest.equals(digest) ||
       head.checksum !== recordChecksum(record, payload)
     ) {
-      throw unreadable(digest, "record is damaged");
+      throw unreadableChunk(digest, "record is damaged");
     }
     return { encoding, size, payload };
   }
@@ -75,22 +75,22 @@ export class PackReader {
   /** Bytes of a record, from a place in it on. */
   async #readBytes(
     digest: B3Digest,
-    { pack, offset }: PackLocation,
+    { extent, offset }: ExtentLocation,
     from: number,
     length: number,
   ): Promise<Uint8Array> {
-    const opened = this.#acquire(pack);
+    const opened = this.#acquire(extent);
     try {
       const handle = await opened.handle;
       // Not filled with zeros first, and not cut from memory that others share.
       const { buffer } = Buffer.allocUnsafeSlow(length);
       const bytes = new Uint8Array(buffer);
       const { bytesRead } = await handle.read(bytes, 0, length, offset + from);
-      if (bytesRead < length) throw unreadable(digest, "pack ends before the record does");
+      if (bytesRead < length) throw unreadableChunk(digest, "pack ends before the record does");
       return bytes;
     } catch (cause) {
       if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
-        throw unreadable(digest, "pack is missing", cause);
+        throw unreadableChunk(digest, "pack is missing", cause);
       }
       throw cause;
     } finally {
@@ -126,11 +126,4 @@ export class PackReader {
       await opened?.close();
     }
   }
-}
-
-function unreadable(digest: B3Digest, fault: string, cause?: unknown): CastoreError {
-  return new CastoreError("CORRUPT", `chunk ${digest} cannot be read: its ${fault}`, {
-    cause,
-    subject: digest.toString(),
-  });
 }

@@ -1,9 +1,8 @@
-import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { useNativeBlake3 } from "@tvix/blake3-native";
 import {
   type BlobService,
-  CastoreError,
+  type CastoreError,
   ChunkedBlobService,
   type ChunkSizes,
   type DirectoryService,
@@ -12,23 +11,17 @@ import {
 } from "@tvix/castore";
 import {
   ChunkedStoredBlobs,
+  IndexedChunkStore,
   RecordChunkListStore,
   RecordDirectoryService,
+  rebuildChunkIndex,
   removeExpiredUploads,
 } from "@tvix/castore/backend";
-import { makeDirectory } from "@tvix/castore-fs";
-import { Database } from "@tvix/castore-level";
-import { ClassicLevel } from "classic-level";
-import { checkIndex } from "./check-index.ts";
-import { PackChunkStore } from "./chunk-store.ts";
+import type { Database } from "@tvix/castore-level";
 import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
 import { checkFormat, writeFormat } from "./format.ts";
-import { PackAppender } from "./pack-appender.ts";
-import { PackDirectory } from "./pack-directory.ts";
-import { PackReader } from "./pack-reader.ts";
-import { standInFor, unwritableFor } from "./read-only-index.ts";
-import { rebuildIndex } from "./rebuild-index.ts";
-import { isDiskFull, storageFailure } from "./storage-failure.ts";
+import { type OpenIndex, openIndex, REOPEN_BYTES } from "./open-index.ts";
+import { PackExtents } from "./pack-extents.ts";
 import { ActivityCounts, measureStore, type StoreActivity, type StoreSize } from "./store-activity.ts";
 import { zstdCodec } from "./zstd-codec.ts";
 import { ZstdPool } from "./zstd-pool.ts";
@@ -77,14 +70,12 @@ export interface Store extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** LevelDB keeps up to two write buffers in memory; larger ones write each byte less often. */
-const WRITE_BUFFER_BYTES = 8 << 20;
-
 /** How often unfinished uploads are looked for whose lease has expired, in milliseconds. */
 const SWEEP_MS = 3_600_000;
 
-/** Room on the disk that opening the index may take: it writes out what is in memory, and a new log. */
-const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
+/** Bytes of chunks, and of their stored forms, that are remembered after they were read. */
+const RECENT_CHUNK_BYTES = 4 << 20;
+const RECENT_STORED_BYTES = 8 << 20;
 
 /**
  * Opens the store in a folder, and makes it where there is none: LevelDB in `index`, chunks
@@ -103,147 +94,105 @@ const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
  */
 export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
   useNativeBlake3();
-  const { sync = true, compressionLevel = 3, packBytes = 256 << 20, chunkSizes, create = true } = options;
-  const { level, unwritable, release } = await openIndex(path, create);
+  const { sync = true, create = true, packBytes = 256 << 20 } = options;
+  const index = await openIndex(path, { create, sync });
   try {
-    if (unwritable !== undefined)
-      options.onNotice?.(`${path}: ${unwritable.message}, it is opened for reading`);
-    const mayReopen = async () => unwritable === undefined && (await hasRoom(path, REOPEN_BYTES));
-    const database = new Database(level, { sync, mayReopen, unwritable });
-    const packs = new PackDirectory(join(path, "packs"));
-    const packNumbers = await packs.open();
-    if ((await checkFormat(database)) === "new") {
-      const chunks = await rebuildIndex(packs, packNumbers, database);
-      if (chunks > 0) options.onNotice?.(rebuilt(path, chunks));
-      await writeFormat(database);
+    if (index.unwritable !== undefined) {
+      options.onNotice?.(`${path}: ${index.unwritable.message}, it is opened for reading`);
     }
-    const lists = new RecordChunkListStore(database);
-    if (unwritable === undefined) await removeExpiredUploads(database);
-
-    const appender = new PackAppender(packs, packNumbers.at(-1) ?? 0, { packBytes, sync });
-    if (unwritable === undefined) {
-      await resumeNewestPack(appender, packs, packNumbers, database, packBytes);
-    }
-    const reader = new PackReader(packs);
-    const pool = new ZstdPool(compressionLevel);
-    const counts = new ActivityCounts();
-    const chunks = await PackChunkStore.open({
-      records: database,
-      appender,
-      reader,
-      codec: zstdCodec(pool),
-      counts,
-    });
-    const blobService = new ChunkedBlobService({
-      chunks,
-      lists,
-      ...(chunkSizes === undefined ? {} : { chunkSizes }),
-      memory: options.memory,
-      onChunkPut: (bytes) => {
-        counts.chunkBytesPut += bytes;
-      },
-    });
-    // Whoever has it open for long sees leases expire; what cannot be removed now is next time.
-    const sweep = () => void removeExpiredUploads(database).catch(() => {});
-    const sweeping = unwritable === undefined ? setInterval(sweep, SWEEP_MS).unref() : undefined;
-    let closing: Promise<void> | undefined;
-    const close = async () => {
-      clearInterval(sweeping);
-      closing ??= closeAll({ level, database, appender, reader, pool }).finally(release);
-      await closing;
-    };
-    return {
-      blobService,
-      directoryService: new RecordDirectoryService(database, options),
-      storedBlobs: new ChunkedStoredBlobs(chunks, lists),
-      get activity() {
-        const { all, remembered } = chunks.reads;
-        return { ...counts, chunkReads: all, chunkReadsRemembered: remembered };
-      },
-      size: () => measureStore(path),
-      database,
-      check: async () => (await database.recover()) ?? (await appendFailure(path, appender)),
-      close,
-      [Symbol.asyncDispose]: close,
-    };
+    const packs = join(path, "packs");
+    const extents = await PackExtents.open(packs, { sync, packBytes, recoveryBytes: REOPEN_BYTES });
+    await prepare(path, index, extents, options);
+    return await serve(path, index, extents, options);
   } catch (error) {
-    await level.close();
-    await release();
+    await index.close();
     throw error;
   }
 }
 
-type Level = ClassicLevel<Uint8Array, Uint8Array>;
-
-/** An index that is open. */
-interface OpenIndex {
-  readonly level: Level;
-  /** Why it can only be read, where that is so. */
-  readonly unwritable: CastoreError | undefined;
-  /** To be called when it has been closed. */
-  release(): Promise<void>;
-}
-
-async function openIndex(path: string, create: boolean): Promise<OpenIndex> {
-  try {
-    const found = await checkIndex(path);
-    if (!found.store && !create) {
-      throw new CastoreError("NOT_A_STORE", `there is no store in ${path}`, { subject: path });
-    }
-    await makeDirectory(path);
-    try {
-      return { level: await openLevel(join(path, "index")), unwritable: undefined, release: async () => {} };
-    } catch (error) {
-      const unwritable = unwritableFor(error, rootMessage(error));
-      if (!found.store || unwritable === undefined) throw error;
-      const standIn = await standInFor(join(path, "index"));
-      const level = await openLevel(standIn.path).catch(async (failure) => {
-        await standIn.remove();
-        throw failure;
-      });
-      return { level, unwritable, release: standIn.remove };
-    }
-  } catch (cause) {
-    if (CastoreError.is(cause)) throw cause;
-    if (rootCode(cause) === "LEVEL_LOCKED") {
-      throw new CastoreError("LOCKED", `${path} is in use by another process`, { cause, subject: path });
-    }
-    throw new CastoreError("STORAGE_FAILURE", `${path} cannot be opened: ${rootMessage(cause)}`, {
-      cause,
-      subject: path,
-    });
+/** What is done before a store is used. */
+async function prepare(
+  path: string,
+  { records, unwritable }: OpenIndex,
+  extents: PackExtents,
+  { onNotice }: StoreOptions,
+): Promise<void> {
+  if ((await checkFormat(records)) === "new") {
+    const chunks = await rebuildChunkIndex(extents, records);
+    if (chunks > 0) onNotice?.(rebuilt(path, chunks));
+    await writeFormat(records);
   }
+  if (unwritable !== undefined) return;
+  await removeExpiredUploads(records);
+  const clean = await readCleanEnd(records);
+  if (clean === undefined) return;
+  await forgetCleanEnd(records);
+  await extents.resume(clean);
 }
 
-async function openLevel(path: string): Promise<Level> {
-  const level: Level = new ClassicLevel(path, {
-    keyEncoding: "view",
-    valueEncoding: "view",
-    writeBufferSize: WRITE_BUFFER_BYTES,
+async function serve(
+  path: string,
+  index: OpenIndex,
+  extents: PackExtents,
+  { compressionLevel = 3, chunkSizes, maxDirectoryBytes, memory }: StoreOptions,
+): Promise<Store> {
+  const { records } = index;
+  const counts = new ActivityCounts();
+  const pool = new ZstdPool(compressionLevel);
+  const lists = new RecordChunkListStore(records);
+  const chunks = await IndexedChunkStore.open({
+    records,
+    extents,
+    codec: zstdCodec(pool),
+    recentBytes: RECENT_CHUNK_BYTES,
+    recentStoredBytes: RECENT_STORED_BYTES,
+    onWrite: (size, storedLength) => {
+      counts.chunkBytesNew += size;
+      counts.chunkBytesStored += storedLength;
+    },
   });
-  await level.open();
-  return level;
-}
-
-async function hasRoom(path: string, bytes: number): Promise<boolean> {
-  try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize >= bytes;
-  } catch {
-    // A disk of which nothing can be learnt is not one to write to.
-    return false;
-  }
-}
-
-/** Why nothing can be appended to packs, as far as the last attempt tells; a disk with room again is well. */
-async function appendFailure(path: string, appender: PackAppender): Promise<CastoreError | undefined> {
-  const { failure } = appender;
-  if (failure === undefined) return undefined;
-  if (isDiskFull(failure) && (await hasRoom(path, REOPEN_BYTES))) {
-    appender.forgive();
-    return undefined;
-  }
-  return storageFailure("written", failure);
+  const blobService = new ChunkedBlobService({
+    chunks,
+    lists,
+    ...(chunkSizes === undefined ? {} : { chunkSizes }),
+    memory,
+    onChunkPut: (bytes) => {
+      counts.chunkBytesPut += bytes;
+    },
+  });
+  // Whoever has it open for long sees leases expire; what cannot be removed now is next time.
+  const sweep = () => void removeExpiredUploads(records).catch(() => {});
+  const sweeping = index.unwritable === undefined ? setInterval(sweep, SWEEP_MS).unref() : undefined;
+  const closeAll = async () => {
+    clearInterval(sweeping);
+    await pool.close();
+    await extents.close();
+    // Where the mark cannot be written, the next process begins a new pack, and nothing is lost.
+    if (extents.end !== undefined) await writeCleanEnd(records, extents.end).catch(() => {});
+    await index.close();
+  };
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    closing ??= closeAll();
+    await closing;
+  };
+  return {
+    blobService,
+    directoryService: new RecordDirectoryService(records, {
+      ...(maxDirectoryBytes === undefined ? {} : { maxDirectoryBytes }),
+      ...(memory === undefined ? {} : { memory }),
+    }),
+    storedBlobs: new ChunkedStoredBlobs(chunks, lists),
+    get activity() {
+      const { all, remembered } = chunks.reads;
+      return { ...counts, chunkReads: all, chunkReadsRemembered: remembered };
+    },
+    size: () => measureStore(path),
+    database: records,
+    check: async () => (await records.recover()) ?? (await extents.recover()),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 function rebuilt(path: string, chunks: number): string {
@@ -251,51 +200,4 @@ function rebuilt(path: string, chunks: number): string {
     `the index of ${path} was missing: ${chunks} chunks were found in its packs and indexed again; ` +
     "directories, path infos and the lists of long files are lost, and come back when they are stored again"
   );
-}
-
-/** Appends to the newest pack only when the last process left it complete. */
-async function resumeNewestPack(
-  appender: PackAppender,
-  packs: PackDirectory,
-  packNumbers: readonly number[],
-  database: Database,
-  packBytes: number,
-): Promise<void> {
-  const newest = packNumbers.at(-1);
-  const clean = await readCleanEnd(database);
-  if (clean === undefined) return;
-  await forgetCleanEnd(database);
-  if (newest === undefined || clean.pack !== newest || clean.end >= packBytes) return;
-  const handle = await packs.openPack(newest, "r+");
-  if ((await handle.stat()).size === clean.end) appender.resume(handle, clean.end);
-  else await handle.close();
-}
-
-/** What an open store holds. */
-interface OpenParts {
-  readonly level: Level;
-  readonly database: Database;
-  readonly appender: PackAppender;
-  readonly reader: PackReader;
-  readonly pool: ZstdPool;
-}
-
-async function closeAll({ level, database, appender, reader, pool }: OpenParts): Promise<void> {
-  await pool.close();
-  const end = await appender.close();
-  // Where the mark cannot be written, the next process begins a new pack, and nothing is lost.
-  if (end !== undefined) await writeCleanEnd(database, end).catch(() => {});
-  await database.close();
-  await reader.close();
-  await level.close();
-}
-
-function rootCode(error: unknown): unknown {
-  if (!(error instanceof Error)) return undefined;
-  return error.cause === undefined ? (error as { code?: unknown }).code : rootCode(error.cause);
-}
-
-function rootMessage(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : rootMessage(error.cause);
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { testBlobService, testDirectoryService } from "@tvix/castore/testing";
+import { testBlobService, testDirectoryService, testLifeCycle } from "@tvix/castore/testing";
 import { openStore, type StoreOptions } from "@tvix/castore-packs";
 
 async function temporaryStore(options: StoreOptions) {
@@ -19,3 +19,8 @@ testBlobService("packs of 1 MiB, without sync", async () =>
   temporaryStore({ sync: false, packBytes: 1 << 20 }),
 );
 testDirectoryService("LevelDB", async () => await temporaryStore({ sync: true }));
+
+testLifeCycle("packs", async () => {
+  const path = await mkdtemp(join(tmpdir(), "castore-"));
+  return { open: () => openStore(path), remove: () => rm(path, { recursive: true }) };
+});

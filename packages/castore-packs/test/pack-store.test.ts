@@ -25,20 +25,6 @@ async function packBytes(path: string): Promise<number> {
   return sum;
 }
 
-test("what was put is there after the store is opened again", async () => {
-  const path = await temporaryDirectory();
-  const blobs = [100, 5000, 300_000, 3_000_000].map((length) => fixtures.pseudoRandomBytes(length, length));
-  {
-    await using store = await openStore(path);
-    for (const blob of blobs) await store.blobService.put(blob);
-    await store.directoryService.putMany([fixtures.DIRECTORY_A, fixtures.DIRECTORY_B]);
-  }
-  await using store = await openStore(path);
-  for (const blob of blobs) expect(await readAll(store.blobService, B3Digest.of(blob))).toEqual(blob);
-  const directory = await store.directoryService.get(fixtures.DIRECTORY_B.digest());
-  expect(directory?.encode()).toEqual(fixtures.DIRECTORY_B.encode());
-});
-
 test("a store that was closed in good order goes on in the same pack", async () => {
   const path = await temporaryDirectory();
   for (let seed = 1; seed <= 3; seed++) {
@@ -89,19 +75,6 @@ test("a folder that cannot be made is a clear error", async () => {
   const path = join(await temporaryDirectory(), "file");
   await writeFile(path, "");
   await expect(openStore(path)).rejects.toMatchObject({ code: "STORAGE_FAILURE" });
-});
-
-test("after it is closed every operation fails with CLOSED", async () => {
-  const store = await openStore(await temporaryDirectory());
-  const digest = await store.blobService.put(fixtures.pseudoRandomBytes(100_000));
-  await store.close();
-  await store.close();
-  const closed = expect.objectContaining({ code: "CLOSED" });
-  await expect(store.blobService.has(digest)).rejects.toEqual(closed);
-  await expect(store.blobService.read(digest)).rejects.toEqual(closed);
-  await expect(store.blobService.put(fixtures.pseudoRandomBytes(100))).rejects.toEqual(closed);
-  await expect(store.directoryService.get(digest)).rejects.toEqual(closed);
-  await expect(store.directoryService.put(fixtures.DIRECTORY_A)).rejects.toEqual(closed);
 });
 
 test("no bit of a pack can be flipped without being noticed, and a put mends it", async () => {

@@ -6,7 +6,6 @@ export {
   MAX_LISTED_CHUNKS,
   type ReadBlobOptions,
 } from "./blob/blob-service.ts";
-export type { ChunkEncoding, EncodedChunk } from "./blob/chunk-codec.ts";
 export {
   type ChunkExchange,
   chunkExchangeOf,
@@ -14,7 +13,6 @@ export {
   MAX_ASKED_DIGESTS,
 } from "./blob/chunk-exchange.ts";
 export type { ChunkListStore, ChunkListWriter, PlacedChunk } from "./blob/chunk-list-store.ts";
-export type { ChunkStore } from "./blob/chunk-store.ts";
 export { ChunkedBlobService, type ChunkedBlobStorage } from "./blob/chunked-blob-service.ts";
 export type { StoredBlobs, StoredChunk } from "./blob/stored-blobs.ts";
 export { type CacheBlobOptions, CacheBlobService } from "./cache/blob-service.ts";
@@ -23,6 +21,8 @@ export { CacheDirectoryService } from "./cache/directory-service.ts";
 export { ChunkCutter, type CutChunk } from "./chunking/cut-chunks.ts";
 export { FastCdc } from "./chunking/fastcdc.ts";
 export { type ChunkSizes, DEFAULT_CHUNK_SIZES } from "./chunking/parameters.ts";
+export type { ChunkEncoding, EncodedChunk } from "./chunks/chunk-codec.ts";
+export type { ChunkStore } from "./chunks/chunk-store.ts";
 export { CombinedBlobService } from "./combined/blob-service.ts";
 export { CombinedDirectoryService } from "./combined/directory-service.ts";
 export { firstFound } from "./concurrency/first-found.ts";

@@ -1,16 +1,18 @@
 import { collect } from "@tvix/byte-stream";
 import { expect, test } from "vitest";
 import { ChunkedBlobService } from "../src/blob/chunked-blob-service.ts";
+import { IndexedChunkStore } from "../src/chunks/indexed-chunk-store.ts";
 import type { B3Digest } from "../src/digest/b3-digest.ts";
-import { MemoryChunkListStore } from "../src/memory/chunk-list-store.ts";
-import { MemoryChunkStore } from "../src/memory/chunk-store.ts";
 import { MemoryLedger } from "../src/memory-use/memory-ledger.ts";
+import { RecordChunkListStore } from "../src/records/chunk-list-store.ts";
+import { MemoryRecordStore } from "../src/records/memory-record-store.ts";
 
 const KIB = 1024;
 
 function storeWith(memory: MemoryLedger): ChunkedBlobService {
-  const chunks = new MemoryChunkStore();
-  return new ChunkedBlobService({ chunks, lists: new MemoryChunkListStore(), memory });
+  const records = new MemoryRecordStore();
+  const chunks = IndexedChunkStore.fresh({ records });
+  return new ChunkedBlobService({ chunks, lists: new RecordChunkListStore(records), memory });
 }
 
 function bytesOf(length: number, seed: number): Uint8Array {

@@ -35,7 +35,8 @@ export interface BlobService {
    * there. No byte is passed on that does not belong to the digest: a damaged store fails
    * with CORRUPT or INCOMPLETE, before the first byte where the metadata can tell.
    *
-   * The stream reads ahead a little; leaving it early frees what it holds.
+   * The stream reads ahead a little; leaving it early frees what it holds. Pieces are to be looked at only:
+   * other readers may be given the same memory.
    *
    * @throws RangeError when offset or length is no whole number from 0 on
    */

@@ -1,19 +1,27 @@
+import type { ChunkStore } from "../chunks/chunk-store.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
-import type { ChunkStore } from "./chunk-store.ts";
 
-/** Bytes of chunks that the store has not yet taken over, over all uploads. */
+/** What {@link ChunkWriter} takes where nobody says otherwise. */
 const IN_FLIGHT_BYTES = 6 << 20;
 
 /** Writes chunks that are not there yet, each once however many uploads bring it. */
 export class ChunkWriter {
   readonly #store: ChunkStore;
   readonly #onPut: (bytes: number) => void;
-  readonly #budget: ByteBudget = new ByteBudget(IN_FLIGHT_BYTES);
+  readonly #budget: ByteBudget;
   readonly #inFlight: Map<string, Promise<void>> = new Map();
 
-  /** @param onPut told of the length of each chunk, whether it is there or not */
-  constructor(store: ChunkStore, onPut: (bytes: number) => void = () => {}) {
+  /**
+   * @param onPut told of the length of each chunk, whether it is there or not
+   * @param inFlightBytes bytes of chunks that the store has not yet taken over, over all uploads
+   */
+  constructor(
+    store: ChunkStore,
+    onPut: (bytes: number) => void = () => {},
+    inFlightBytes: number = IN_FLIGHT_BYTES,
+  ) {
+    this.#budget = new ByteBudget(inFlightBytes);
     this.#store = store;
     this.#onPut = onPut;
   }

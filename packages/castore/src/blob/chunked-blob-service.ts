@@ -2,6 +2,7 @@ import type { ByteSource, ByteStream } from "@tvix/byte-stream";
 import { ChunkCutter, NOTHING_TO_RELEASE } from "../chunking/cut-chunks.ts";
 import { FastCdc } from "../chunking/fastcdc.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
+import type { ChunkStore } from "../chunks/chunk-store.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
@@ -12,7 +13,6 @@ import type { AssemblingBlobService, BlobAssembly } from "./blob-assembly.ts";
 import { type ChunkMeta, MAX_LISTED_CHUNKS, type ReadBlobOptions } from "./blob-service.ts";
 import { type ByteRange, clip, toByteRange } from "./byte-range.ts";
 import type { ChunkListStore } from "./chunk-list-store.ts";
-import type { ChunkStore } from "./chunk-store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import { FREE_READ_BYTES, holdFound, holdRead } from "./hold-read.ts";
 import { READ_AHEAD_BYTES, readChunks } from "./read-chunks.ts";
@@ -27,6 +27,12 @@ export interface ChunkedBlobStorage {
   readonly onChunkPut?: ((bytes: number) => void) | undefined;
   /** What puts draw their windows from, and reads their chunks. Default: whatever they need. */
   readonly memory?: MemoryLedger | undefined;
+  /** Chunks that one reader has on their way, at most. Default 4; a source that is far wants more. */
+  readonly chunksAhead?: number | undefined;
+  /** Bytes that all readers together read ahead. Default 8 MiB. */
+  readonly readAheadBytes?: number;
+  /** Bytes of chunks that the chunk store has not yet taken over, over all puts. Default 6 MiB. */
+  readonly inFlightBytes?: number;
 }
 
 /**
@@ -38,14 +44,18 @@ export class ChunkedBlobService implements AssemblingBlobService {
   readonly #lists: ChunkListStore;
   readonly #writer: ChunkWriter;
   readonly #cutter: ChunkCutter;
-  readonly #readAhead = new ByteBudget(READ_AHEAD_BYTES);
+  readonly #readAhead: ByteBudget;
+  readonly #chunksAhead: number | undefined;
   readonly #memory: MemoryLedger;
 
-  constructor({ chunks, lists, chunkSizes, onChunkPut, memory = UNLIMITED_MEMORY }: ChunkedBlobStorage) {
+  constructor(storage: ChunkedBlobStorage) {
+    const { chunks, lists, memory = UNLIMITED_MEMORY, readAheadBytes = READ_AHEAD_BYTES } = storage;
     this.#chunks = chunks;
     this.#lists = lists;
-    this.#writer = new ChunkWriter(chunks, onChunkPut);
-    this.#cutter = new ChunkCutter(new FastCdc(chunkSizes));
+    this.#writer = new ChunkWriter(chunks, storage.onChunkPut, storage.inFlightBytes);
+    this.#cutter = new ChunkCutter(new FastCdc(storage.chunkSizes));
+    this.#readAhead = new ByteBudget(readAheadBytes);
+    this.#chunksAhead = storage.chunksAhead;
     this.#memory = memory;
   }
 
@@ -79,7 +89,11 @@ export class ChunkedBlobService implements AssemblingBlobService {
     }
     const { signal } = options;
     const list = this.#lists.read(digest, range.start);
-    const stream = readChunks(this.#chunks, list, range, { signal, budget: this.#readAhead });
+    const stream = readChunks(this.#chunks, list, range, {
+      signal,
+      budget: this.#readAhead,
+      chunksAhead: this.#chunksAhead,
+    });
     if (options.isAccounted === true) return stream;
     return holdRead(this.#cutter.chunkBytes, stream, { memory: this.#memory, signal });
   }

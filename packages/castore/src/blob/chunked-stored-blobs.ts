@@ -1,7 +1,7 @@
+import type { EncodedChunk } from "../chunks/chunk-codec.ts";
 import { type B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
-import type { EncodedChunk } from "./chunk-codec.ts";
 import type { ChunkListStore } from "./chunk-list-store.ts";
 import type { StoredBlobs, StoredChunk, StoredChunkStore } from "./stored-blobs.ts";
 

@@ -1,7 +1,7 @@
+import type { ChunkEncoding, EncodedChunk } from "../chunks/chunk-codec.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import type { OperationOptions } from "../options.ts";
 import type { ChunkMeta } from "./blob-service.ts";
-import type { ChunkEncoding, EncodedChunk } from "./chunk-codec.ts";
 
 /** How a chunk is stored. */
 export interface StoredChunk extends ChunkMeta {

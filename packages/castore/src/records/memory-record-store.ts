@@ -1,4 +1,5 @@
 import { compareBytes } from "@tvix/byte-stream";
+import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { holds, nameOfKey } from "./condition.ts";
 import type { RecordChange, RecordCondition, RecordRange, RecordStore } from "./record-store.ts";
@@ -8,15 +9,20 @@ export class MemoryRecordStore implements RecordStore {
   /** By the bytes of the key, each a character. */
   readonly #records: Map<string, readonly [key: Uint8Array, value: Uint8Array]> = new Map();
 
+  #closed = false;
+
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    this.#checkOpen();
     return this.#records.get(nameOfKey(key))?.[1];
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    this.#checkOpen();
     return keys.map((key) => this.#records.get(nameOfKey(key))?.[1]);
   }
 
   async has(key: Uint8Array): Promise<boolean> {
+    this.#checkOpen();
     return this.#records.has(nameOfKey(key));
   }
 
@@ -24,6 +30,7 @@ export class MemoryRecordStore implements RecordStore {
     changes: readonly RecordChange[],
     conditions: readonly RecordCondition[] = [],
   ): Promise<boolean> {
+    this.#checkOpen();
     const areMet = conditions.every((one) => holds(one, this.#records.get(nameOfKey(one.key))?.[1]));
     if (!areMet) return false;
     for (const change of changes) {
@@ -39,6 +46,7 @@ export class MemoryRecordStore implements RecordStore {
     { prefix, after }: RecordRange,
     { signal }: OperationOptions = {},
   ): AsyncGenerator<readonly [key: Uint8Array, value: Uint8Array], void, undefined> {
+    this.#checkOpen();
     const start = nameOfKey(prefix);
     const found = [...this.#records]
       .filter(([name]) => name.startsWith(start))
@@ -49,5 +57,13 @@ export class MemoryRecordStore implements RecordStore {
       signal?.throwIfAborted();
       yield record;
     }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new CastoreError("CLOSED", "the store is closed");
   }
 }

@@ -1,9 +1,9 @@
 import type { BlobService } from "../blob/blob-service.ts";
 import { ChunkedBlobService } from "../blob/chunked-blob-service.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
+import { IndexedChunkStore } from "../chunks/indexed-chunk-store.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
 import { RecordChunkListStore } from "./chunk-list-store.ts";
-import { RecordChunkStore } from "./chunk-store.ts";
 import { RecordDirectoryService } from "./directory-service.ts";
 import type { RecordStore } from "./record-store.ts";
 import { removeExpiredUploads } from "./remove-expired.ts";
@@ -28,7 +28,7 @@ export async function openRecordStore(
   await removeExpiredUploads(records);
   return {
     blobService: new ChunkedBlobService({
-      chunks: await RecordChunkStore.open(records),
+      chunks: await IndexedChunkStore.open({ records }),
       lists: new RecordChunkListStore(records),
       ...(chunkSizes === undefined ? {} : { chunkSizes }),
     }),

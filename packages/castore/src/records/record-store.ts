@@ -50,4 +50,6 @@ export interface RecordStore {
     range: RecordRange,
     options?: OperationOptions,
   ): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /** Finishes what is being written; then every other method fails. Calling it again does nothing. */
+  close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { type ByteStream, collect } from "@tvix/byte-stream";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { BlobService } from "../blob/blob-service.ts";
 import { DEFAULT_CHUNK_SIZES } from "../chunking/parameters.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
@@ -22,7 +22,7 @@ const LENGTHS = [1, 2, 4096, min - 1, min, min + 1, max - 1, max, max + 1, 2 * m
  * Registers, with vitest, the tests that every {@link BlobService} passes.
  *
  * @param name of the service, for the report
- * @param setUp makes an empty service; called once
+ * @param setUp makes an empty service; called for each test
  */
 export function testBlobService(name: string, setUp: () => Promise<BlobServiceFixture>): void {
   describe(`BlobService contract: ${name}`, () => {
@@ -30,11 +30,11 @@ export function testBlobService(name: string, setUp: () => Promise<BlobServiceFi
     let blobs: BlobService;
     let seed = 100;
 
-    beforeAll(async () => {
+    beforeEach(async () => {
       fixture = await setUp();
       blobs = fixture.blobService;
     });
-    afterAll(async () => {
+    afterEach(async () => {
       await fixture.close?.();
     });
 

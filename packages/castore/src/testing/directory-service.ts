@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
@@ -32,18 +32,18 @@ const MANY = 3000;
  * Registers, with vitest, the tests that every {@link DirectoryService} passes.
  *
  * @param name of the service, for the report
- * @param setUp makes an empty service; called once
+ * @param setUp makes an empty service; called for each test
  */
 export function testDirectoryService(name: string, setUp: () => Promise<DirectoryServiceFixture>): void {
   describe(`DirectoryService contract: ${name}`, () => {
     let fixture: DirectoryServiceFixture;
     let directories: DirectoryService;
 
-    beforeAll(async () => {
+    beforeEach(async () => {
       fixture = await setUp();
       directories = fixture.directoryService;
     });
-    afterAll(async () => {
+    afterEach(async () => {
       await fixture.close?.();
     });
 

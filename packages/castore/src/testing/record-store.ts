@@ -169,6 +169,20 @@ export function testRecordStore(name: string, setUp: () => Promise<RecordStoreFi
       expect(await textOf(records, "a")).toBe(`${done.indexOf(true)}`);
     });
 
+    test("after it is closed every method fails with CLOSED, and what was being written is done", async () => {
+      const records = await fresh();
+      const writing = records.write([put("a", "1")]);
+      await records.close();
+      await records.close();
+      expect(await writing).toBe(true);
+      const closed = { code: "CLOSED" };
+      await expect(records.get(bytes("a"))).rejects.toMatchObject(closed);
+      await expect(records.getMany([bytes("a")])).rejects.toMatchObject(closed);
+      await expect(records.has(bytes("a"))).rejects.toMatchObject(closed);
+      await expect(records.write([put("b", "1")])).rejects.toMatchObject(closed);
+      await expect(keysOf(records, "a")).rejects.toMatchObject(closed);
+    });
+
     test("a counter that many raise by conditions loses nothing", async () => {
       const records = await fresh();
       const raise = async () => {

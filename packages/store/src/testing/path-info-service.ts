@@ -1,5 +1,5 @@
 import { encodeHex } from "@tvix/byte-stream";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { encodePathInfo } from "../path-info/format.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
 import type { PathInfoService } from "../path-info/path-info-service.ts";
@@ -22,18 +22,18 @@ const AT_ONCE = 100;
  * Registers, with vitest, the tests that every {@link PathInfoService} passes.
  *
  * @param name of the service, for the report
- * @param setUp makes an empty service; called once
+ * @param setUp makes an empty service; called for each test
  */
 export function testPathInfoService(name: string, setUp: () => Promise<PathInfoServiceFixture>): void {
   describe(`PathInfoService contract: ${name}`, () => {
     let fixture: PathInfoServiceFixture;
     let service: PathInfoService;
 
-    beforeAll(async () => {
+    beforeEach(async () => {
       fixture = await setUp();
       service = fixture.pathInfoService;
     });
-    afterAll(async () => {
+    afterEach(async () => {
       await fixture.close?.();
     });
 

@@ -42,6 +42,7 @@ export const RAW_CODEC: ChunkCodec = {
   encode: asItIs,
   decode({ encoding, payload }) {
     if (encoding !== "raw") throw new Error(`chunk is stored as ${encoding}, which this codec does not read`);
-    return payload;
+    // Whoever reads it may do with it as it likes.
+    return payload.slice();
   },
 };

@@ -1,0 +1,213 @@
+import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
+import { CastoreError } from "../errors/castore-error.ts";
+import type { ExtentLocation, Extents } from "../extents/extents.ts";
+import { RecentReads } from "../memory-use/recent-reads.ts";
+import type { RecordStore } from "../records/record-store.ts";
+import { CHUNKS } from "../records/tables.ts";
+import { type ChunkCodec, type EncodedChunk, type FreshlyEncoded, RAW_CODEC } from "./chunk-codec.ts";
+import { decodeChunkRecord, encodeInline, encodeLocation } from "./chunk-record.ts";
+import type { ChunkStore } from "./chunk-store.ts";
+import { DamagedChunks } from "./damaged-chunks.ts";
+import { decodeVerified } from "./verify-chunk.ts";
+
+/** What an {@link IndexedChunkStore} is made of. */
+export interface ChunkStoreParts {
+  /** The index: where each chunk lies, and short ones themselves. */
+  readonly records: RecordStore;
+  /** Where longer ones lie. Default: in the records, however long they are. */
+  readonly extents?: Extents | undefined;
+  /** Default: chunks are stored as they are. */
+  readonly codec?: ChunkCodec;
+  /**
+   * Longest stored form that is kept in the record itself, in bytes: one flush and one read in place of two.
+   * Default 1024; databases write long values several times over.
+   */
+  readonly inlineBytes?: number;
+  /** Bytes of chunks that are remembered after they were read. Default: none, and each reader has its own. */
+  readonly recentBytes?: number;
+  /** Bytes of stored forms that are. Default: none. */
+  readonly recentStoredBytes?: number;
+  /** Told of each chunk that is written: its length, and what is stored of it, in bytes. */
+  readonly onWrite?: (size: number, storedLength: number) => void;
+}
+
+/** Where a chunk is, or what there is of it. */
+type Place = EncodedChunk | ExtentLocation;
+
+/** A chunk of this store and where it lies, so that it need not be looked up again. */
+interface PlacedStoredChunk extends StoredChunk {
+  readonly place: Place;
+}
+
+/** Chunks of which records say where in {@link Extents} each lies. */
+export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
+  readonly #records: RecordStore;
+  readonly #extents: Extents | undefined;
+  readonly #codec: ChunkCodec;
+  readonly #inlineBytes: number;
+  readonly #onWrite: (size: number, storedLength: number) => void;
+  readonly #chunks: RecentReads<Uint8Array> | undefined;
+  readonly #stored: RecentReads<EncodedChunk> | undefined;
+  readonly #damaged: DamagedChunks;
+
+  private constructor(parts: ChunkStoreParts, damaged: DamagedChunks) {
+    const { recentBytes = 0, recentStoredBytes = 0 } = parts;
+    this.#records = parts.records;
+    this.#extents = parts.extents;
+    this.#codec = parts.codec ?? RAW_CODEC;
+    this.#inlineBytes = parts.extents === undefined ? Number.POSITIVE_INFINITY : (parts.inlineBytes ?? 1024);
+    this.#onWrite = parts.onWrite ?? (() => {});
+    this.#chunks = recentBytes > 0 ? new RecentReads(recentBytes, ({ length }) => length) : undefined;
+    this.#stored =
+      recentStoredBytes > 0 ? new RecentReads(recentStoredBytes, ({ payload }) => payload.length) : undefined;
+    this.#damaged = damaged;
+  }
+
+  /** The chunks of which the records know, and what is known of damage. */
+  static async open(parts: ChunkStoreParts): Promise<IndexedChunkStore> {
+    return new IndexedChunkStore(parts, await DamagedChunks.open(parts.records));
+  }
+
+  /** A store in records that hold nothing yet. */
+  static fresh(parts: ChunkStoreParts): IndexedChunkStore {
+    return new IndexedChunkStore(parts, new DamagedChunks(parts.records));
+  }
+
+  /** Reads of chunks, in either form, that could be answered from memory, and those of them that were. */
+  get reads(): { readonly all: number; readonly remembered: number } {
+    const all = (this.#chunks?.asked ?? 0) + (this.#stored?.asked ?? 0);
+    return { all, remembered: all - (this.#chunks?.missed ?? 0) - (this.#stored?.missed ?? 0) };
+  }
+
+  get version(): number {
+    return this.#damaged.version;
+  }
+
+  /**
+   * Besides the record of the chunk its place is looked at. In an extent in which damage was found, the whole
+   * chunk is read.
+   */
+  async has(digest: B3Digest): Promise<boolean> {
+    if (this.#damaged.has(digest)) return false;
+    const record = await CHUNKS.get(this.#records, digest);
+    if (record === undefined) return false;
+    try {
+      const place = decodeChunkRecord(record, digest);
+      if ("payload" in place) return true;
+      const extents = this.#extentsFor(digest);
+      if (this.#damaged.isSuspect(place.extent)) await extents.readIntact(digest, place);
+      else await extents.check(digest, place);
+      return true;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      await this.#damaged.add(digest, record);
+      return false;
+    }
+  }
+
+  async read(digest: B3Digest): Promise<Uint8Array | undefined> {
+    const record = await CHUNKS.get(this.#records, digest);
+    if (record === undefined) return undefined;
+    const decode = () => this.#decode(digest, record);
+    return await this.#watched(digest, record, () =>
+      this.#chunks === undefined ? decode() : this.#chunks.get(digest, decode),
+    );
+  }
+
+  async describe(digest: B3Digest): Promise<PlacedStoredChunk | undefined> {
+    if (this.#damaged.has(digest)) return undefined;
+    const record = await CHUNKS.get(this.#records, digest);
+    return record === undefined ? undefined : described(digest, decodeChunkRecord(record, digest));
+  }
+
+  async readStored(chunk: StoredChunk): Promise<EncodedChunk> {
+    const { digest } = chunk;
+    if ("place" in chunk) {
+      try {
+        return await this.#readPlaced(digest, (chunk as PlacedStoredChunk).place);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        // It was damaged there. Since it was described it may have been written anew, elsewhere.
+      }
+    }
+    const record = this.#damaged.has(digest) ? undefined : await CHUNKS.get(this.#records, digest);
+    if (record === undefined) throw missing(digest);
+    return await this.#watched(digest, record, () =>
+      this.#readPlaced(digest, decodeChunkRecord(record, digest)),
+    );
+  }
+
+  async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
+    const { length } = bytes;
+    const encoded = await this.#codec.encode(bytes, release);
+    this.#onWrite(length, encoded.payload.length);
+    const value = await this.#place(digest, encoded);
+    await this.#records.write([CHUNKS.put(digest, value), ...this.#damaged.mending(digest)]);
+    // What was stored may have had another form.
+    this.#stored?.forget(digest);
+    this.#damaged.remove(digest);
+  }
+
+  async #decode(digest: B3Digest, record: Uint8Array): Promise<Uint8Array> {
+    const place = decodeChunkRecord(record, digest);
+    const stored = "payload" in place ? place : await this.#extentsFor(digest).read(digest, place);
+    return await decodeVerified(this.#codec, digest, stored);
+  }
+
+  async #readPlaced(digest: B3Digest, place: Place): Promise<EncodedChunk> {
+    const read = () => this.#readStored(digest, place);
+    return await (this.#stored === undefined ? read() : this.#stored.get(digest, read));
+  }
+
+  async #readStored(digest: B3Digest, place: Place): Promise<EncodedChunk> {
+    if (!("payload" in place)) return await this.#extentsFor(digest).readIntact(digest, place);
+    // Nothing but its digest tells whether a chunk in the record is intact.
+    await decodeVerified(this.#codec, digest, place);
+    return place;
+  }
+
+  /** Notes a chunk as damaged when it cannot be read where its record says. */
+  async #watched<T>(digest: B3Digest, record: Uint8Array, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (isDamage(error)) await this.#damaged.add(digest, record);
+      throw error;
+    }
+  }
+
+  /** Puts a chunk where it belongs; returns its record, which says where. */
+  async #place(digest: B3Digest, encoded: FreshlyEncoded): Promise<Uint8Array> {
+    if (this.#extents === undefined || encoded.payload.length <= this.#inlineBytes) {
+      const record = encodeInline(encoded);
+      encoded.release();
+      return record;
+    }
+    return encodeLocation(await this.#extents.append(digest, encoded));
+  }
+
+  #extentsFor(digest: B3Digest): Extents {
+    if (this.#extents !== undefined) return this.#extents;
+    const subject = digest.toString();
+    throw new CastoreError("CORRUPT", `chunk ${subject} lies in extents, of which this store has none`, {
+      subject,
+    });
+  }
+}
+
+function described(digest: B3Digest, place: Place): PlacedStoredChunk {
+  const { encoding, size } = place;
+  const storedLength = "payload" in place ? place.payload.length : place.storedLength;
+  return { digest, encoding, size, storedLength, place };
+}
+
+/** Whether it is the chunk that is at fault, and not a disk that is out of order or a store that is closed. */
+function isDamage(error: unknown): boolean {
+  return CastoreError.is(error) && error.code === "CORRUPT";
+}
+
+function missing(digest: B3Digest): CastoreError {
+  const subject = digest.toString();
+  return new CastoreError("INCOMPLETE", `chunk ${subject} is not in the store`, { subject });
+}

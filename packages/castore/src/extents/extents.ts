@@ -1,0 +1,85 @@
+import type { ChunkEncoding, EncodedChunk, FreshlyEncoded } from "../chunks/chunk-codec.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
+import type { CastoreError } from "../errors/castore-error.ts";
+
+/** Where a chunk lies in {@link Extents}, and how it is stored there. */
+export interface ExtentLocation {
+  /** Number of the extent, from 1 to 2^32 - 1. */
+  readonly extent: number;
+  /** Place in the extent, in bytes, as {@link Extents} count them: below 2^53. */
+  readonly offset: number;
+  readonly encoding: ChunkEncoding;
+  /** Length of the chunk itself, in bytes. */
+  readonly size: number;
+  /** Length of what is stored of it, in bytes. */
+  readonly storedLength: number;
+}
+
+/** One of {@link Extents}. */
+export interface ExtentInfo {
+  readonly extent: number;
+  /** Bytes that it takes. */
+  readonly length: number;
+}
+
+/** A chunk that was found in an extent. */
+export interface FoundChunk {
+  readonly digest: B3Digest;
+  readonly location: ExtentLocation;
+}
+
+/**
+ * Where the stored forms of chunks lie: long files, objects, or memory. What was appended is never
+ * changed, and goes only with the extent as a whole. Each describes itself, so that what lies in them can be
+ * found without an index.
+ *
+ * Every method fails with CastoreError CLOSED after {@link close}; failures of the surroundings are NO_SPACE
+ * and STORAGE_FAILURE.
+ */
+export interface Extents {
+  /**
+   * Appends a chunk, and releases it as soon as its memory is not needed any more, also when that fails.
+   *
+   * @returns its place, when it is as durable as these extents make it
+   */
+  append(digest: B3Digest, chunk: FreshlyEncoded): Promise<ExtentLocation>;
+
+  /**
+   * Looks whether there is something at a place, without reading it.
+   *
+   * @throws CastoreError CORRUPT when there is not
+   */
+  check(digest: B3Digest, location: ExtentLocation): Promise<void> | void;
+
+  /**
+   * What lies at a place: for those who find out by its digest whether that is the chunk.
+   *
+   * @throws CastoreError CORRUPT when nothing does
+   */
+  read(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk>;
+
+  /**
+   * The same, and certainly what was appended there for this digest: for those who pass it on as it is.
+   *
+   * @throws CastoreError CORRUPT when it is not
+   */
+  readIntact(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk>;
+
+  /** What extents there are, in the order of their numbers. */
+  list(): AsyncIterable<ExtentInfo>;
+
+  /**
+   * The intact chunks of an extent, in the order of their places. Ends where nothing more can be told from
+   * noise. An extent that is not there has none.
+   */
+  chunksOf(extent: number): AsyncIterable<FoundChunk>;
+
+  /** Removes an extent in which nothing is wanted any more; one that is not there is no error. */
+  retire(extent: number): Promise<void>;
+
+  /** Why nothing can be appended at present; undefined while that works. Tries to make it possible again. */
+  recover(): Promise<CastoreError | undefined>;
+
+  /** Finishes what is being appended and read. Calling it again does nothing. */
+  close(): Promise<void>;
+}
