@@ -124,6 +124,6 @@ test("a call that is given up while the client connects ends, and closing does n
   const waiting = new GrpcBlobService(transport).put(Uint8Array.of(1));
   const [ended] = await Promise.allSettled([waiting, transport.close()]);
   expect(ended).toMatchObject({
-    reason: { code: "UNAVAILABLE", message: expect.stringContaining("was closed") },
+    reason: { code: "CLOSED", message: expect.stringContaining("was closed") },
   });
 });

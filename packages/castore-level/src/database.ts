@@ -7,7 +7,7 @@ import {
   type RecordRange,
   type RecordStore,
 } from "@tvix/castore";
-import { GroupCommit } from "@tvix/castore/backend";
+import { GroupCommit, prefixEnd } from "@tvix/castore/backend";
 import type { AbstractLevel } from "abstract-level";
 import { PendingWrite, withConditions } from "./pending-write.ts";
 
@@ -156,8 +156,13 @@ export class Database implements RecordStore {
     { signal }: OperationOptions = {},
   ): AsyncGenerator<readonly [key: Uint8Array, value: Uint8Array], void, undefined> {
     this.#checkOpen();
+    signal?.throwIfAborted();
+    const end = prefixEnd(prefix);
     const isWithin = after !== undefined && compareBytes(after, prefix) > 0;
-    const range = { ...(isWithin ? { gt: after } : { gte: prefix }), ...behind(prefix) };
+    const range = {
+      ...(isWithin ? { gt: after } : { gte: prefix }),
+      ...(end === undefined ? {} : { lt: end }),
+    };
     if (this.#reopening !== undefined) await this.#reopening.catch(() => {});
     try {
       const iterator = this.#level.iterator({ ...range, ...VIEWS });
@@ -185,16 +190,6 @@ export class Database implements RecordStore {
   #checkOpen(): void {
     if (this.#closed) throw new CastoreError("CLOSED", "the store is closed");
   }
-}
-
-/** Where the keys end that begin with a prefix. */
-function behind(prefix: Uint8Array): { readonly lt?: Uint8Array } {
-  const last = prefix.findLastIndex((byte) => byte !== 0xff);
-  // Nothing lies behind those of an empty prefix, nor behind those of one that is all 0xff.
-  if (last < 0) return {};
-  const lt = prefix.slice(0, last + 1);
-  lt[last] = (lt[last] as number) + 1;
-  return { lt };
 }
 
 /** The same memory without the methods of Buffer, which some databases return. */

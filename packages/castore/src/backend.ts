@@ -26,6 +26,7 @@ export { BufferPool } from "./memory-use/buffer-pool.ts";
 export { RecordChunkListStore } from "./records/chunk-list-store.ts";
 export { holds, nameOfKey } from "./records/condition.ts";
 export { RecordDirectoryService } from "./records/directory-service.ts";
+export { prefixEnd } from "./records/prefix-end.ts";
 export { removeExpiredUploads } from "./records/remove-expired.ts";
 export { CHUNKS, FACTS } from "./records/tables.ts";
 export { unlessAborted } from "./unless-aborted.ts";

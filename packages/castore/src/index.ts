@@ -26,6 +26,7 @@ export type { ChunkStore } from "./chunks/chunk-store.ts";
 export { CombinedBlobService } from "./combined/blob-service.ts";
 export { CombinedDirectoryService } from "./combined/directory-service.ts";
 export { firstFound } from "./concurrency/first-found.ts";
+export { InTurn } from "./concurrency/in-turn.ts";
 export { mapConcurrently } from "./concurrency/map-concurrently.ts";
 export { OwnAbort } from "./concurrency/own-abort.ts";
 export { SingleFlight } from "./concurrency/single-flight.ts";

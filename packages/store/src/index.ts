@@ -37,5 +37,10 @@ export { decodePathInfo, encodePathInfo, formatPathInfo } from "./path-info/form
 export { decodeNamelessNode, encodeNamelessNode } from "./path-info/nameless-node.ts";
 export { parsePathInfo } from "./path-info/parse.ts";
 export { type PathInfo, toNarInfo } from "./path-info/path-info.ts";
-export type { PathInfoClaim, PathInfoService } from "./path-info/path-info-service.ts";
+export type {
+  PathInfoClaim,
+  PathInfoService,
+  PutPathInfoOptions,
+  ReconcilePathInfo,
+} from "./path-info/path-info-service.ts";
 export { SigningPathInfoService, signaturesWith } from "./signing/path-info-service.ts";

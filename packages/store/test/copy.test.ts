@@ -28,8 +28,9 @@ function emptyStore(): TestStore {
   const putInfo = services.pathInfoService.put.bind(services.pathInfoService);
   services.pathInfoService.put = async (info, options) => {
     store.puts++;
+    const stored = await putInfo(info, options);
     store.told.push(info.storePath.name);
-    return await putInfo(info, options);
+    return stored;
   };
   return store;
 }

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { unlessAborted } from "@tvix/castore/backend";
+import { ERROR_CODE_TRAILER } from "../status.ts";
 import { Keepalive } from "./keepalive.ts";
 import { noAnswer, unansweredCall } from "./no-answer.ts";
 import type { ParsedAddress } from "./server-address.ts";
@@ -61,7 +62,7 @@ export class Connection {
   /** Why the server could not be reached, and until when that is believed. */
   #unreached: { readonly error: unknown; readonly until: number } | undefined;
   #mayPing = true;
-  #closing = new AbortController();
+  readonly #closing = new AbortController();
 
   constructor(address: ParsedAddress, timeouts: ConnectionTimeouts) {
     this.#address = address;
@@ -76,9 +77,11 @@ export class Connection {
   /**
    * Opens streams for calls, once there is a connection.
    *
-   * @throws ConnectError UNAVAILABLE when there is none to be had; the reason of the signal
+   * @throws ConnectError UNAVAILABLE when there is none to be had, or it was closed, which its trailer tells;
+   *   the reason of the signal
    */
   async ready(signal: AbortSignal | undefined): Promise<OpenStream> {
+    this.#closing.signal.throwIfAborted();
     if (this.#unreached !== undefined && performance.now() < this.#unreached.until)
       throw this.#unreached.error;
     for (;;) {
@@ -91,10 +94,12 @@ export class Connection {
     }
   }
 
-  /** Closes the connection when its streams have ended, or after a few seconds. */
+  /** Closes the connection when its streams have ended, or after a few seconds, for good. */
   async close(): Promise<void> {
-    this.#closing.abort(new ConnectError(`${this.name}: the connection was closed`, Code.Unavailable));
-    this.#closing = new AbortController();
+    const trailer = { [ERROR_CODE_TRAILER]: "CLOSED" };
+    this.#closing.abort(
+      new ConnectError(`${this.name}: the connection was closed`, Code.Unavailable, trailer),
+    );
     const connected = await this.#connected?.catch(() => undefined);
     this.#connected = undefined;
     if (connected !== undefined && !connected.session.closed) {

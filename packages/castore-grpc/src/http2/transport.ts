@@ -70,7 +70,7 @@ export interface GrpcTransport extends WholeBlobTransport, AsyncDisposable {
    * @throws ConnectError UNAVAILABLE when the server cannot be reached
    */
   connect(): Promise<void>;
-  /** Closes the connection when its calls have ended. */
+  /** Closes the connection when its calls have ended; later ones fail, with CLOSED in their trailer. */
   close(): Promise<void>;
 }
 

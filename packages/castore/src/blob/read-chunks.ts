@@ -1,4 +1,5 @@
 import type { ByteStream } from "@tvix/byte-stream";
+import { mapConcurrently } from "../concurrency/map-concurrently.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { ByteBudget } from "../memory-use/byte-budget.ts";
@@ -67,46 +68,29 @@ async function* chunksInOrder<T>(
   { signal, budget, chunksAhead = CHUNKS_AHEAD }: ReadAheadOptions,
   select: (chunk: PlacedChunk, bytes: Uint8Array) => T | undefined,
 ): AsyncGenerator<T, void, undefined> {
-  const ahead: ChunkAhead[] = [];
-  const passOn = async ({ chunk, bytes, reserved }: ChunkAhead) => {
-    try {
-      const read = await bytes;
-      signal?.throwIfAborted();
-      return select(chunk, checked(chunk, read));
-    } finally {
-      budget.release(reserved);
-    }
+  const limits = {
+    concurrency: chunksAhead,
+    budget,
+    bytesOf: ({ size }: PlacedChunk) => size,
+    leaves: true,
   };
-  try {
-    for await (const chunk of list) {
-      if (chunk.offset >= end) break;
-      // One chunk may always be read; those ahead of it as long as the budget of all readers lasts.
-      let reserved = ahead.length > 0 && budget.tryAcquire(chunk.size) ? chunk.size : 0;
-      while (ahead.length >= chunksAhead || (ahead.length > 0 && reserved === 0)) {
-        const piece = await passOn(ahead.shift() as ChunkAhead);
-        if (piece !== undefined) yield piece;
-        if (ahead.length > 0 && reserved === 0 && budget.tryAcquire(chunk.size)) reserved = chunk.size;
-      }
-      const bytes = source.read(chunk.digest, chunk.size);
-      // Looked at in order; until then a failure is nobody's.
-      bytes.catch(() => {});
-      ahead.push({ chunk, bytes, reserved });
-    }
-    for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
-      const piece = await passOn(next);
-      if (piece !== undefined) yield piece;
-    }
-  } finally {
-    for (const { reserved } of ahead) budget.release(reserved);
+  const read = async (chunk: PlacedChunk) =>
+    select(chunk, checked(chunk, await source.read(chunk.digest, chunk.size)));
+  for await (const piece of mapConcurrently(before(list, end), limits, read)) {
+    signal?.throwIfAborted();
+    if (piece !== undefined) yield piece;
   }
 }
 
-/** A chunk that is being read before it is asked for. */
-interface ChunkAhead {
-  readonly chunk: PlacedChunk;
-  readonly bytes: Promise<Uint8Array | undefined>;
-  /** Bytes taken from the budget for it. */
-  readonly reserved: number;
+/** The chunks that begin before some place in the blob. */
+async function* before(
+  list: AsyncIterable<PlacedChunk>,
+  end: number,
+): AsyncGenerator<PlacedChunk, void, undefined> {
+  for await (const chunk of list) {
+    if (chunk.offset >= end) return;
+    yield chunk;
+  }
 }
 
 function checked({ digest, size }: PlacedChunk, bytes: Uint8Array | undefined): Uint8Array {

@@ -47,6 +47,7 @@ export class MemoryRecordStore implements RecordStore {
     { signal }: OperationOptions = {},
   ): AsyncGenerator<readonly [key: Uint8Array, value: Uint8Array], void, undefined> {
     this.#checkOpen();
+    signal?.throwIfAborted();
     const start = nameOfKey(prefix);
     const found = [...this.#records]
       .filter(([name]) => name.startsWith(start))

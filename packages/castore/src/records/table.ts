@@ -2,7 +2,7 @@ import { allocateShortLived } from "../bytes/short-lived.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import type { Codec } from "./codec.ts";
-import type { RecordChange, RecordStore } from "./record-store.ts";
+import type { RecordChange, RecordCondition, RecordStore } from "./record-store.ts";
 import { seal, unseal } from "./seal.ts";
 
 /** What a table is. */
@@ -30,6 +30,8 @@ export interface TableEntry<K, V> {
   value(): V;
   /** The change that removes it, damaged or not. */
   remove(): RecordChange;
+  /** That it still is as it was found. */
+  isUnchanged(): RecordCondition;
 }
 
 /**
@@ -45,6 +47,11 @@ export class Table<K, V> {
   constructor(declaration: TableDeclaration<K, V>) {
     this.declaration = declaration;
     this.#prefix = new TextEncoder().encode(declaration.prefix);
+  }
+
+  /** That there is no record of a key. */
+  isAbsent(key: K): RecordCondition {
+    return { key: this.keyOf(key), value: undefined };
   }
 
   /** Whether its records can be made again from others. */
@@ -99,6 +106,22 @@ export class Table<K, V> {
     }
   }
 
+  /**
+   * Stores what is made of the record that is there, which nobody changes in between. A damaged record counts
+   * as none.
+   *
+   * @param change may be called again, where somebody else was quicker; what it throws is thrown
+   * @returns what is stored
+   */
+  async update(store: RecordStore, key: K, change: (known: V | undefined) => V): Promise<V> {
+    const stored = this.keyOf(key);
+    for (;;) {
+      const found = await store.get(stored);
+      const next = change(found === undefined ? undefined : this.#intact(stored, found, key));
+      if (await store.write([this.put(key, next)], [{ key: stored, value: found }])) return next;
+    }
+  }
+
   /** Whether there is a record, damaged or not. */
   has(store: RecordStore, key: K): Promise<boolean> {
     return store.has(this.keyOf(key));
@@ -121,7 +144,17 @@ export class Table<K, V> {
         key,
         value: () => this.#decode(stored, value, key),
         remove: () => ({ type: "del", key: stored }),
+        isUnchanged: () => ({ key: stored, value }),
       };
+    }
+  }
+
+  #intact(stored: Uint8Array, value: Uint8Array, key: K): V | undefined {
+    try {
+      return this.#decode(stored, value, () => key);
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
     }
   }
 

@@ -130,6 +130,9 @@ export function testRecordStore(name: string, setUp: () => Promise<RecordStoreFi
         }
       };
       await expect(reading()).rejects.toThrow("enough");
+      const nothing = { prefix: bytes("nothing") };
+      const late = Array.fromAsync(records.entries(nothing, { signal: leaving.signal }));
+      await expect(late).rejects.toThrow("enough");
     });
 
     test("a write is done when its conditions hold, else nothing of it", async () => {

@@ -3,7 +3,8 @@ import { type CacheOptions, firstFound, type OperationOptions, SingleFlight } fr
 import { LRUCache } from "lru-cache";
 import { isFailureOfStore } from "../errors/failure-of-store.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type { PathInfoClaim, PathInfoService } from "../path-info/path-info-service.ts";
+import type { PathInfoClaim, PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
+import { putInFrontOf } from "../path-info/reconcile.ts";
 
 /** How a {@link CachePathInfoService} behaves. */
 export interface CachePathInfoOptions extends Omit<CacheOptions, "memory"> {
@@ -46,11 +47,12 @@ export class CachePathInfoService implements PathInfoService {
     );
   }
 
-  async put(info: PathInfo, options: OperationOptions = {}): Promise<PathInfo> {
+  async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
+    const { reconcile, ...kept } = options;
     const stored =
       this.#writes === "near"
-        ? await this.#near.put(info, options)
-        : await this.#keep(await this.#far.put(info, options), options);
+        ? await putInFrontOf(this.#far, this.#near, info, options)
+        : await this.#keep(await this.#far.put(info, options), kept);
     this.#missing?.delete(encodeHex(info.storePath.digest));
     return stored;
   }

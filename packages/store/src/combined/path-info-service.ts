@@ -1,7 +1,8 @@
 import { firstFound, type OperationOptions } from "@tvix/castore";
 import { isFailureOfStore } from "../errors/failure-of-store.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type { PathInfoClaim, PathInfoService } from "../path-info/path-info-service.ts";
+import type { PathInfoClaim, PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
+import { putInFrontOf } from "../path-info/reconcile.ts";
 
 /**
  * A near service, and a far one that is asked for what the near one has not got. Nothing is copied, and
@@ -23,8 +24,8 @@ export class CombinedPathInfoService implements PathInfoService {
     );
   }
 
-  async put(info: PathInfo, options: OperationOptions = {}): Promise<PathInfo> {
-    return await this.#near.put(info, options);
+  async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
+    return await putInFrontOf(this.#far, this.#near, info, options);
   }
 
   async checkPut(claim: PathInfoClaim, options: OperationOptions = {}): Promise<void> {

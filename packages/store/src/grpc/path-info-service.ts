@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { equalBytes } from "@tvix/byte-stream";
-import type { Node, OperationOptions } from "@tvix/castore";
+import { InTurn, type Node, type OperationOptions } from "@tvix/castore";
 import {
   fromConnectError,
   type GrpcClientOptions,
@@ -19,7 +19,12 @@ import type { NarCalculationService, NarSummary } from "../nar/calculate.ts";
 import { formatNode, formatPathInfo } from "../path-info/format.ts";
 import { parsePathInfo } from "../path-info/parse.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import { checkPathDigest, type PathInfoService } from "../path-info/path-info-service.ts";
+import {
+  checkPathDigest,
+  type PathInfoService,
+  type PutPathInfoOptions,
+} from "../path-info/path-info-service.ts";
+import { getIntact } from "../path-info/reconcile.ts";
 import { translate } from "./snix-messages.ts";
 
 /**
@@ -28,6 +33,7 @@ import { translate } from "./snix-messages.ts";
  */
 export class GrpcPathInfoService implements PathInfoService, NarCalculationService {
   readonly #peer: NamespaceChoice<Calls>;
+  readonly #reconciling = new InTurn();
 
   constructor(transport: Transport, { namespace = "auto" }: GrpcClientOptions = {}) {
     const calls = {
@@ -53,7 +59,16 @@ export class GrpcPathInfoService implements PathInfoService, NarCalculationServi
     throw new StoreError("INVALID_RESPONSE", `${what}: the peer answered with ${info.storePath}`);
   }
 
-  async put(info: PathInfo, { signal }: OperationOptions = {}): Promise<PathInfo> {
+  async put(info: PathInfo, { reconcile, ...options }: PutPathInfoOptions = {}): Promise<PathInfo> {
+    if (reconcile === undefined) return await this.#put(info, options);
+    // The protocol has no condition: those of this process take turns, others may come in between.
+    return await this.#reconciling.run(info.storePath.digestText(), async () => {
+      const known = await getIntact(this, info.storePath.digest, options);
+      return await this.#put(reconcile(known, info), options);
+    });
+  }
+
+  async #put(info: PathInfo, { signal }: OperationOptions): Promise<PathInfo> {
     signal?.throwIfAborted();
     const what = `put of ${info.storePath}`;
     let message: tvix.PathInfo;

@@ -2,7 +2,8 @@ import type { OperationOptions, Principal } from "@tvix/castore";
 import type { Signature } from "@tvix/narinfo";
 import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type { PathInfoClaim, PathInfoService } from "../path-info/path-info-service.ts";
+import type { PathInfoClaim, PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
+import { getIntact } from "../path-info/reconcile.ts";
 
 /**
  * Holds what a principal may do with path infos:
@@ -16,8 +17,6 @@ import type { PathInfoClaim, PathInfoService } from "../path-info/path-info-serv
  */
 export class AdditivePathInfoService implements PathInfoService {
   readonly #inner: PathInfoService;
-  /** The last put of each path that is under way, by its digest: they are compared one after the other. */
-  readonly #underWay: Map<string, Promise<unknown>> = new Map();
 
   constructor(inner: PathInfoService) {
     this.#inner = inner;
@@ -28,13 +27,17 @@ export class AdditivePathInfoService implements PathInfoService {
   }
 
   /** @throws StoreError FORBIDDEN for another prefix; CONFLICT when another path info is there */
-  async put(info: PathInfo, options: OperationOptions = {}): Promise<PathInfo> {
+  async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
     const { principal } = options;
     if (principal === undefined) return await this.#inner.put(info, options);
     checkPrefix(info, principal);
-    return await this.#inTurn(info.storePath.digestText(), async () => {
-      const known = await this.#known(info, options);
-      return await this.#inner.put(known === undefined ? info : united(known, info, principal), options);
+    const before = options.reconcile ?? ((_, put) => put);
+    return await this.#inner.put(info, {
+      ...options,
+      reconcile(known, put) {
+        const mine = before(known, put);
+        return known === undefined ? mine : united(known, mine, principal);
+      },
     });
   }
 
@@ -42,7 +45,7 @@ export class AdditivePathInfoService implements PathInfoService {
     const { principal } = options;
     if (principal !== undefined) {
       checkPrefix(claim, principal);
-      const known = await this.#known(claim, options);
+      const known = await getIntact(this.#inner, claim.storePath.digest, options);
       if (known !== undefined && !isSame(known, claim)) checkReplaces(claim, principal);
     }
     await this.#inner.checkPut?.(claim, options);
@@ -50,27 +53,6 @@ export class AdditivePathInfoService implements PathInfoService {
 
   list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
     return this.#inner.list(options);
-  }
-
-  /** What is there; a damaged record is not, and is mended by whoever puts the path again. */
-  async #known({ storePath }: PathInfoClaim, options: OperationOptions): Promise<PathInfo | undefined> {
-    try {
-      return await this.#inner.get(storePath.digest, options);
-    } catch (error) {
-      if (StoreError.is(error) && error.code === "CORRUPT") return undefined;
-      throw error;
-    }
-  }
-
-  async #inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {
-    const before = this.#underWay.get(key);
-    const mine = (before ?? Promise.resolve()).then(task, task);
-    this.#underWay.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#underWay.get(key) === mine) this.#underWay.delete(key);
-    }
   }
 }
 

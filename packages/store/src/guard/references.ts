@@ -1,7 +1,7 @@
 import type { OperationOptions } from "@tvix/castore";
 import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type { PathInfoClaim, PathInfoService } from "../path-info/path-info-service.ts";
+import type { PathInfoClaim, PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
 
 /** Missing references that a message names. */
 const SHOWN = 10;
@@ -19,7 +19,7 @@ export class ReferencesPathInfoService implements PathInfoService {
   }
 
   /** @throws StoreError MISSING_REFERENCES */
-  async put(info: PathInfo, options: OperationOptions = {}): Promise<PathInfo> {
+  async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
     await this.#check(info, options);
     return await this.#inner.put(info, options);
   }

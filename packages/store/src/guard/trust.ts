@@ -3,7 +3,7 @@ import type { PublicKey } from "@tvix/narinfo";
 import { StoreError } from "../errors/store-error.ts";
 import type { NarCalculationService } from "../nar/calculate.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type { PathInfoClaim, PathInfoService } from "../path-info/path-info-service.ts";
+import type { PathInfoClaim, PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
 import { type ContentServices, certifiesItself, checkContentAddress } from "./content-address.ts";
 import { checkSignatures } from "./signatures.ts";
 
@@ -36,7 +36,7 @@ export class TrustingPathInfoService implements PathInfoService {
   }
 
   /** @throws StoreError UNTRUSTED, CONTENT_ADDRESS_MISMATCH, NAR_HASH_MISMATCH, NAR_SIZE_MISMATCH */
-  async put(info: PathInfo, options: OperationOptions = {}): Promise<PathInfo> {
+  async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
     this.#checkClaim(info);
     await this.#checkContents(info, options);
     if (!(await checkContentAddress(this.#services, info, info.node, options))) {

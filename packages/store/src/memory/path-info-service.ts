@@ -2,7 +2,11 @@ import { encodeHex } from "@tvix/byte-stream";
 import type { OperationOptions } from "@tvix/castore";
 import { LRUCache } from "lru-cache";
 import type { PathInfo } from "../path-info/path-info.ts";
-import { checkPathDigest, type PathInfoService } from "../path-info/path-info-service.ts";
+import {
+  checkPathDigest,
+  type PathInfoService,
+  type PutPathInfoOptions,
+} from "../path-info/path-info-service.ts";
 
 /** Options of {@link MemoryPathInfoService}. */
 export interface MemoryPathInfoOptions {
@@ -27,13 +31,16 @@ export class MemoryPathInfoService implements PathInfoService {
     return this.#infos.get(encodeHex(digest));
   }
 
-  async put(info: PathInfo, { signal }: OperationOptions = {}): Promise<PathInfo> {
+  async put(info: PathInfo, { signal, reconcile }: PutPathInfoOptions = {}): Promise<PathInfo> {
     signal?.throwIfAborted();
-    this.#infos.set(encodeHex(info.storePath.digest), info);
-    return info;
+    const key = encodeHex(info.storePath.digest);
+    const stored = reconcile === undefined ? info : reconcile(this.#infos.get(key), info);
+    this.#infos.set(key, stored);
+    return stored;
   }
 
   async *list({ signal }: OperationOptions = {}): AsyncIterable<PathInfo> {
+    signal?.throwIfAborted();
     for (const info of this.#infos.values()) {
       signal?.throwIfAborted();
       yield info;

@@ -5,6 +5,7 @@ import {
   DEFAULT_SIZE_CONVENTION,
   type Directory,
   type DirectoryService,
+  mapConcurrently,
   type Node,
   type OperationOptions,
   type SizeConvention,
@@ -89,42 +90,44 @@ export async function ingestNar(
 }
 
 /** The entries of a NAR, children before their directory, with their contents stored. */
-async function* treeEntries(
+function treeEntries(
   nar: AsyncIterable<NarEntry>,
   files: FileDestination,
   digests: NarDigests,
 ): AsyncGenerator<TreeEntry, void, undefined> {
-  const underWay: Promise<TreeEntry>[] = [];
+  return mapConcurrently(begunEntries(nar, files, digests), WINDOW, async ({ node, ...entry }) => {
+    return { ...entry, node: await node.done };
+  });
+}
+
+/** An entry whose contents are being stored. */
+interface BegunEntry extends Omit<TreeEntry, "node"> {
+  /** In an object, so that nobody waits for it on the way. */
+  readonly node: { readonly done: Promise<TreeEntry["node"]> | TreeEntry["node"] };
+}
+
+async function* begunEntries(
+  nar: AsyncIterable<NarEntry>,
+  files: FileDestination,
+  digests: NarDigests,
+): AsyncGenerator<BegunEntry, void, undefined> {
   const open: Uint8Array[] = [];
   const watchRoot = (piece: Uint8Array) => digests.watchRootFile(piece);
   const ignore = () => {};
-  const add = (name: Uint8Array, node: Promise<TreeEntry["node"]> | TreeEntry["node"]) => {
-    const depth = open.length;
-    const entry = Promise.resolve(node).then((stored): TreeEntry => ({ name, depth, node: stored }));
-    // Looked at in order; until then a failure is nobody's.
-    entry.catch(() => {});
-    underWay.push(entry);
-  };
-  try {
-    for await (const entry of nar) {
-      files.signal?.throwIfAborted();
-      if (entry.type === "directory") {
-        open.push(entry.name);
-        continue;
-      }
-      if (entry.type === "end") {
-        add(open.pop() as Uint8Array, "directory");
-      } else if (entry.type === "symlink") {
-        add(entry.name, { type: "symlink", target: SymlinkTarget.from(entry.target) });
-      } else {
-        const { stored } = await beginFile(entry, files, open.length === 0 ? watchRoot : ignore);
-        add(entry.name, stored);
-      }
-      while (underWay.length >= WINDOW) yield await (underWay.shift() as Promise<TreeEntry>);
+  for await (const entry of nar) {
+    files.signal?.throwIfAborted();
+    if (entry.type === "directory") {
+      open.push(entry.name);
+    } else if (entry.type === "end") {
+      const name = open.pop() as Uint8Array;
+      yield { name, depth: open.length, node: { done: "directory" } };
+    } else if (entry.type === "symlink") {
+      const target = SymlinkTarget.from(entry.target);
+      yield { name: entry.name, depth: open.length, node: { done: { type: "symlink", target } } };
+    } else {
+      const { stored } = await beginFile(entry, files, open.length === 0 ? watchRoot : ignore);
+      yield { name: entry.name, depth: open.length, node: { done: stored } };
     }
-    while (underWay.length > 0) yield await (underWay.shift() as Promise<TreeEntry>);
-  } finally {
-    await Promise.allSettled(underWay);
   }
 }
 

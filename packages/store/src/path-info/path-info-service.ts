@@ -5,10 +5,25 @@ import type { PathInfo } from "./path-info.ts";
 export type PathInfoClaim = Omit<PathInfo, "node">;
 
 /**
+ * Makes what is stored of what is there at that moment, undefined for nothing or something damaged, and what
+ * is put. What it throws is thrown by the put, and nothing is stored.
+ */
+export type ReconcilePathInfo = (known: PathInfo | undefined, put: PathInfo) => PathInfo;
+
+/** Options of a put. */
+export interface PutPathInfoOptions extends OperationOptions {
+  /**
+   * May be called again where somebody else was quicker: nobody puts the same path in between. Default: what
+   * is put takes the place of what is there.
+   */
+  readonly reconcile?: ReconcilePathInfo | undefined;
+}
+
+/**
  * What is known about store paths, by the digest of the path (20 bytes).
  *
  * A put does not check that the contents are there: whoever ingests them puts the PathInfo
- * last. Calls may overlap; of two puts of one path either may win.
+ * last. Calls may overlap; of two puts of one path either may win, unless they are reconciled.
  */
 export interface PathInfoService {
   /**
@@ -20,10 +35,10 @@ export interface PathInfoService {
   get(digest: Uint8Array, options?: OperationOptions): Promise<PathInfo | undefined>;
 
   /**
-   * Stores what is known of a path, in place of what was, and returns it as it is stored:
-   * a service may add a signature.
+   * Stores what is known of a path, in place of what was unless the options tell otherwise, and returns it
+   * as it is stored: a service may add a signature.
    */
-  put(info: PathInfo, options?: OperationOptions): Promise<PathInfo>;
+  put(info: PathInfo, options?: PutPathInfoOptions): Promise<PathInfo>;
 
   /**
    * Fails as a put would that is refused whatever the contents are; absent where none is. Whoever takes

@@ -1,10 +1,4 @@
-import {
-  isDamage,
-  type OperationOptions,
-  type RecordStore,
-  type Table,
-  type TableEntry,
-} from "@tvix/castore";
+import { isDamage, type OperationOptions, type RecordStore, type TableEntry } from "@tvix/castore";
 import type { NixHash } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { KnownNar, Lasting, NarFileRecord, NarIndex } from "../nar-index/nar-index.ts";
@@ -13,8 +7,6 @@ import { FILES, NARS, type NarRecord, OLD_FILES } from "./tables.ts";
 /** A {@link NarIndex} as records. */
 export class RecordNarIndex implements NarIndex {
   readonly #records: RecordStore;
-  /** What was put while entries expire: it stays. */
-  #renewed: Set<string> | undefined;
 
   constructor(records: RecordStore) {
     this.#records = records;
@@ -34,11 +26,12 @@ export class RecordNarIndex implements NarIndex {
   }
 
   async put(nar: KnownNar & Lasting, { signal }: OperationOptions = {}): Promise<void> {
-    const { narHash, node, narSize } = nar;
-    const lasting = nar.lasting || (await this.#lasts(narHash));
+    const { narHash, node, narSize, lasting } = nar;
     signal?.throwIfAborted();
-    this.#renewed?.add(nameOf(NARS, narHash));
-    await this.#records.write([NARS.put(narHash, { node, narSize, time: lasting ? 0 : Date.now() })]);
+    // What lasts for somebody is never taken back by somebody else.
+    await NARS.update(this.#records, narHash, (known) => {
+      return { node, narSize, time: lasting || known?.time === 0 ? 0 : Date.now() };
+    });
   }
 
   async getFile(fileHash: NixHash, { signal }: OperationOptions = {}): Promise<NarFileRecord | undefined> {
@@ -50,53 +43,32 @@ export class RecordNarIndex implements NarIndex {
 
   async putFile(fileHash: NixHash, file: NarFileRecord, { signal }: OperationOptions = {}): Promise<void> {
     signal?.throwIfAborted();
-    this.#renewed?.add(nameOf(FILES, fileHash));
     await this.#records.write([FILES.put(fileHash, file)]);
   }
 
   async expire(before: number): Promise<number> {
-    this.#renewed = new Set();
-    try {
-      let expired = 0;
-      for await (const entry of NARS.entries(this.#records)) {
-        if (!isOlder(entry, before) || this.#isRenewed(NARS, entry)) continue;
-        await this.#records.write([entry.remove()]);
-        expired++;
-      }
-      for await (const entry of FILES.entries(this.#records)) {
-        if ((await this.#hasNarOf(entry)) || this.#isRenewed(FILES, entry)) continue;
-        await this.#records.write([entry.remove()]);
-      }
-      return expired;
-    } finally {
-      this.#renewed = undefined;
+    let expired = 0;
+    for await (const entry of NARS.entries(this.#records)) {
+      if (!isOlder(entry, before)) continue;
+      // One that was put again meanwhile stays.
+      if (await this.#records.write([entry.remove()], [entry.isUnchanged()])) expired++;
     }
-  }
-
-  #isRenewed<V>(table: Table<NixHash, V>, entry: TableEntry<NixHash, V>): boolean {
-    return (
-      this.#renewed !== undefined && this.#renewed.size > 0 && this.#renewed.has(nameOf(table, entry.key()))
-    );
-  }
-
-  /** Whether a NAR is known for good. A damaged record is not, and is written anew. */
-  async #lasts(narHash: NixHash): Promise<boolean> {
-    try {
-      return (await NARS.get(this.#records, narHash))?.time === 0;
-    } catch (error) {
-      if (isDamage(error)) return false;
-      throw error;
+    for await (const entry of FILES.entries(this.#records)) {
+      const narHash = narHashOf(entry);
+      const isOrphan = narHash === undefined ? [] : [NARS.isAbsent(narHash)];
+      await this.#records.write([entry.remove()], [entry.isUnchanged(), ...isOrphan]);
     }
+    return expired;
   }
+}
 
-  /** Whether the NAR of a file is known; one of a damaged record is not. */
-  async #hasNarOf(entry: TableEntry<NixHash, NarFileRecord>): Promise<boolean> {
-    try {
-      return await NARS.has(this.#records, entry.value().narHash);
-    } catch (error) {
-      if (isDamage(error)) return false;
-      throw error;
-    }
+/** The NAR of a file; undefined for a damaged record. */
+function narHashOf(entry: TableEntry<NixHash, NarFileRecord>): NixHash | undefined {
+  try {
+    return entry.value().narHash;
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
   }
 }
 
@@ -109,8 +81,4 @@ function isOlder(entry: TableEntry<NixHash, NarRecord>, before: number): boolean
     if (isDamage(error)) return true;
     throw error;
   }
-}
-
-function nameOf<V>({ declaration }: Table<NixHash, V>, hash: NixHash): string {
-  return `${declaration.prefix} ${hash}`;
 }

@@ -2,7 +2,11 @@ import { isDamage, type OperationOptions, type RecordStore, type TableEntry } fr
 import { encodeNixbase32 } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import { checkPathDigest, type PathInfoService } from "../path-info/path-info-service.ts";
+import {
+  checkPathDigest,
+  type PathInfoService,
+  type PutPathInfoOptions,
+} from "../path-info/path-info-service.ts";
 import { PATH_INFOS } from "./tables.ts";
 
 /** PathInfos as records, each with a checksum. */
@@ -24,10 +28,13 @@ export class RecordPathInfoService implements PathInfoService {
     }
   }
 
-  async put(info: PathInfo, { signal }: OperationOptions = {}): Promise<PathInfo> {
-    const put = PATH_INFOS.put(info.storePath.digest, info);
+  async put(info: PathInfo, { signal, reconcile }: PutPathInfoOptions = {}): Promise<PathInfo> {
+    const { digest } = info.storePath;
     signal?.throwIfAborted();
-    await this.#records.write([put]);
+    if (reconcile !== undefined) {
+      return await PATH_INFOS.update(this.#records, digest, (known) => reconcile(known, info));
+    }
+    await this.#records.write([PATH_INFOS.put(digest, info)]);
     return info;
   }
 

@@ -1,7 +1,7 @@
 import type { OperationOptions } from "@tvix/castore";
 import { type Fingerprinted, fingerprint, type SecretKey, type Signature } from "@tvix/narinfo";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type { PathInfoService } from "../path-info/path-info-service.ts";
+import type { PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
 
 /** Signs what is put with each of some keys, unless it has that key's signature already. */
 export class SigningPathInfoService implements PathInfoService {
@@ -17,7 +17,7 @@ export class SigningPathInfoService implements PathInfoService {
     return this.#inner.get(digest, options);
   }
 
-  async put(info: PathInfo, options: OperationOptions = {}): Promise<PathInfo> {
+  async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
     return await this.#inner.put({ ...info, signatures: signaturesWith(this.#keys, info) }, options);
   }
 

@@ -1,8 +1,9 @@
 import { encodeHex } from "@tvix/byte-stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { StoreError } from "../errors/store-error.ts";
 import { encodePathInfo } from "../path-info/format.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type { PathInfoService } from "../path-info/path-info-service.ts";
+import type { PathInfoService, ReconcilePathInfo } from "../path-info/path-info-service.ts";
 import { fullPathInfo, PATH_INFO, PATH_INFO_SYMLINK } from "./fixtures.ts";
 
 /** A service under test, and what to do with it afterwards. */
@@ -68,6 +69,38 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
       expect(listed.filter(({ storePath }) => storePath.equals(PATH_INFO.storePath))).toHaveLength(1);
     });
 
+    test("what is put is reconciled with what is there, or refused", async () => {
+      const seen: (string | undefined)[] = [];
+      const noting: ReconcilePathInfo = (known, put) => {
+        seen.push(encoded(known));
+        return known ?? put;
+      };
+      expect(encoded(await service.put(PATH_INFO, { reconcile: noting }))).toBe(encoded(PATH_INFO));
+      const stored = await service.put(PATH_INFO_SYMLINK, { reconcile: noting });
+      expect(encoded(stored)).toBe(encoded(PATH_INFO));
+      expect(seen).toEqual([undefined, encoded(PATH_INFO)]);
+      const refuse = () => {
+        throw new StoreError("CONFLICT", "something else is there");
+      };
+      const refused = service.put(PATH_INFO_SYMLINK, { reconcile: refuse });
+      await expect(refused).rejects.toMatchObject({ code: "CONFLICT" });
+      expect(encoded(await service.get(PATH_INFO.storePath.digest))).toBe(encoded(PATH_INFO));
+    });
+
+    test("of many that are reconciled at once none is lost", async () => {
+      const info = fullPathInfo(1);
+      const more = Array.from({ length: 20 }, (_, number) => fullPathInfo(number + 100).storePath);
+      const adding: ReconcilePathInfo = (known, put) => ({
+        ...put,
+        references: [...(known?.references ?? []), ...put.references],
+      });
+      await Promise.all(
+        more.map((path) => service.put({ ...info, references: [path] }, { reconcile: adding })),
+      );
+      const found = await service.get(info.storePath.digest);
+      expect(found?.references.map(String).sort()).toEqual(more.map(String).sort());
+    });
+
     test("many are put at once, and each is listed once", async () => {
       const infos = Array.from({ length: MANY }, (_, number) => fullPathInfo(number + 10));
       for (let start = 0; start < MANY; start += AT_ONCE) {
@@ -79,7 +112,12 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
       for (const { storePath } of infos) expect(paths).toContain(storePath.toString());
     });
 
+    const putSome = async () => {
+      for (let number = 10; number < 20; number++) await service.put(fullPathInfo(number));
+    };
+
     test("a list can be left early", async () => {
+      await putSome();
       let seen = 0;
       for await (const _ of service.list()) if (++seen === 3) break;
       expect(seen).toBe(3);
@@ -100,6 +138,7 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
     });
 
     test("a list ends with the reason of a signal that is aborted meanwhile", async () => {
+      await putSome();
       const controller = new AbortController();
       const reading = (async () => {
         for await (const _ of service.list({ signal: controller.signal })) {
