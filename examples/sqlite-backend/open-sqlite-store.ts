@@ -5,6 +5,7 @@ import {
   IndexedChunkStore,
   RecordChunkListStore,
   RecordDirectoryService,
+  recentChunks,
   removeExpiredUploads,
 } from "@tvix/castore/backend";
 import { PackExtents } from "@tvix/castore-packs";
@@ -23,7 +24,7 @@ export async function openSqliteStore(path: string): Promise<SqliteStore> {
   const records = new SqliteRecordStore(join(path, "index.sqlite"));
   await removeExpiredUploads(records);
   const extents = await PackExtents.open(join(path, "packs"));
-  const chunks = await IndexedChunkStore.open({ records, extents, recentBytes: 4 << 20 });
+  const chunks = await IndexedChunkStore.open({ records, extents, recent: recentChunks(4 << 20) });
   return {
     blobService: new ChunkedBlobService({ chunks, lists: new RecordChunkListStore(records) }),
     directoryService: new RecordDirectoryService(records),

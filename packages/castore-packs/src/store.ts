@@ -15,6 +15,8 @@ import {
   RecordChunkListStore,
   RecordDirectoryService,
   rebuildChunkIndex,
+  recentChunks,
+  recentStoredForms,
   removeExpiredUploads,
 } from "@tvix/castore/backend";
 import type { Database } from "@tvix/castore-level";
@@ -140,12 +142,14 @@ async function serve(
   const counts = new ActivityCounts();
   const pool = new ZstdPool(compressionLevel);
   const lists = new RecordChunkListStore(records);
+  const recent = recentChunks(RECENT_CHUNK_BYTES);
+  const recentStored = recentStoredForms(RECENT_STORED_BYTES);
   const chunks = await IndexedChunkStore.open({
     records,
     extents,
     codec: zstdCodec(pool),
-    recentBytes: RECENT_CHUNK_BYTES,
-    recentStoredBytes: RECENT_STORED_BYTES,
+    recent,
+    recentStored,
     onWrite: (size, storedLength) => {
       counts.chunkBytesNew += size;
       counts.chunkBytesStored += storedLength;
@@ -184,8 +188,9 @@ async function serve(
     }),
     storedBlobs: new ChunkedStoredBlobs(chunks, lists),
     get activity() {
-      const { all, remembered } = chunks.reads;
-      return { ...counts, chunkReads: all, chunkReadsRemembered: remembered };
+      const chunkReads = recent.asked + recentStored.asked;
+      const chunkReadsRemembered = chunkReads - recent.missed - recentStored.missed;
+      return { ...counts, chunkReads, chunkReadsRemembered };
     },
     size: () => measureStore(path),
     database: records,

@@ -1,5 +1,12 @@
 import { B3Digest, MemoryRecordStore } from "@tvix/castore";
-import { CHUNKS, IndexedChunkStore, MemoryExtents, rebuildChunkIndex } from "@tvix/castore/backend";
+import {
+  CHUNKS,
+  IndexedChunkStore,
+  MemoryExtents,
+  rebuildChunkIndex,
+  recentChunks,
+  recentStoredForms,
+} from "@tvix/castore/backend";
 import { fixtures, testChunkStore, testExtents } from "@tvix/castore/testing";
 import { expect, test } from "vitest";
 
@@ -27,7 +34,12 @@ testChunkStore("records and extents in memory, with what was read last remembere
   const records = new MemoryRecordStore();
   const extents = new MemoryExtents();
   const open = () =>
-    IndexedChunkStore.open({ records, extents, recentBytes: 4 << 20, recentStoredBytes: 4 << 20 });
+    IndexedChunkStore.open({
+      records,
+      extents,
+      recent: recentChunks(4 << 20),
+      recentStored: recentStoredForms(4 << 20),
+    });
   return { chunks: await open(), reopen: open };
 });
 

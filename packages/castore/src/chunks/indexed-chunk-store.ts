@@ -2,7 +2,7 @@ import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { ExtentLocation, Extents } from "../extents/extents.ts";
-import { RecentReads } from "../memory-use/recent-reads.ts";
+import type { RecentReads } from "../memory-use/recent-reads.ts";
 import type { RecordStore } from "../records/record-store.ts";
 import { CHUNKS } from "../records/tables.ts";
 import { type ChunkCodec, type EncodedChunk, type FreshlyEncoded, RAW_CODEC } from "./chunk-codec.ts";
@@ -24,10 +24,10 @@ export interface ChunkStoreParts {
    * Default 1024; databases write long values several times over.
    */
   readonly inlineBytes?: number;
-  /** Bytes of chunks that are remembered after they were read. Default: none, and each reader has its own. */
-  readonly recentBytes?: number;
-  /** Bytes of stored forms that are. Default: none. */
-  readonly recentStoredBytes?: number;
+  /** Remembers chunks that were read. Default: nothing does, and each reader has its own bytes. */
+  readonly recent?: RecentReads<Uint8Array>;
+  /** Remembers stored forms that were read. Default: nothing does. */
+  readonly recentStored?: RecentReads<EncodedChunk>;
   /** Told of each chunk that is written: its length, and what is stored of it, in bytes. */
   readonly onWrite?: (size: number, storedLength: number) => void;
 }
@@ -47,20 +47,18 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   readonly #codec: ChunkCodec;
   readonly #inlineBytes: number;
   readonly #onWrite: (size: number, storedLength: number) => void;
-  readonly #chunks: RecentReads<Uint8Array> | undefined;
-  readonly #stored: RecentReads<EncodedChunk> | undefined;
+  readonly #recent: RecentReads<Uint8Array> | undefined;
+  readonly #recentStored: RecentReads<EncodedChunk> | undefined;
   readonly #damaged: DamagedChunks;
 
   private constructor(parts: ChunkStoreParts, damaged: DamagedChunks) {
-    const { recentBytes = 0, recentStoredBytes = 0 } = parts;
     this.#records = parts.records;
     this.#extents = parts.extents;
     this.#codec = parts.codec ?? RAW_CODEC;
     this.#inlineBytes = parts.extents === undefined ? Number.POSITIVE_INFINITY : (parts.inlineBytes ?? 1024);
     this.#onWrite = parts.onWrite ?? (() => {});
-    this.#chunks = recentBytes > 0 ? new RecentReads(recentBytes, ({ length }) => length) : undefined;
-    this.#stored =
-      recentStoredBytes > 0 ? new RecentReads(recentStoredBytes, ({ payload }) => payload.length) : undefined;
+    this.#recent = parts.recent;
+    this.#recentStored = parts.recentStored;
     this.#damaged = damaged;
   }
 
@@ -72,12 +70,6 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   /** A store in records that hold nothing yet. */
   static fresh(parts: ChunkStoreParts): IndexedChunkStore {
     return new IndexedChunkStore(parts, new DamagedChunks(parts.records));
-  }
-
-  /** Reads of chunks, in either form, that could be answered from memory, and those of them that were. */
-  get reads(): { readonly all: number; readonly remembered: number } {
-    const all = (this.#chunks?.asked ?? 0) + (this.#stored?.asked ?? 0);
-    return { all, remembered: all - (this.#chunks?.missed ?? 0) - (this.#stored?.missed ?? 0) };
   }
 
   get version(): number {
@@ -111,7 +103,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     if (record === undefined) return undefined;
     const decode = () => this.#decode(digest, record);
     return await this.#watched(digest, record, () =>
-      this.#chunks === undefined ? decode() : this.#chunks.get(digest, decode),
+      this.#recent === undefined ? decode() : this.#recent.get(digest, decode),
     );
   }
 
@@ -145,7 +137,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     const value = await this.#place(digest, encoded);
     await this.#records.write([CHUNKS.put(digest, value), ...this.#damaged.mending(digest)]);
     // What was stored may have had another form.
-    this.#stored?.forget(digest);
+    this.#recentStored?.forget(digest);
     this.#damaged.remove(digest);
   }
 
@@ -157,7 +149,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
 
   async #readPlaced(digest: B3Digest, place: Place): Promise<EncodedChunk> {
     const read = () => this.#readStored(digest, place);
-    return await (this.#stored === undefined ? read() : this.#stored.get(digest, read));
+    return await (this.#recentStored === undefined ? read() : this.#recentStored.get(digest, read));
   }
 
   async #readStored(digest: B3Digest, place: Place): Promise<EncodedChunk> {

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import type { EncodedChunk } from "../chunks/chunk-codec.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 
 /**
@@ -55,4 +56,14 @@ export class RecentReads<T extends object> {
       if (this.#underWay.get(key) === reading) this.#underWay.delete(key);
     }
   }
+}
+
+/** Remembers chunks, up to so many bytes. */
+export function recentChunks(maxBytes: number): RecentReads<Uint8Array> {
+  return new RecentReads(maxBytes, ({ length }) => length);
+}
+
+/** Remembers stored forms of chunks, up to so many bytes. */
+export function recentStoredForms(maxBytes: number): RecentReads<EncodedChunk> {
+  return new RecentReads(maxBytes, ({ payload }) => payload.length);
 }
