@@ -18,7 +18,7 @@ export interface SqliteStore {
   close(): Promise<void>;
 }
 
-/** Opens a store whose index is SQLite, and whose chunks lie in pack files. */
+/** Opens a store whose index is SQLite, and whose chunks lie in pack files, which are one process's at a time. */
 export async function openSqliteStore(path: string): Promise<SqliteStore> {
   await mkdir(path, { recursive: true });
   const records = new SqliteRecordStore(join(path, "index.sqlite"));

@@ -57,7 +57,8 @@ export class SqliteRecordStore implements RecordStore {
         this.#database.exec("COMMIT");
         return areMet;
       } catch (error) {
-        this.#database.exec("ROLLBACK");
+        // A full disk ends a transaction by itself.
+        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
         throw error;
       }
     });

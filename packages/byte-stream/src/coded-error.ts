@@ -2,6 +2,8 @@
 export interface CodedErrorDetails {
   /** The error that led to this one. */
   readonly cause?: unknown;
+  /** So that nobody hands over the error itself. */
+  readonly message?: never;
 }
 
 /**

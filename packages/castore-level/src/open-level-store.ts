@@ -16,7 +16,7 @@ export interface LevelStore extends OpenRecordStore {
 /**
  * Blobs and directories in any Level database, bytes of chunks included: memory-level in
  * tests, browser-level in a browser. Where there are files, `openStore` of
-` of `@tvix/castore-packs` is many times faster.
+ * `@tvix/castore-packs` is many times faster.
  *
  * @param level the caller opens and closes it, and no other store may use it meanwhile
  */

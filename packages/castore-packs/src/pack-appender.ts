@@ -149,10 +149,21 @@ export class PackAppender {
   async #openCurrent(): Promise<{ handle: FileHandle; end: number }> {
     if (this.#left === this.#number) await this.#finishPack();
     if (this.#current === undefined) {
-      this.#number++;
-      this.#current = { handle: await this.#directory.createPack(this.#number, this.#options.sync), end: 0 };
+      this.#current = { handle: await this.#createNext(), end: 0 };
     }
     return this.#current;
+  }
+
+  /** A new pack, with the next number that nobody else has taken. */
+  async #createNext(): Promise<FileHandle> {
+    for (;;) {
+      this.#number++;
+      try {
+        return await this.#directory.createPack(this.#number, this.#options.sync);
+      } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      }
+    }
   }
 
   async #finishPack(): Promise<void> {

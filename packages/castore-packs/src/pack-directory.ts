@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { type FileHandle, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { makeDirectory } from "@tvix/castore-fs";
 
@@ -33,6 +33,20 @@ export class PackDirectory {
   /** Length of a pack in bytes, undefined when it is not there. On the spot: it takes some microseconds. */
   lengthOf(number: number): number | undefined {
     return statSync(this.#file(number), { throwIfNoEntry: false })?.size;
+  }
+
+  /**
+   * Removes a pack, if it is there, so that its number is not given again: the newest one stays behind empty,
+   * until there is a newer one.
+   */
+  async retirePack(number: number): Promise<void> {
+    const numbers = await this.numbers();
+    const newest = numbers.at(-1);
+    if (number !== newest) await this.removePack(number);
+    else await truncate(this.#file(number), 0);
+    for (const other of numbers) {
+      if (other !== number && other !== newest && this.lengthOf(other) === 0) await this.removePack(other);
+    }
   }
 
   /** Removes a pack, if it is there. */

@@ -73,6 +73,7 @@ export class PackExtents implements Extents {
 
   /** On the spot: a system call of some microseconds. */
   check(digest: B3Digest, location: ExtentLocation): void {
+    this.#checkOpen();
     try {
       this.#reader.checkPlace(digest, location);
     } catch (error) {
@@ -113,15 +114,21 @@ export class PackExtents implements Extents {
     }
   }
 
-  async retire(extent: number): Promise<void> {
+  async seal(extent: number): Promise<void> {
     this.#checkOpen();
+    await translated("written", () => this.#appender.leave(extent));
+  }
+
+  async retire(extent: number): Promise<void> {
+    await this.seal(extent);
     await translated("written", async () => {
-      await this.#appender.leave(extent);
-      await this.#directory.removePack(extent);
+      await this.#reader.forget(extent);
+      await this.#directory.retirePack(extent);
     });
   }
 
   async recover(): Promise<CastoreError | undefined> {
+    this.#checkOpen();
     const { failure } = this.#appender;
     if (failure === undefined) return undefined;
     if (isDiskFull(failure) && (await hasRoom(this.#directory.path, this.#recoveryBytes))) {

@@ -10,6 +10,8 @@ const OPEN_PACKS = 64;
 interface OpenPack {
   readonly handle: Promise<FileHandle>;
   readers: number;
+  /** Whether its last reader closes it. */
+  isForgotten: boolean;
 }
 
 /** Reads payloads out of packs. A pack stays open while it is used, the latest used ones longer. */
@@ -95,8 +97,18 @@ export class PackReader {
       throw cause;
     } finally {
       opened.readers--;
+      if (opened.isForgotten && opened.readers === 0) await closed(opened);
       await this.#closeUnused(this.#closed ? 0 : OPEN_PACKS);
     }
+  }
+
+  /** Closes a pack that is not being read; one that is, with its last reader. */
+  async forget(pack: number): Promise<void> {
+    const opened = this.#open.get(pack);
+    this.#open.delete(pack);
+    if (opened === undefined) return;
+    opened.isForgotten = true;
+    if (opened.readers === 0) await closed(opened);
   }
 
   /** Closes every pack; one that is being read, when it has been. */
@@ -107,7 +119,11 @@ export class PackReader {
 
   #acquire(pack: number): OpenPack {
     if (this.#closed) throw new CastoreError("CLOSED", "the store is closed");
-    const opened = this.#open.get(pack) ?? { handle: this.#directory.openPack(pack, "r"), readers: 0 };
+    const opened = this.#open.get(pack) ?? {
+      handle: this.#directory.openPack(pack, "r"),
+      readers: 0,
+      isForgotten: false,
+    };
     opened.readers++;
     this.#open.delete(pack);
     this.#open.set(pack, opened);
@@ -121,9 +137,13 @@ export class PackReader {
       if (this.#open.size <= kept) return;
       if (readers > 0) continue;
       this.#open.delete(pack);
-      // One that could not be opened has told whoever wanted it.
-      const opened = await handle.catch(() => undefined);
-      await opened?.close();
+      await closed({ handle });
     }
   }
+}
+
+/** Closes a pack; one that could not be opened has told whoever wanted it. */
+async function closed({ handle }: Pick<OpenPack, "handle">): Promise<void> {
+  const opened = await handle.catch(() => undefined);
+  await opened?.close();
 }

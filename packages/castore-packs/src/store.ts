@@ -98,15 +98,17 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
   useNativeBlake3();
   const { sync = true, create = true, packBytes = 256 << 20 } = options;
   const index = await openIndex(path, { create, sync });
+  let extents: PackExtents | undefined;
   try {
     if (index.unwritable !== undefined) {
       options.onNotice?.(`${path}: ${index.unwritable.message}, it is opened for reading`);
     }
     const packs = join(path, "packs");
-    const extents = await PackExtents.open(packs, { sync, packBytes, recoveryBytes: REOPEN_BYTES });
+    extents = await PackExtents.open(packs, { sync, packBytes, recoveryBytes: REOPEN_BYTES });
     await prepare(path, index, extents, options);
     return await serve(path, index, extents, options);
   } catch (error) {
+    await extents?.close();
     await index.close();
     throw error;
   }
@@ -169,11 +171,14 @@ async function serve(
   const sweeping = index.unwritable === undefined ? setInterval(sweep, SWEEP_MS).unref() : undefined;
   const closeAll = async () => {
     clearInterval(sweeping);
-    await pool.close();
-    await extents.close();
-    // Where the mark cannot be written, the next process begins a new pack, and nothing is lost.
-    if (extents.end !== undefined) await writeCleanEnd(records, extents.end).catch(() => {});
-    await index.close();
+    try {
+      await pool.close();
+      await extents.close();
+      // Where the mark cannot be written, the next process begins a new pack, and nothing is lost.
+      if (extents.end !== undefined) await writeCleanEnd(records, extents.end).catch(() => {});
+    } finally {
+      await index.close();
+    }
   };
   let closing: Promise<void> | undefined;
   const close = async () => {

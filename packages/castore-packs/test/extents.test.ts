@@ -3,8 +3,12 @@ import { join } from "node:path";
 import { MemoryRecordStore } from "@tvix/castore";
 import { IndexedChunkStore } from "@tvix/castore/backend";
 import { testChunkStore, testExtents } from "@tvix/castore/testing";
+import { Database } from "@tvix/castore-level";
 import { PackExtents, type PackExtentsOptions } from "@tvix/castore-packs";
+import { ClassicLevel } from "classic-level";
 import { temporaryDirectory } from "../../../test/temporary.ts";
+import { zstdCodec } from "../src/zstd-codec.ts";
+import { ZstdPool } from "../src/zstd-pool.ts";
 
 async function packs(options: PackExtentsOptions) {
   const path = join(await temporaryDirectory(), "packs");
@@ -40,4 +44,20 @@ testChunkStore("records in memory and packs", async () => {
     reopen: open,
     close: () => extents.close(),
   };
+});
+
+testChunkStore("LevelDB, packs and zstd", async () => {
+  const { path, extents } = await packs({ sync: true });
+  const level = new ClassicLevel(join(path, "..", "index"));
+  const records = new Database(level);
+  const pool = new ZstdPool(3, new URL("../dist/zstd-worker.js", import.meta.url));
+  // Everything lies in packs, so that all of it is damaged.
+  const open = () => IndexedChunkStore.open({ records, extents, codec: zstdCodec(pool), inlineBytes: 0 });
+  const close = async () => {
+    await pool.close();
+    await extents.close();
+    await records.close();
+    await level.close();
+  };
+  return { chunks: await open(), damage: () => damagePacks(path), reopen: open, close };
 });

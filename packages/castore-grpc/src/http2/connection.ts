@@ -81,10 +81,10 @@ export class Connection {
    *   the reason of the signal
    */
   async ready(signal: AbortSignal | undefined): Promise<OpenStream> {
-    this.#closing.signal.throwIfAborted();
     if (this.#unreached !== undefined && performance.now() < this.#unreached.until)
       throw this.#unreached.error;
     for (;;) {
+      this.#closing.signal.throwIfAborted();
       this.#connected ??= this.#begin();
       const connecting = this.#connected;
       const connected = await unlessAborted(connecting, signal);

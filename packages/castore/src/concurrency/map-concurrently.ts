@@ -51,7 +51,7 @@ export async function* mapConcurrently<T, R>(
       const fits = () => underWay.length === 0 || bytes === 0 || budget?.tryAcquire(bytes) !== false;
       while (!fits()) yield await passOn();
       const reserved = underWay.length === 0 ? 0 : bytes;
-      const result = apply(item);
+      const result = (async () => await apply(item))();
       // Looked at in order; until then a failure is nobody's.
       result.catch(() => {});
       underWay.push({ result, reserved });

@@ -33,7 +33,7 @@ export interface FoundChunk {
  * changed, and goes only with the extent as a whole. Each describes itself, so that what lies in them can be
  * found without an index.
  *
- * Every method fails with CastoreError CLOSED after {@link close}; failures of the surroundings are NO_SPACE
+ * Every other method fails with CastoreError CLOSED after {@link close}; failures of the surroundings are NO_SPACE
  * and STORAGE_FAILURE.
  */
 export interface Extents {
@@ -74,7 +74,16 @@ export interface Extents {
    */
   chunksOf(extent: number): AsyncIterable<FoundChunk>;
 
-  /** Removes an extent in which nothing is wanted any more; one that is not there is no error. */
+  /**
+   * Appends nothing more to an extent: what follows goes into another one. Whoever looks for what is wanted in an
+   * extent seals it first.
+   */
+  seal(extent: number): Promise<void>;
+
+  /**
+   * Removes an extent in which nothing is wanted any more; one that is not there is no error. It is sealed with
+   * that. Its number is not given again.
+   */
   retire(extent: number): Promise<void>;
 
   /** Why nothing can be appended at present; undefined while that works. Tries to make it possible again. */

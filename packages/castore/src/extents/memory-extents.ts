@@ -77,13 +77,18 @@ export class MemoryExtents implements Extents {
     }
   }
 
-  async retire(extent: number): Promise<void> {
+  async seal(extent: number): Promise<void> {
     this.#checkOpen();
-    this.#extents.delete(extent);
     if (extent === this.#last) this.#end = EXTENT_BYTES;
   }
 
+  async retire(extent: number): Promise<void> {
+    await this.seal(extent);
+    this.#extents.delete(extent);
+  }
+
   async recover(): Promise<CastoreError | undefined> {
+    this.#checkOpen();
     return undefined;
   }
 

@@ -111,9 +111,11 @@ export function testExtents(name: string, setUp: () => Promise<ExtentsFixture>):
     test("an extent that is retired is gone, and what is appended then is there", async () => {
       const old = testChunk(5000, 1);
       const location = await append(old);
+      await expectThere(old, location);
       await extents.retire(location.extent);
       await extents.retire(location.extent);
       await expect(extents.read(old.digest, location)).rejects.toMatchObject({ code: "CORRUPT" });
+      await expect(extents.readIntact(old.digest, location)).rejects.toMatchObject({ code: "CORRUPT" });
       await expect((async () => extents.check(old.digest, location))()).rejects.toMatchObject({
         code: "CORRUPT",
       });
@@ -123,6 +125,30 @@ export function testExtents(name: string, setUp: () => Promise<ExtentsFixture>):
       expect(again.extent).not.toBe(location.extent);
       await expectThere(next, again);
       expect(await allFound()).toHaveLength(1);
+    });
+
+    test("nothing is appended to an extent that was sealed, and what is in it stays", async () => {
+      const [one, other] = [testChunk(5000, 1), testChunk(5000, 2)];
+      const location = await append(one);
+      await extents.seal(location.extent);
+      const next = await append(other);
+      expect(next.extent).not.toBe(location.extent);
+      await expectThere(one, location);
+      await expectThere(other, next);
+    });
+
+    test("the number of an extent that was retired is not given again, also later", async ({ skip }) => {
+      const { reopen } = fixture;
+      if (reopen === undefined) return skip("these extents do not last");
+      const location = await append(testChunk(5000, 1));
+      await extents.retire(location.extent);
+      await extents.close();
+      extents = await reopen();
+      const next = await append(testChunk(6000, 2));
+      expect(next.extent).toBeGreaterThan(location.extent);
+      await extents.retire(next.extent);
+      const last = await append(testChunk(7000, 3));
+      expect(last.extent).toBeGreaterThan(next.extent);
     });
 
     test("after they are closed every method fails with CLOSED, and memory is released", async () => {
@@ -136,6 +162,9 @@ export function testExtents(name: string, setUp: () => Promise<ExtentsFixture>):
       expect(late.isReleased()).toBe(true);
       await expect(extents.read(chunk.digest, location)).rejects.toMatchObject(closed);
       await expect(extents.readIntact(chunk.digest, location)).rejects.toMatchObject(closed);
+      await expect((async () => extents.check(chunk.digest, location))()).rejects.toMatchObject(closed);
+      await expect(extents.recover()).rejects.toMatchObject(closed);
+      await expect(extents.seal(location.extent)).rejects.toMatchObject(closed);
       await expect(Array.fromAsync(extents.list())).rejects.toMatchObject(closed);
       await expect(Array.fromAsync(extents.chunksOf(location.extent))).rejects.toMatchObject(closed);
       await expect(extents.retire(location.extent)).rejects.toMatchObject(closed);

@@ -109,7 +109,9 @@ export class WordReader {
 
   #truncated(error: unknown): unknown {
     if (!(error instanceof StreamEndedError)) return error;
-    return new NarError("TRUNCATED_NAR", `the NAR ends at byte ${this.position}, and is not complete`, error);
+    return new NarError("TRUNCATED_NAR", `the NAR ends at byte ${this.position}, and is not complete`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { encodeHex } from "@tvix/byte-stream";
-import { type CacheOptions, firstFound, type OperationOptions, SingleFlight } from "@tvix/castore";
+import { type CacheOptions, firstFound, InTurn, type OperationOptions, SingleFlight } from "@tvix/castore";
 import { LRUCache } from "lru-cache";
 import { isFailureOfStore } from "../errors/failure-of-store.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
@@ -29,6 +29,8 @@ export class CachePathInfoService implements PathInfoService {
   readonly #writes: "near" | "far";
   readonly #onNearFailure: (error: unknown) => void;
   readonly #fetching = new SingleFlight<PathInfo | undefined>();
+  /** What is kept near of a path follows what the far service was told: one after the other. */
+  readonly #inTurn = new InTurn();
   readonly #missing: LRUCache<string, true> | undefined;
 
   constructor(near: PathInfoService, far: PathInfoService, options: CachePathInfoOptions = {}) {
@@ -48,12 +50,12 @@ export class CachePathInfoService implements PathInfoService {
   }
 
   async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
-    const { reconcile, ...kept } = options;
+    const key = encodeHex(info.storePath.digest);
     const stored =
       this.#writes === "near"
-        ? await putInFrontOf(this.#far, this.#near, info, options)
-        : await this.#keep(await this.#far.put(info, options), kept);
-    this.#missing?.delete(encodeHex(info.storePath.digest));
+        ? await putInFrontOf({ get: (digest) => this.#getFar(digest, options) }, this.#near, info, options)
+        : await this.#inTurn.run(key, () => this.#putFar(info, options));
+    this.#missing?.delete(key);
     return stored;
   }
 
@@ -82,7 +84,13 @@ export class CachePathInfoService implements PathInfoService {
       this.#missing?.set(key, true);
       return undefined;
     };
-    return await this.#fetching.run(key, fetch, options.signal);
+    const fetchInTurn = (signal: AbortSignal) => this.#inTurn.run(key, () => fetch(signal));
+    return await this.#fetching.run(key, fetchInTurn, options.signal);
+  }
+
+  async #putFar(info: PathInfo, options: PutPathInfoOptions): Promise<PathInfo> {
+    const { reconcile, ...kept } = options;
+    return await this.#keep(await this.#far.put(info, options), kept);
   }
 
   /** Keeps near what the far service has; where that fails, it will be asked again. */

@@ -154,7 +154,7 @@ function parseResponse(message: tvix.PathInfo): PathInfo {
 function failureOf(error: unknown, what: string, signal: AbortSignal | undefined): unknown {
   if (StoreError.is(error)) return error;
   if (signal?.aborted !== true && error instanceof ConnectError && error.code === Code.InvalidArgument) {
-    return new StoreError("INVALID_PATH_INFO", `${what}: ${error.rawMessage}`, error);
+    return new StoreError("INVALID_PATH_INFO", `${what}: ${error.rawMessage}`, { cause: error });
   }
   return fromConnectError(error, what, signal);
 }

@@ -17,6 +17,7 @@ import { getIntact } from "../path-info/reconcile.ts";
  */
 export class AdditivePathInfoService implements PathInfoService {
   readonly #inner: PathInfoService;
+  #hasReconciled = false;
 
   constructor(inner: PathInfoService) {
     this.#inner = inner;
@@ -31,14 +32,21 @@ export class AdditivePathInfoService implements PathInfoService {
     const { principal } = options;
     if (principal === undefined) return await this.#inner.put(info, options);
     checkPrefix(info, principal);
+    // One that knows no reconciling would replace what it should not, and has to show first that it does.
+    if (!this.#hasReconciled) await this.checkPut(info, options);
+    let isReconciled = false;
     const before = options.reconcile ?? ((_, put) => put);
-    return await this.#inner.put(info, {
+    const stored = await this.#inner.put(info, {
       ...options,
       reconcile(known, put) {
+        isReconciled = true;
         const mine = before(known, put);
         return known === undefined ? mine : united(known, mine, principal);
       },
     });
+    if (!isReconciled) throw new Error("the service of path infos does not reconcile what is put");
+    this.#hasReconciled = true;
+    return stored;
   }
 
   async checkPut(claim: PathInfoClaim, options: OperationOptions = {}): Promise<void> {

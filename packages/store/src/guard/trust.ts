@@ -3,7 +3,12 @@ import type { PublicKey } from "@tvix/narinfo";
 import { StoreError } from "../errors/store-error.ts";
 import type { NarCalculationService } from "../nar/calculate.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type { PathInfoClaim, PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
+import type {
+  PathInfoClaim,
+  PathInfoService,
+  PutPathInfoOptions,
+  ReconcilePathInfo,
+} from "../path-info/path-info-service.ts";
 import { type ContentServices, certifiesItself, checkContentAddress } from "./content-address.ts";
 import { checkSignatures } from "./signatures.ts";
 
@@ -37,12 +42,22 @@ export class TrustingPathInfoService implements PathInfoService {
 
   /** @throws StoreError UNTRUSTED, CONTENT_ADDRESS_MISMATCH, NAR_HASH_MISMATCH, NAR_SIZE_MISMATCH */
   async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
-    this.#checkClaim(info);
+    const { reconcile } = options;
+    if (reconcile === undefined) this.#checkClaim(info);
     await this.#checkContents(info, options);
-    if (!(await checkContentAddress(this.#services, info, info.node, options))) {
+    const isCertified = await checkContentAddress(this.#services, info, info.node, options);
+    if (isCertified) return await this.#inner.put(info, options);
+    if (reconcile === undefined) {
       checkSignatures(info, this.#keys);
+      return await this.#inner.put(info, options);
     }
-    return await this.#inner.put(info, options);
+    // What is there may have the signatures that are wanted.
+    const checked: ReconcilePathInfo = (known, put) => {
+      const next = reconcile(known, put);
+      checkSignatures(next, this.#keys);
+      return next;
+    };
+    return await this.#inner.put(info, { ...options, reconcile: checked });
   }
 
   async checkPut(claim: PathInfoClaim, options: OperationOptions = {}): Promise<void> {

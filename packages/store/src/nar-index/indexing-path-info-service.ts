@@ -1,11 +1,7 @@
 import type { OperationOptions } from "@tvix/castore";
 import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import type {
-  PathInfoService,
-  PutPathInfoOptions,
-  ReconcilePathInfo,
-} from "../path-info/path-info-service.ts";
+import type { PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
 import type { NarIndex } from "./nar-index.ts";
 
 /**
@@ -26,22 +22,10 @@ export class IndexingPathInfoService implements PathInfoService {
   }
 
   async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
-    const { reconcile } = options;
-    if (reconcile === undefined) {
-      const [stored] = await Promise.all([this.#inner.put(info, options), indexNar(this.#narIndex, info)]);
-      return stored;
-    }
-    // What is stored is known as soon as it is decided; nothing of what is refused is indexed.
-    const indexing: Promise<void>[] = [];
-    const indexed: ReconcilePathInfo = (known, put) => {
-      const next = reconcile(known, put);
-      indexing.push(indexNar(this.#narIndex, next));
-      return next;
-    };
-    const putting = this.#inner.put(info, { ...options, reconcile: indexed });
-    await putting.finally(() => Promise.allSettled(indexing));
-    await Promise.all(indexing);
-    return await putting;
+    // What is refused is not indexed, and what it is reconciled to is known only now.
+    const stored = await this.#inner.put(info, options);
+    await indexNar(this.#narIndex, stored);
+    return stored;
   }
 
   list(options: OperationOptions = {}): AsyncIterable<PathInfo> {

@@ -17,15 +17,19 @@ export async function getIntact(
   }
 }
 
-/** Puts into a near service what is to be reconciled with what a far one has, where the near one has nothing. */
+/**
+ * Puts into a near service what is to be reconciled with what a far one has, where the near one has nothing: only
+ * then the far one is asked.
+ */
 export async function putInFrontOf(
-  far: PathInfoService,
+  far: Pick<PathInfoService, "get">,
   near: PathInfoService,
   info: PathInfo,
-  options: PutPathInfoOptions,
+  { reconcile, ...options }: PutPathInfoOptions,
 ): Promise<PathInfo> {
-  const { reconcile } = options;
   if (reconcile === undefined) return await near.put(info, options);
-  const behind = await getIntact(far, info.storePath.digest, options);
+  const { digest } = info.storePath;
+  const isNear = (await getIntact(near, digest, options)) !== undefined;
+  const behind = isNear ? undefined : await getIntact(far, digest, options);
   return await near.put(info, { ...options, reconcile: (known, put) => reconcile(known ?? behind, put) });
 }

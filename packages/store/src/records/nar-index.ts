@@ -55,6 +55,7 @@ export class RecordNarIndex implements NarIndex {
     }
     for await (const entry of FILES.entries(this.#records)) {
       const narHash = narHashOf(entry);
+      if (narHash !== undefined && (await NARS.has(this.#records, narHash))) continue;
       const isOrphan = narHash === undefined ? [] : [NARS.isAbsent(narHash)];
       await this.#records.write([entry.remove()], [entry.isUnchanged(), ...isOrphan]);
     }

@@ -18,7 +18,13 @@ export class SigningPathInfoService implements PathInfoService {
   }
 
   async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
-    return await this.#inner.put({ ...info, signatures: signaturesWith(this.#keys, info) }, options);
+    const { reconcile } = options;
+    const signed = (one: PathInfo) => ({ ...one, signatures: signaturesWith(this.#keys, one) });
+    if (reconcile === undefined) return await this.#inner.put(signed(info), options);
+    return await this.#inner.put(info, {
+      ...options,
+      reconcile: (known, put) => signed(reconcile(known, put)),
+    });
   }
 
   list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
