@@ -38,6 +38,22 @@ for (const [name, setUp] of Object.entries(STORES)) {
 testBlobService("memory-level", async () => await openLevelStore(new MemoryLevel()));
 testDirectoryService("memory-level", async () => await openLevelStore(new MemoryLevel()));
 
+/** Everything in one LevelDB, bytes of chunks included. */
+async function levelStore() {
+  const path = await mkdtemp(join(tmpdir(), "records-"));
+  const level = new ClassicLevel(path);
+  const store = await openLevelStore(level, { sync: false });
+  const close = async () => {
+    await store.database.close();
+    await level.close();
+    await rm(path, { recursive: true });
+  };
+  return { ...store, close };
+}
+
+testBlobService("LevelDB alone", levelStore);
+testDirectoryService("LevelDB alone", levelStore);
+
 testLifeCycle("memory-level", async () => {
   const level = new MemoryLevel();
   const open = async () => {

@@ -26,6 +26,7 @@ import type { ReloadingTls } from "./listen/reloading-tls.ts";
 import { RequestLog } from "./log/request-log.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { requestKind } from "./metrics/request-kind.ts";
+import type { ServiceCalls } from "./metrics/service-calls.ts";
 import type { StoreFigures } from "./metrics/store-metrics.ts";
 import { UpstreamStates } from "./metrics/upstream-states.ts";
 import type { NodeRequest } from "./node-messages.ts";
@@ -60,6 +61,8 @@ export interface ServerOptions extends RoutedServices {
   readonly metrics?: boolean;
   /** What the store tells of itself, for `/metrics`. */
   readonly storeFigures?: StoreFigures | undefined;
+  /** Calls of services that are observed, for `/metrics`. */
+  readonly serviceCalls?: ServiceCalls | undefined;
   /** What requests draw their memory from, for `/metrics`. */
   readonly memory?: MemoryLedger | undefined;
   /** Origins whose pages may call the server from a browser, such as `https://example.org`. Default none. */
@@ -148,6 +151,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           memory,
           upstreams,
           store: options.storeFigures,
+          services: options.serviceCalls,
         })
       : undefined;
   const { stallMs = STALL_MS, idleMs = IDLE_MS, requestMs = REQUEST_MS } = options;

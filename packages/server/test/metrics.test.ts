@@ -1,14 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { accessSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { connect } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { MemoryLedger } from "@tvix/castore";
+import { B3Digest, MemoryLedger } from "@tvix/castore";
+import { GrpcBlobService } from "@tvix/castore-grpc";
 import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { SecretKey } from "@tvix/narinfo";
 import { BlobService } from "@tvix/protocol/tvix/castore";
@@ -177,4 +178,42 @@ test("without being asked for it is not there", async () => {
   const { url, close } = await runningServer();
   expect((await fetch(`${url}/metrics`)).status).toBe(404);
   await close();
+});
+
+test("services of the type metrics tell what came of their calls, by their names", async () => {
+  const base = await temporaryDirectory();
+  const file = join(base, "composition.toml");
+  await writeFile(
+    file,
+    `
+[blobservices.root]
+type = "metrics"
+name = "the blobs"
+inner = "memory://"
+[directoryservices.root]
+type = "memory"
+[pathinfoservices.root]
+type = "metrics"
+name = "the path infos"
+inner = "memory://"
+`,
+  );
+  const daemon = await startDaemon(join(base, "data"), "--store-composition", file);
+  const transport = createGrpcTransport({ url: daemon.url });
+  const blobs = new GrpcBlobService(transport);
+  const digest = await blobs.put(Uint8Array.of(1, 2, 3));
+  for await (const piece of (await blobs.read(digest)) ?? []) expect(piece).toHaveLength(3);
+  expect(await blobs.read(B3Digest.of(Uint8Array.of(4)))).toBeUndefined();
+  await (await fetch(`${daemon.url}/${"0".repeat(32)}.narinfo`)).text();
+  await transport.close();
+  const text = await (await fetch(`${daemon.url}/metrics`)).text();
+  const count = (service: string, name: string, method: string, outcome: string) =>
+    metricValue(text, "tvix_service_call_seconds_count", { service, name, method, outcome });
+  expect(count("blob", "the blobs", "put", "done")).toBe(1);
+  expect(count("blob", "the blobs", "find", "found")).toBe(1);
+  expect(count("blob", "the blobs", "find", "missing")).toBe(1);
+  expect(count("blob", "the blobs", "read", "done")).toBe(1);
+  expect(count("path-info", "the path infos", "get", "missing")).toBe(1);
+  if (noPromtool()) return;
+  expect(execFileSync(PROMTOOL, ["check", "metrics"], { input: text, encoding: "utf8" })).toBe("");
 });

@@ -33,6 +33,7 @@ export type { ZstdNarServices } from "./nar/zstd/parts.ts";
 export { type RenderZstdOptions, renderZstdNar } from "./nar/zstd/render.ts";
 export { IndexingPathInfoService, indexNar } from "./nar-index/indexing-path-info-service.ts";
 export type { KnownNar, Lasting, NarFileRecord, NarIndex } from "./nar-index/nar-index.ts";
+export { observedPathInfoService } from "./observed/path-info-service.ts";
 export { decodePathInfo, encodePathInfo, formatPathInfo } from "./path-info/format.ts";
 export { decodeNamelessNode, encodeNamelessNode } from "./path-info/nameless-node.ts";
 export { parsePathInfo } from "./path-info/parse.ts";

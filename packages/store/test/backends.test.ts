@@ -9,14 +9,17 @@ import { openStore } from "@tvix/castore-packs";
 import { SecretKey } from "@tvix/narinfo";
 import { DIGEST_LENGTHS, type HashAlgorithm, NixHash } from "@tvix/nix-compat";
 import {
+  AdditivePathInfoService,
   CachePathInfoService,
   CombinedPathInfoService,
+  IndexingPathInfoService,
   MemoryPathInfoService,
   type NarCalculationService,
+  observedPathInfoService,
   SigningPathInfoService,
 } from "@tvix/store";
 import { addStoreRoutes, GrpcPathInfoService } from "@tvix/store/grpc";
-import { RecordNarCalculation, RecordPathInfoService } from "@tvix/store/records";
+import { RecordNarCalculation, RecordNarIndex, RecordPathInfoService } from "@tvix/store/records";
 import { fixtures, testPathInfoService } from "@tvix/store/testing";
 import { MemoryLevel } from "memory-level";
 import { expect, test, vi } from "vitest";
@@ -79,6 +82,20 @@ testPathInfoService("one that signs", async () => ({
   ]),
   addsSignatures: "it signs",
 }));
+
+testPathInfoService("observed", async () => ({
+  pathInfoService: observedPathInfoService(new MemoryPathInfoService(), () => {}),
+}));
+
+testPathInfoService("one that holds what principals may do", async () => ({
+  pathInfoService: new AdditivePathInfoService(new MemoryPathInfoService()),
+}));
+
+testPathInfoService("one that indexes NARs", async () => {
+  const records = new MemoryRecordStore();
+  const stored = new RecordPathInfoService(records);
+  return { pathInfoService: new IndexingPathInfoService(stored, new RecordNarIndex(records)) };
+});
 
 testPathInfoService("client and handlers of tvix", async () => ({ pathInfoService: overTheWire("tvix") }));
 testPathInfoService("client and handlers of snix", async () => ({ pathInfoService: overTheWire("snix") }));

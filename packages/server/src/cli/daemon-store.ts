@@ -4,6 +4,7 @@ import { openStore, type Store } from "@tvix/castore-packs";
 import { RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
 import type { Logger } from "pino";
 import { connectPeer } from "../compose/connect-peer.ts";
+import type { CompositionEnvironment } from "../compose/environment.ts";
 import { type OpenComposition, openComposition } from "../compose/open-composition.ts";
 import { storeServicesOf } from "../compose/store-services.ts";
 import type { LocalServices } from "../services.ts";
@@ -31,6 +32,7 @@ export interface DaemonStoreParts {
   readonly log: Logger;
   /** Further headers of each request to a binary cache. */
   readonly upstreamHeaders: (() => Readonly<Record<string, string>>) | undefined;
+  readonly observerOf: CompositionEnvironment["observerOf"];
 }
 
 /**
@@ -41,7 +43,7 @@ const TO_PEERS = { connectTimeoutMs: 3000, reconnectMs: 3000, restMs: 5000 };
 
 /** Opens the store of a daemon. */
 export async function openDaemonStore(options: DaemonOptions, parts: DaemonStoreParts): Promise<DaemonStore> {
-  const { memory, log, upstreamHeaders } = parts;
+  const { memory, log, upstreamHeaders, observerOf } = parts;
   const { sync, compressionLevel, maxMessageBytes } = options;
   const onNotice = (text: string) => log.warn(text);
   const open = await openComposition(daemonComposition(options), {
@@ -53,6 +55,7 @@ export async function openDaemonStore(options: DaemonOptions, parts: DaemonStore
     log,
     upstreamLimits: limitsOfUploads(options),
     upstreamHeaders,
+    observerOf,
   });
   try {
     return await daemonStoreOf(open, options);

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { guarded } from "../guard.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
 import { ReloadingTls } from "../listen/reloading-tls.ts";
+import { ServiceCalls } from "../metrics/service-calls.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { signing } from "../services.ts";
 import type { Tracing } from "../tracing/tracing.ts";
@@ -77,7 +78,9 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
   const memory = new MemoryLedger(options.memory * 2 ** 20);
   const tracing = await openTracing(log);
   const upstreamHeaders = tracing && (() => tracing.headers());
-  const store = await openDaemonStore(options, { memory, log, upstreamHeaders });
+  const serviceCalls = new ServiceCalls();
+  const observerOf = serviceCalls.observerOf.bind(serviceCalls);
+  const store = await openDaemonStore(options, { memory, log, upstreamHeaders, observerOf });
   let upstreams: UpstreamPathInfos | undefined;
   try {
     const signingKeys = await readSigningKeys(options.signingKeyFile ?? []);
@@ -110,6 +113,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
       access,
       metrics: true,
       storeFigures: store.stores[0],
+      serviceCalls,
       observers: tracing === undefined ? [] : [tracing],
       memory,
       stallMs: options.stallTimeout * 1000,

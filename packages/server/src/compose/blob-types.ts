@@ -1,4 +1,10 @@
-import { CacheBlobService, CombinedBlobService, MemoryBlobService, readOnlyBlobService } from "@tvix/castore";
+import {
+  CacheBlobService,
+  CombinedBlobService,
+  MemoryBlobService,
+  observedBlobService,
+  readOnlyBlobService,
+} from "@tvix/castore";
 import { type CommonServices, commonTypes } from "./common-types.ts";
 import { optional, tableOf, wholeNumber } from "./keys.ts";
 import { type CacheLayers, cacheAddress, cacheKeys, type OfAddress } from "./layer-keys.ts";
@@ -20,6 +26,7 @@ const COMMON: CommonServices<"blob"> = {
   },
   combined: (near, far) => new CombinedBlobService(near, far),
   readOnly: readOnlyBlobService,
+  observed: observedBlobService,
 };
 
 /** The types of blob services. */

@@ -1,3 +1,4 @@
+import type { ObserveCall } from "@tvix/castore";
 import type { GrpcTransport } from "@tvix/castore-grpc/http2";
 import type { LocalServices } from "../services.ts";
 import { levelAddress, memoryAddress } from "./addresses.ts";
@@ -23,9 +24,10 @@ export interface CommonServices<K extends ServiceKind> {
   ofPeer(transport: GrpcTransport, environment: CompositionEnvironment): Promise<ServiceOfKind[K]>;
   combined(near: ServiceOfKind[K], far: ServiceOfKind[K]): ServiceOfKind[K];
   readOnly(inner: ServiceOfKind[K]): ServiceOfKind[K];
+  observed(inner: ServiceOfKind[K], observe: ObserveCall): ServiceOfKind[K];
 }
 
-/** `memory`, `level`, `grpc`, `combined` and `read-only`. */
+/** `memory`, `level`, `grpc`, `combined`, `read-only` and `metrics`. */
 export function commonTypes<K extends ServiceKind>(
   services: CommonServices<K>,
   ofAddress: OfAddress,
@@ -70,11 +72,22 @@ export function commonTypes<K extends ServiceKind>(
     ofTable: tableOf(wrapperKeys(kind, ofAddress)),
     open: async ({ inner }, context) => ({ service: services.readOnly(await context.part(inner)) }),
   };
+  const metrics: ServiceTypeDeclaration<K, Wrapped<K> & { readonly name: string }> = {
+    kind,
+    type: "metrics",
+    ofTable: tableOf({ ...wrapperKeys(kind, ofAddress), name: required(text) }),
+    async open({ inner, name }, context) {
+      const service = await context.part(inner);
+      const observe = context.environment.observerOf?.(kind, name);
+      return { service: observe === undefined ? service : services.observed(service, observe) };
+    },
+  };
   return [
     serviceType(memory),
     serviceType(level),
     serviceType(grpc),
     serviceType(combined),
     serviceType(readOnly),
+    serviceType(metrics),
   ];
 }

@@ -2,6 +2,7 @@ import {
   CacheDirectoryService,
   CombinedDirectoryService,
   MemoryDirectoryService,
+  observedDirectoryService,
   readOnlyDirectoryService,
 } from "@tvix/castore";
 import { type CommonServices, commonTypes } from "./common-types.ts";
@@ -21,6 +22,7 @@ const COMMON: CommonServices<"directory"> = {
   },
   combined: (near, far) => new CombinedDirectoryService(near, far),
   readOnly: readOnlyDirectoryService,
+  observed: observedDirectoryService,
 };
 
 /** The types of directory services. */

@@ -1,9 +1,10 @@
-import type { MemoryLedger } from "@tvix/castore";
+import type { MemoryLedger, ObserveCall } from "@tvix/castore";
 import type { GrpcTransport } from "@tvix/castore-grpc/http2";
 import type { Store } from "@tvix/castore-packs";
 import type { NarBridgeLimits } from "@tvix/nar-bridge/options";
 import type { LocalServices } from "../services.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
+import type { ServiceKind } from "./service-kind.ts";
 
 /** Where what happens to services is written: any logger of pino's kind. */
 export interface CompositionLog {
@@ -24,6 +25,8 @@ export interface CompositionEnvironment {
   readonly memory?: MemoryLedger | undefined;
   /** Default: nothing is written. */
   readonly log?: CompositionLog | undefined;
+  /** Who is told of the calls of a service of the type `metrics`, by its name there. Default: nobody. */
+  readonly observerOf?: ((kind: ServiceKind, name: string) => ObserveCall) | undefined;
   /** What binary caches may take. */
   readonly upstreamLimits?: Partial<NarBridgeLimits> | undefined;
   /** Further headers of each request to a binary cache. Default none. */

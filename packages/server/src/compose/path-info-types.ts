@@ -3,6 +3,7 @@ import {
   CachePathInfoService,
   CombinedPathInfoService,
   MemoryPathInfoService,
+  observedPathInfoService,
   RenderingNarCalculation,
   readOnlyPathInfoService,
   SigningPathInfoService,
@@ -45,6 +46,7 @@ const COMMON: CommonServices<"path-info"> = {
   },
   combined: (near, far) => new CombinedPathInfoService(near, far),
   readOnly: readOnlyPathInfoService,
+  observed: observedPathInfoService,
 };
 
 /** The types of path info services. */

@@ -4,6 +4,7 @@ import type { ExchangeObserver } from "../admission/admission.ts";
 import type { Exchange } from "../admission/exchange.ts";
 import { addProcessMetrics } from "./process-metrics.ts";
 import { noteEnd, RequestCounts } from "./request-counts.ts";
+import type { ServiceCalls } from "./service-calls.ts";
 import { addStoreMetrics, type StoreFigures } from "./store-metrics.ts";
 import type { UpstreamStates } from "./upstream-states.ts";
 
@@ -15,6 +16,7 @@ export interface MetricsSources {
   readonly memory: MemoryLedger | undefined;
   readonly upstreams: UpstreamStates;
   readonly store: StoreFigures | undefined;
+  readonly services: ServiceCalls | undefined;
 }
 
 /** What a server tells Prometheus: names and units as its documents ask for them. */
@@ -22,7 +24,7 @@ export class Metrics implements ExchangeObserver {
   readonly #registry = new Registry();
   readonly #requests = new RequestCounts();
 
-  constructor({ connections, memory, upstreams, store }: MetricsSources) {
+  constructor({ connections, memory, upstreams, store, services }: MetricsSources) {
     const registers = [this.#registry];
     addProcessMetrics(this.#registry);
     this.#requests.register(this.#registry);
@@ -37,6 +39,7 @@ export class Metrics implements ExchangeObserver {
       });
     gauge("tvix_connections", "Connections that are open.", connections);
     upstreams.register(this.#registry);
+    services?.register(this.#registry);
     if (store !== undefined) addStoreMetrics(this.#registry, store);
     if (memory === undefined) return;
     gauge("tvix_memory_limit_bytes", "Memory for requests.", () => memory.capacity);
