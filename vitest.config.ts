@@ -1,8 +1,11 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts", "examples/*/*.test.ts"],
+    // Two cores by default make one worker, while most tests wait for disks, sockets and other processes.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Minutes each: `pnpm test:long`.
     exclude: ["test/long/**"],
     // Tests with real processes, browsers and package managers take their time.

@@ -9,6 +9,8 @@ import {
   testLifeCycle,
   testRecordStore,
 } from "@tvix/castore/testing";
+import { RecordPathInfoService } from "@tvix/store/records";
+import { testPathInfoService } from "@tvix/store/testing";
 import { openSqliteStore } from "./open-sqlite-store.ts";
 import { SqliteRecordStore } from "./sqlite-record-store.ts";
 
@@ -41,3 +43,8 @@ async function emptyStore() {
 testBlobService("SQLite and packs", emptyStore);
 testDirectoryService("SQLite and packs", emptyStore);
 testLifeCycle("SQLite and packs", folder);
+
+testPathInfoService("SQLite", async () => {
+  const records = new SqliteRecordStore(":memory:");
+  return { pathInfoService: new RecordPathInfoService(records), close: () => records.close() };
+});
