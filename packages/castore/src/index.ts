@@ -62,13 +62,7 @@ export { ByteBudget } from "./memory-use/byte-budget.ts";
 export { type HeldMemory, MemoryLedger, UNLIMITED_MEMORY } from "./memory-use/memory-ledger.ts";
 export { observedBlobService } from "./observed/blob-service.ts";
 export { observedDirectoryService } from "./observed/directory-service.ts";
-export {
-  CallObserver,
-  done,
-  foundOrMissing,
-  type ObserveCall,
-  type ObservedCall,
-} from "./observed/observe.ts";
+export type { ObserveCall, ObservedCall } from "./observed/observe.ts";
 export type { OperationOptions } from "./options.ts";
 export type { Principal } from "./principal.ts";
 export { readOnlyBlobService } from "./read-only/blob-service.ts";

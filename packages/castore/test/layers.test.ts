@@ -12,6 +12,8 @@ import {
   MemoryDirectoryService,
   MemoryRecordStore,
   openRecordStore,
+  readOnlyBlobService,
+  readOnlyDirectoryService,
   SingleFlight,
 } from "@tvix/castore";
 import { fixtures, testBlobService, testDirectoryService } from "@tvix/castore/testing";
@@ -56,6 +58,27 @@ testBlobService("combined", async () => ({
 testDirectoryService("combined", async () => ({
   directoryService: new CombinedDirectoryService(new MemoryDirectoryService(), new MemoryDirectoryService()),
 }));
+
+testBlobService("read-only", async () => {
+  const filledThrough = memoryBlobs();
+  return { blobService: readOnlyBlobService(filledThrough), filledThrough };
+});
+testDirectoryService("read-only", async () => {
+  const filledThrough = new MemoryDirectoryService();
+  return { directoryService: readOnlyDirectoryService(filledThrough), filledThrough };
+});
+
+test("what is read-only says so, and stores nothing", async () => {
+  const [blobs, directories] = [memoryBlobs(), new MemoryDirectoryService()];
+  const [bytes, directory] = [Buffer.from("not taken"), directoryOf({})];
+  const refused = { code: "READ_ONLY" };
+  await expect(readOnlyBlobService(blobs).put(bytes)).rejects.toMatchObject(refused);
+  const reader = readOnlyDirectoryService(directories);
+  await expect(reader.put(directory)).rejects.toMatchObject(refused);
+  await expect(reader.putMany([directory])).rejects.toMatchObject(refused);
+  expect(await blobs.has(B3Digest.of(bytes))).toBe(false);
+  expect(await directories.get(directory.digest())).toBeUndefined();
+});
 
 async function read(service: BlobService, digest: B3Digest, options = {}): Promise<Uint8Array | undefined> {
   const stream = await service.read(digest, options);

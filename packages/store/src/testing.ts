@@ -1,2 +1,6 @@
 export * as fixtures from "./testing/fixtures.ts";
-export { type PathInfoServiceFixture, testPathInfoService } from "./testing/path-info-service.ts";
+export {
+  type PathInfoFixtures,
+  type PathInfoServiceFixture,
+  testPathInfoService,
+} from "./testing/path-info-service.ts";

@@ -16,7 +16,11 @@ import {
   MemoryPathInfoService,
   type NarCalculationService,
   observedPathInfoService,
+  type PathInfo,
+  ReferencesPathInfoService,
+  readOnlyPathInfoService,
   SigningPathInfoService,
+  TrustingPathInfoService,
 } from "@tvix/store";
 import { addStoreRoutes, GrpcPathInfoService } from "@tvix/store/grpc";
 import { RecordNarCalculation, RecordNarIndex, RecordPathInfoService } from "@tvix/store/records";
@@ -25,6 +29,7 @@ import { MemoryLevel } from "memory-level";
 import { expect, test, vi } from "vitest";
 import { createHasher as createNative } from "../src/hash/hasher-node.ts";
 import { createHasher as createPortable } from "../src/hash/hasher-portable.ts";
+import { signedPathInfos } from "./signed-path-infos.ts";
 
 const NO_CALCULATION: NarCalculationService = {
   calculateNar: () => Promise.reject(new Error("not part of this test")),
@@ -90,6 +95,34 @@ testPathInfoService("observed", async () => ({
 testPathInfoService("one that holds what principals may do", async () => ({
   pathInfoService: new AdditivePathInfoService(new MemoryPathInfoService()),
 }));
+
+testPathInfoService("one that asks for references", async () => {
+  // None refers to what is not there.
+  const alone = (info: PathInfo) => ({
+    ...info,
+    references: info.references.filter(info.storePath.equals.bind(info.storePath)),
+  });
+  return {
+    pathInfoService: new ReferencesPathInfoService(new MemoryPathInfoService()),
+    pathInfos: {
+      directory: alone(fixtures.PATH_INFO),
+      link: alone(fixtures.PATH_INFO_SYMLINK),
+      full: (number) => alone(fixtures.fullPathInfo(number)),
+    },
+  };
+});
+
+testPathInfoService("one that asks for signatures", async () => {
+  const key = SecretKey.generate("trusted-1");
+  const { services, pathInfos } = await signedPathInfos(key);
+  const pathInfoService = new TrustingPathInfoService(new MemoryPathInfoService(), [key.publicKey], services);
+  return { pathInfoService, pathInfos };
+});
+
+testPathInfoService("read-only", async () => {
+  const filledThrough = new MemoryPathInfoService();
+  return { pathInfoService: readOnlyPathInfoService(filledThrough), filledThrough };
+});
 
 testPathInfoService("one that indexes NARs", async () => {
   const records = new MemoryRecordStore();

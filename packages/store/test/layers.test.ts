@@ -5,6 +5,7 @@ import {
   MemoryPathInfoService,
   type PathInfo,
   type PathInfoService,
+  readOnlyPathInfoService,
 } from "@tvix/store";
 import { fixtures } from "@tvix/store/testing";
 import { describe, expect, test } from "vitest";
@@ -108,4 +109,12 @@ test.each([
   near.failure = undefined;
   far.failure = UNAVAILABLE;
   await expect(layers.get(fullPathInfo(9).storePath.digest)).rejects.toBe(UNAVAILABLE);
+});
+
+test("what is read-only says so, and stores nothing", async () => {
+  const inner = new MemoryPathInfoService();
+  const reader = readOnlyPathInfoService(inner);
+  await expect(reader.put(PATH_INFO)).rejects.toMatchObject({ code: "READ_ONLY" });
+  await expect(reader.checkPut?.(PATH_INFO)).rejects.toMatchObject({ code: "READ_ONLY" });
+  expect(await inner.get(digest)).toBeUndefined();
 });

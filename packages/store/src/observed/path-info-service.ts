@@ -1,4 +1,5 @@
-import { CallObserver, done, foundOrMissing, type ObserveCall } from "@tvix/castore";
+import type { ObserveCall } from "@tvix/castore";
+import { CallObserver, done, foundOrMissing } from "@tvix/castore/backend";
 import type { PathInfoService } from "../path-info/path-info-service.ts";
 
 /** The same path infos; whoever observes is told of each call. */

@@ -1,4 +1,5 @@
 import { encodeHex } from "@tvix/byte-stream";
+import { Signature } from "@tvix/narinfo";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { StoreError } from "../errors/store-error.ts";
 import { encodePathInfo } from "../path-info/format.ts";
@@ -6,11 +7,25 @@ import type { PathInfo } from "../path-info/path-info.ts";
 import type { PathInfoService, ReconcilePathInfo } from "../path-info/path-info-service.ts";
 import { fullPathInfo, PATH_INFO, PATH_INFO_SYMLINK } from "./fixtures.ts";
 
+/** Path infos that tests put; the first two are of one path. */
+export interface PathInfoFixtures {
+  readonly directory: PathInfo;
+  readonly link: PathInfo;
+  /** Of another path for each number from 0 to 2^32 - 1. */
+  full(number: number): PathInfo;
+}
+
+const ANY: PathInfoFixtures = { directory: PATH_INFO, link: PATH_INFO_SYMLINK, full: fullPathInfo };
+
 /** A service under test, and what to do with it afterwards. */
 export interface PathInfoServiceFixture {
   readonly pathInfoService: PathInfoService;
+  /** Where the tests put, if the service itself takes nothing. */
+  readonly filledThrough?: PathInfoService;
   /** Why signatures are added to what is put; then they are left out of comparisons. */
   readonly addsSignatures?: string;
+  /** What it takes, where it does not take just any. */
+  readonly pathInfos?: PathInfoFixtures;
   /** Frees what the service holds. */
   readonly close?: () => Promise<void>;
 }
@@ -29,10 +44,14 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
   describe(`PathInfoService contract: ${name}`, () => {
     let fixture: PathInfoServiceFixture;
     let service: PathInfoService;
+    let filled: PathInfoService;
+    let { directory, link, full } = ANY;
 
     beforeEach(async () => {
       fixture = await setUp();
       service = fixture.pathInfoService;
+      ({ directory, link, full } = fixture.pathInfos ?? ANY);
+      filled = fixture.filledThrough ?? service;
     });
     afterEach(async () => {
       await fixture.close?.();
@@ -49,11 +68,12 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
     });
 
     test.each([
-      ["a directory", PATH_INFO],
-      ["a link", PATH_INFO_SYMLINK],
-      ["a file, with something in every field", fullPathInfo(1)],
-    ])("%s comes back", async (_, info) => {
-      expect(encoded(await service.put(info))).toBe(encoded(info));
+      ["a directory", () => directory],
+      ["a link", () => link],
+      ["a file, with something in every field", () => full(1)],
+    ])("%s comes back", async (_, chosen) => {
+      const info = chosen();
+      expect(encoded(await filled.put(info))).toBe(encoded(info));
       const found = await service.get(info.storePath.digest);
       expect(encoded(found)).toBe(encoded(info));
       expect(found?.storePath.toAbsolute()).toBe(info.storePath.toAbsolute());
@@ -62,11 +82,11 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
     });
 
     test("a put takes the place of another of the same path", async () => {
-      await service.put(PATH_INFO);
-      await service.put(PATH_INFO_SYMLINK);
-      expect(encoded(await service.get(PATH_INFO.storePath.digest))).toBe(encoded(PATH_INFO_SYMLINK));
+      await filled.put(directory);
+      await filled.put(link);
+      expect(encoded(await service.get(directory.storePath.digest))).toBe(encoded(link));
       const listed = await Array.fromAsync(service.list());
-      expect(listed.filter(({ storePath }) => storePath.equals(PATH_INFO.storePath))).toHaveLength(1);
+      expect(listed.filter(({ storePath }) => storePath.equals(directory.storePath))).toHaveLength(1);
     });
 
     test("what is put is reconciled with what is there, or refused", async () => {
@@ -75,36 +95,40 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
         seen.push(encoded(known));
         return known ?? put;
       };
-      expect(encoded(await service.put(PATH_INFO, { reconcile: noting }))).toBe(encoded(PATH_INFO));
-      const stored = await service.put(PATH_INFO_SYMLINK, { reconcile: noting });
-      expect(encoded(stored)).toBe(encoded(PATH_INFO));
-      expect(seen).toEqual([undefined, encoded(PATH_INFO)]);
+      expect(encoded(await filled.put(directory, { reconcile: noting }))).toBe(encoded(directory));
+      const stored = await filled.put(link, { reconcile: noting });
+      expect(encoded(stored)).toBe(encoded(directory));
+      expect(seen).toEqual([undefined, encoded(directory)]);
       const refuse = () => {
         throw new StoreError("CONFLICT", "something else is there");
       };
-      const refused = service.put(PATH_INFO_SYMLINK, { reconcile: refuse });
+      const refused = filled.put(link, { reconcile: refuse });
       await expect(refused).rejects.toMatchObject({ code: "CONFLICT" });
-      expect(encoded(await service.get(PATH_INFO.storePath.digest))).toBe(encoded(PATH_INFO));
+      expect(encoded(await service.get(directory.storePath.digest))).toBe(encoded(directory));
     });
 
     test("of many that are reconciled at once none is lost", async () => {
-      const info = fullPathInfo(1);
-      const more = Array.from({ length: 20 }, (_, number) => fullPathInfo(number + 100).storePath);
+      const info = full(1);
+      const names = Array.from({ length: 20 }, (_, number) => `another-${number}.example.org-1`);
       const adding: ReconcilePathInfo = (known, put) => ({
         ...put,
-        references: [...(known?.references ?? []), ...put.references],
+        signatures: [...(known?.signatures ?? []), ...put.signatures],
       });
       await Promise.all(
-        more.map((path) => service.put({ ...info, references: [path] }, { reconcile: adding })),
+        names.map((name) => {
+          const signature = Signature.from(name, new Uint8Array(64).fill(5));
+          const signatures = [...info.signatures, signature];
+          return filled.put({ ...info, signatures }, { reconcile: adding });
+        }),
       );
       const found = await service.get(info.storePath.digest);
-      expect(found?.references.map(String).sort()).toEqual(more.map(String).sort());
+      expect(found?.signatures.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
     });
 
     test("many are put at once, and each is listed once", async () => {
-      const infos = Array.from({ length: MANY }, (_, number) => fullPathInfo(number + 10));
+      const infos = Array.from({ length: MANY }, (_, number) => full(number + 10));
       for (let start = 0; start < MANY; start += AT_ONCE) {
-        await Promise.all(infos.slice(start, start + AT_ONCE).map((info) => service.put(info)));
+        await Promise.all(infos.slice(start, start + AT_ONCE).map((info) => filled.put(info)));
       }
       const listed = await Array.fromAsync(service.list());
       const paths = new Set(listed.map(({ storePath }) => storePath.toString()));
@@ -113,7 +137,7 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
     });
 
     const putSome = async () => {
-      for (let number = 10; number < 20; number++) await service.put(fullPathInfo(number));
+      for (let number = 10; number < 20; number++) await filled.put(full(number));
     };
 
     test("a list can be left early", async () => {
@@ -132,9 +156,9 @@ export function testPathInfoService(name: string, setUp: () => Promise<PathInfoS
     test("an aborted signal ends every operation with its reason", async () => {
       const signal = AbortSignal.abort(new Error("no longer wanted"));
       await expect(service.get(new Uint8Array(20), { signal })).rejects.toThrow("no longer wanted");
-      await expect(service.put(fullPathInfo(5), { signal })).rejects.toThrow("no longer wanted");
+      await expect(filled.put(full(5), { signal })).rejects.toThrow("no longer wanted");
       await expect(Array.fromAsync(service.list({ signal }))).rejects.toThrow("no longer wanted");
-      expect(await service.get(fullPathInfo(5).storePath.digest)).toBeUndefined();
+      expect(await service.get(full(5).storePath.digest)).toBeUndefined();
     });
 
     test("a list ends with the reason of a signal that is aborted meanwhile", async () => {
