@@ -126,7 +126,9 @@ export class Database implements RecordStore {
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return await Promise.all(keys.map((key) => this.get(key)));
+    const values: (Uint8Array | undefined)[] = [];
+    for (const key of keys) values.push(await this.get(key));
+    return values;
   }
 
   async has(key: Uint8Array): Promise<boolean> {

@@ -14,6 +14,19 @@ export {
 } from "./chunks/chunk-codec.ts";
 export { type ChunkStoreParts, IndexedChunkStore } from "./chunks/indexed-chunk-store.ts";
 export { rebuildChunkIndex } from "./chunks/rebuild-index.ts";
+export { claimBlob, claimed } from "./collect/claim-contents.ts";
+export {
+  type CollectionParts,
+  type CollectionReport,
+  type CollectOptions,
+  collectGarbage,
+  findGarbage,
+  type Scratch,
+  type SecondLook,
+} from "./collect/collect.ts";
+export { type CollectionPhase, type CollectionState, readCollection } from "./collect/collection-state.ts";
+export type { Marker } from "./collect/marker.ts";
+export type { ContentCounts } from "./collect/sizes.ts";
 export { GroupCommit } from "./concurrency/group-commit.ts";
 export { ClosureValidator } from "./directory/closure-validator.ts";
 export { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "./directory/directory-limit.ts";

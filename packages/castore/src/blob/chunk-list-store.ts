@@ -20,6 +20,8 @@ export interface ChunkListWriter {
 export interface ChunkListStore {
   /** Number of chunks of a blob, undefined when there is no list for it. */
   count(blob: B3Digest): Promise<number | undefined>;
+  /** Whether a blob has a list on which somebody is going to rely: what is condemned of it is taken back. */
+  claim(blob: B3Digest): Promise<boolean>;
   /** The chunks from the one that holds the byte at `offset` on. The list is there. */
   read(blob: B3Digest, offset: number): AsyncIterable<PlacedChunk>;
   /** Starts a list. */

@@ -62,7 +62,7 @@ export class ChunkedBlobService implements AssemblingBlobService {
   async has(digest: B3Digest, { signal }: OperationOptions = {}): Promise<boolean> {
     signal?.throwIfAborted();
     if (digest.equals(EMPTY_DIGEST)) return true;
-    return (await this.#lists.count(digest)) !== undefined || (await this.#chunks.has(digest));
+    return (await this.#lists.claim(digest)) || (await this.#chunks.has(digest));
   }
 
   async chunks(

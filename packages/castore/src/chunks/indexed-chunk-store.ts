@@ -1,10 +1,11 @@
 import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
+import { claim } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { ExtentLocation, Extents } from "../extents/extents.ts";
 import type { RecentReads } from "../memory-use/recent-reads.ts";
-import type { RecordStore } from "../records/record-store.ts";
-import { CHUNKS } from "../records/tables.ts";
+import type { RecordChange, RecordStore } from "../records/record-store.ts";
+import { CHUNKS, CONDEMNED } from "../records/tables.ts";
 import { type ChunkCodec, type EncodedChunk, type FreshlyEncoded, RAW_CODEC } from "./chunk-codec.ts";
 import { decodeChunkRecord, encodeInline, encodeLocation } from "./chunk-record.ts";
 import type { ChunkStore } from "./chunk-store.ts";
@@ -77,12 +78,12 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   }
 
   /**
-   * Besides the record of the chunk its place is looked at. In an extent in which damage was found, the whole
+   * What is condemned is taken back. Besides the record of the chunk its place is looked at. In an extent in which damage was found, the whole
    * chunk is read.
    */
   async has(digest: B3Digest): Promise<boolean> {
     if (this.#damaged.has(digest)) return false;
-    const record = await CHUNKS.get(this.#records, digest);
+    const record = await claim(this.#records, { kind: "chunk", digest });
     if (record === undefined) return false;
     try {
       const place = decodeChunkRecord(record, digest);
@@ -135,10 +136,16 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     const encoded = await this.#codec.encode(bytes, release);
     this.#onWrite(length, encoded.payload.length);
     const value = await this.#place(digest, encoded);
-    await this.#records.write([CHUNKS.put(digest, value), ...this.#damaged.mending(digest)]);
+    await this.#records.write([CHUNKS.put(digest, value), ...this.#mending(digest)]);
     // What was stored may have had another form.
     this.#recentStored?.forget(digest);
     this.#damaged.remove(digest);
+  }
+
+  /** What goes when a chunk is written that was there, and is damaged; nothing else that is there is written. */
+  #mending(digest: B3Digest): readonly RecordChange[] {
+    const changes = this.#damaged.mending(digest);
+    return changes.length === 0 ? [] : [...changes, CONDEMNED.remove({ kind: "chunk", digest })];
   }
 
   async #decode(digest: B3Digest, record: Uint8Array): Promise<Uint8Array> {

@@ -98,3 +98,8 @@ export class Directory {
     return this.#digest;
   }
 }
+
+/** The digests of the files of a directory, in the order of their names. */
+export function filesOf(directory: Directory): B3Digest[] {
+  return directory.entries.flatMap(({ node }) => (node.type === "file" ? [node.digest] : []));
+}

@@ -1,11 +1,13 @@
 import type { ChunkMeta } from "../blob/blob-service.ts";
 import type { ChunkListStore, ChunkListWriter, PlacedChunk } from "../blob/chunk-list-store.ts";
+import { hasCollectedSince, isSame, isStill, readCollection } from "../collect/collection-state.ts";
+import { claim, claimAll } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { ChunkListBuffer, type ChunkListRecord, decodeChunks } from "./chunk-list-codec.ts";
 import type { RecordStore } from "./record-store.ts";
 import { removeUpload } from "./remove-expired.ts";
-import { CHUNK_LISTS, LIST_SEGMENTS } from "./tables.ts";
+import { CHUNK_LISTS, CONDEMNED, type Content, LIST_SEGMENTS } from "./tables.ts";
 import { UploadLease } from "./upload-lease.ts";
 
 /** Chunks in a segment: 36 KiB, and at 256 KiB a chunk 256 MiB of blob. */
@@ -27,6 +29,15 @@ export class RecordChunkListStore implements ChunkListStore {
 
   async count(blob: B3Digest): Promise<number | undefined> {
     return (await this.#record(blob))?.count;
+  }
+
+  async claim(blob: B3Digest): Promise<boolean> {
+    const before = await readCollection(this.#records);
+    if ((await claim(this.#records, { kind: "blob", digest: blob })) === undefined) return false;
+    const after = await readCollection(this.#records);
+    // In other phases its chunks stay with a list; while one sweeps, some may have gone.
+    const isQuiet = before.phase !== "sweeping" && isSame(before, after);
+    return isQuiet || (await claimChunks(this.#records, this.read(blob, 0))) === undefined;
   }
 
   async *read(blob: B3Digest, offset: number): AsyncIterable<PlacedChunk> {
@@ -74,6 +85,7 @@ class RecordChunkListWriter implements ChunkListWriter {
   #offset = 0;
   #partOffset = 0;
   readonly #segmentOffsets: number[] = [];
+  readonly #begun = Date.now();
 
   constructor(records: RecordStore) {
     this.#records = records;
@@ -92,10 +104,6 @@ class RecordChunkListWriter implements ChunkListWriter {
 
   async commit(blob: B3Digest): Promise<void> {
     const lease = this.#ownLease();
-    if (await isIntact(this.#records, blob)) {
-      await this.abort();
-      return;
-    }
     const list: ChunkListRecord = {
       count: this.#count,
       listId: lease.id,
@@ -103,11 +111,46 @@ class RecordChunkListWriter implements ChunkListWriter {
       tailOffset: this.#partOffset,
       tail: this.#buffer?.take() ?? new Uint8Array(0),
     };
-    await lease.end([CHUNK_LISTS.put(blob, list)]);
+    for (;;) {
+      const state = await readCollection(this.#records);
+      if (await this.#isIntact(blob)) {
+        await this.abort();
+        return;
+      }
+      if (hasCollectedSince(this.#begun, state)) await this.#claimChunks(blob, list);
+      const changes = [CHUNK_LISTS.put(blob, list), CONDEMNED.remove({ kind: "blob", digest: blob })];
+      if (await lease.end(changes, [isStill(state)])) return;
+    }
   }
 
   async abort(): Promise<void> {
     if (this.#lease?.isHeld === true) await removeUpload(this.#records, this.#lease.id);
+  }
+
+  /** Whether the blob has a list that stays, all parts of which can be read; one that is damaged is replaced. */
+  async #isIntact(blob: B3Digest): Promise<boolean> {
+    const lists = new RecordChunkListStore(this.#records);
+    return (await isReadable(lists, blob)) && (await lists.claim(blob));
+  }
+
+  /** A collection has begun, or ended, since chunks were found to be there: it may have taken them. */
+  async #claimChunks(blob: B3Digest, list: ChunkListRecord): Promise<void> {
+    const missing = await claimChunks(this.#records, this.#chunksOf(list));
+    if (missing === undefined) return;
+    const text = `chunk ${missing} of blob ${blob} was collected before the blob was complete: put it again`;
+    throw new CastoreError("UNAVAILABLE", text, { subject: blob.toString() });
+  }
+
+  async *#chunksOf({
+    listId,
+    segmentOffsets,
+    tail,
+  }: ChunkListRecord): AsyncGenerator<ChunkMeta, void, undefined> {
+    for (let number = 0; number < segmentOffsets.length; number++) {
+      const segment = await LIST_SEGMENTS.get(this.#records, { id: listId, number });
+      if (segment !== undefined) yield* decodeChunks(segment);
+    }
+    yield* decodeChunks(tail);
   }
 
   #ownLease(): UploadLease {
@@ -134,14 +177,33 @@ class RecordChunkListWriter implements ChunkListWriter {
   }
 }
 
-/** Whether a blob has a list, all parts of which can be read; one that is damaged is replaced. */
-async function isIntact(records: RecordStore, blob: B3Digest): Promise<boolean> {
+/** Whether a blob has a list, all parts of which can be read. */
+async function isReadable(lists: RecordChunkListStore, blob: B3Digest): Promise<boolean> {
   try {
     let found = false;
-    for await (const _ of new RecordChunkListStore(records).read(blob, 0)) found = true;
+    for await (const _ of lists.read(blob, 0)) found = true;
     return found;
   } catch (error) {
     if (CastoreError.is(error) && (error.code === "CORRUPT" || error.code === "INCOMPLETE")) return false;
     throw error;
   }
+}
+
+/** Chunks that are claimed together. */
+const CLAIMED_TOGETHER = 1024;
+
+/** Claims chunks. @returns the first that is not there, undefined when all are */
+async function claimChunks(
+  records: RecordStore,
+  chunks: AsyncIterable<ChunkMeta>,
+): Promise<B3Digest | undefined> {
+  let some: Content[] = [];
+  for await (const { digest } of chunks) {
+    some.push({ kind: "chunk", digest });
+    if (some.length < CLAIMED_TOGETHER) continue;
+    const missing = await claimAll(records, some);
+    if (missing !== undefined) return missing.digest;
+    some = [];
+  }
+  return (await claimAll(records, some))?.digest;
 }

@@ -1,7 +1,10 @@
 import { equalBytes } from "@tvix/byte-stream";
+import { claimBlob } from "../collect/claim-contents.ts";
+import { isSame, isStill, readCollection } from "../collect/collection-state.ts";
+import { claim } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { ClosureValidator } from "../directory/closure-validator.ts";
-import type { Directory } from "../directory/directory.ts";
+import { type Directory, filesOf } from "../directory/directory.ts";
 import { DEFAULT_MAX_DIRECTORY_BYTES } from "../directory/directory-limit.ts";
 import type { DirectoryService, DirectorySource } from "../directory/directory-service.ts";
 import { decodeDirectory } from "../directory/parse.ts";
@@ -10,7 +13,7 @@ import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger
 import type { OperationOptions } from "../options.ts";
 import { DirectoryStaging } from "./directory-staging.ts";
 import type { RecordChange, RecordStore } from "./record-store.ts";
-import { DIRECTORIES } from "./tables.ts";
+import { DIRECTORIES, type StagedDirectory } from "./tables.ts";
 
 /** What is remembered of each directory of an upload until its end, and how much is asked for at a time, in bytes. */
 const CLOSURE_DIRECTORY_BYTES = 512;
@@ -85,18 +88,33 @@ export class RecordDirectoryService implements DirectoryService {
 
   /** Writes in order of arrival, so that after a crash nothing refers to what is missing. */
   async #store(staging: DirectoryStaging): Promise<void> {
-    let batch: RecordChange[] = [];
+    let batch: StagedDirectory[] = [];
     let bytes = 0;
-    for await (const { digest, encoded } of staging.directories()) {
-      const stored = await DIRECTORIES.get(this.#records, digest);
-      if (stored !== undefined && equalBytes(stored, encoded)) continue;
-      batch.push(DIRECTORIES.put(digest, encoded));
-      bytes += encoded.length;
+    for await (const directory of staging.directories()) {
+      batch.push(directory);
+      bytes += directory.encoded.length;
       if (bytes < BATCH_BYTES) continue;
-      await this.#records.write(batch);
+      await this.#write(batch);
       batch = [];
       bytes = 0;
     }
-    if (batch.length > 0) await this.#records.write(batch);
+    await this.#write(batch);
+  }
+
+  /** While a collection sweeps, the files that directories name are claimed with them: else they would go. */
+  async #write(batch: readonly StagedDirectory[]): Promise<void> {
+    for (;;) {
+      const state = await readCollection(this.#records);
+      const changes: RecordChange[] = [];
+      for (const { digest, encoded } of batch) {
+        const stored = await claim(this.#records, { kind: "directory", digest });
+        const isThere = stored !== undefined && equalBytes(stored, encoded);
+        if (!isThere) changes.push(DIRECTORIES.put(digest, encoded));
+        if (state.phase !== "sweeping") continue;
+        for (const file of filesOf(decodeDirectory(encoded, digest))) await claimBlob(this.#records, file);
+      }
+      if (changes.length === 0 && isSame(state, await readCollection(this.#records))) return;
+      if (changes.length > 0 && (await this.#records.write(changes, [isStill(state)]))) return;
+    }
   }
 }

@@ -33,7 +33,7 @@ export interface RecordRange {
 export interface RecordStore {
   /** The value of a key; undefined when there is none. The bytes are not changed by anybody. */
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
-  /** The values of many keys, in their order. */
+  /** The values of many keys, in their order: all of one moment, or each read after those in front of it. */
   getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
   /** Whether a key has a value. */
   has(key: Uint8Array): Promise<boolean>;

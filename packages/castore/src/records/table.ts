@@ -87,6 +87,11 @@ export class Table<K, V> {
     return value === undefined ? undefined : this.#decode(stored, value, () => key, subject);
   }
 
+  /** What a record holds that was read together with others; undefined for a damaged one. */
+  decode(key: K, value: Uint8Array): V | undefined {
+    return this.#intact(this.keyOf(key), value, key);
+  }
+
   /** The same; a damaged record counts as none: for what can be had again. */
   async find(store: RecordStore, key: K): Promise<V | undefined> {
     return (await this.look(store, key)).value;
@@ -111,14 +116,22 @@ export class Table<K, V> {
    * as none.
    *
    * @param change may be called again, where somebody else was quicker; what it throws is thrown
+   * @param conditionFor what else has to hold for a value to be stored, asked for each anew
    * @returns what is stored
    */
-  async update(store: RecordStore, key: K, change: (known: V | undefined) => V): Promise<V> {
+  async update(
+    store: RecordStore,
+    key: K,
+    change: (known: V | undefined) => V,
+    conditionFor?: (next: V) => Promise<RecordCondition>,
+  ): Promise<V> {
     const stored = this.keyOf(key);
     for (;;) {
       const found = await store.get(stored);
       const next = change(found === undefined ? undefined : this.#intact(stored, found, key));
-      if (await store.write([this.put(key, next)], [{ key: stored, value: found }])) return next;
+      const isAsFound = { key: stored, value: found };
+      const conditions = conditionFor === undefined ? [isAsFound] : [isAsFound, await conditionFor(next)];
+      if (await store.write([this.put(key, next)], conditions)) return next;
     }
   }
 

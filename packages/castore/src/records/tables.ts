@@ -7,6 +7,19 @@ const DIGEST: Codec<B3Digest> = { encode: ({ bytes }) => bytes, decode: (bytes) 
 
 const NOTHING: Codec<undefined> = { encode: () => new Uint8Array(0), decode: () => undefined };
 
+/** A number as u64, big-endian. */
+const NUMBER: Codec<number> = {
+  encode(number) {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(number));
+    return bytes;
+  },
+  decode(bytes) {
+    if (bytes.length !== 8) throw new RangeError(`${bytes.length} bytes`);
+    return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
+  },
+};
+
 /** One of several things under one identifier. */
 export interface Numbered {
   readonly id: Uint8Array;
@@ -79,16 +92,8 @@ export const UPLOADS: Table<Uint8Array, number> = new Table({
   prefix: "u2",
   subject: () => "an upload",
   key: BYTES,
-  value: {
-    encode(expires) {
-      const value = new Uint8Array(8);
-      new DataView(value.buffer).setBigUint64(0, BigInt(expires));
-      return value;
-    },
-    // What is no moment is long past.
-    decode: (bytes) =>
-      bytes.length === 8 ? Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0)) : 0,
-  },
+  // What is no moment is long past.
+  value: { encode: NUMBER.encode, decode: (bytes) => (bytes.length === 8 ? NUMBER.decode(bytes) : 0) },
   sealed: false,
 });
 
@@ -145,6 +150,44 @@ export const STAGED_DIRECTORIES: Table<Numbered, StagedDirectory> = new Table({
   sealed: false,
 });
 
+/** What a collection removes: chunk lists of blobs, chunks, directories. */
+export type ContentKind = "blob" | "chunk" | "directory";
+
+/** A piece of content, as collections count it. */
+export interface Content {
+  readonly kind: ContentKind;
+  readonly digest: B3Digest;
+}
+
+const KINDS: readonly ContentKind[] = ["blob", "chunk", "directory"];
+
+/** A piece of content: the first letter of its kind, then its digest. */
+export const CONTENT: Codec<Content> = {
+  encode({ kind, digest }) {
+    const key = new Uint8Array(1 + B3_DIGEST_LENGTH);
+    key[0] = kind.charCodeAt(0);
+    key.set(digest.bytes, 1);
+    return key;
+  },
+  decode(bytes) {
+    const kind = KINDS.find((one) => one.charCodeAt(0) === bytes[0]);
+    if (kind === undefined) throw new RangeError(`no kind of content: ${bytes[0]}`);
+    return { kind, digest: B3Digest.from(bytes.slice(1)) };
+  },
+};
+
+/**
+ * Content that goes with the next look of a collection, unless somebody wants it before: the number of the
+ * collection (u64).
+ */
+export const CONDEMNED: Table<Content, number> = new Table({
+  prefix: "g1",
+  subject: ({ kind, digest }) => `the mark on ${kind} ${digest}`,
+  key: CONTENT,
+  value: NUMBER,
+  sealed: false,
+});
+
 /** What this package keeps. */
 // biome-ignore lint/suspicious/noExplicitAny: of whatever keys and values
 export const CASTORE_TABLES: readonly Table<any, any>[] = [
@@ -157,4 +200,5 @@ export const CASTORE_TABLES: readonly Table<any, any>[] = [
   DAMAGED_CHUNKS,
   DIRECTORIES,
   STAGED_DIRECTORIES,
+  CONDEMNED,
 ];

@@ -1,4 +1,5 @@
 import { CastoreError } from "../errors/castore-error.ts";
+import { holds } from "./condition.ts";
 import type { RecordChange, RecordCondition, RecordStore } from "./record-store.ts";
 import { UPLOAD_ID_BYTES, UPLOADS } from "./tables.ts";
 
@@ -46,17 +47,36 @@ export class UploadLease {
       await this.write([]);
   }
 
-  /** Ends the upload, with what makes it count. @throws as {@link write} */
-  async end(changes: readonly RecordChange[]): Promise<void> {
-    await this.#write(this.isHeld ? [...changes, UPLOADS.remove(this.id)] : changes);
+  /**
+   * Ends the upload, with what makes it count.
+   *
+   * @param conditions what has to hold besides
+   * @returns false when one of them does not, and nothing was changed
+   * @throws as {@link write}
+   */
+  async end(changes: readonly RecordChange[], conditions: readonly RecordCondition[] = []): Promise<boolean> {
+    const removal = this.isHeld ? [UPLOADS.remove(this.id)] : [];
+    if (!(await this.#records.write([...changes, ...removal], [...this.#isHeld(), ...conditions]))) {
+      for (const held of this.#isHeld()) {
+        if (!holds(held, await this.#records.get(held.key))) throw givenUp();
+      }
+      return false;
+    }
     this.#expires = undefined;
+    return true;
   }
 
   async #write(changes: readonly RecordChange[]): Promise<void> {
-    const conditions = this.#expires === undefined ? [] : [isLeased(this.id, this.#expires)];
-    if (await this.#records.write(changes, conditions)) return;
-    throw new CastoreError("UNAVAILABLE", "the upload has stood still for too long, and was given up");
+    if (!(await this.#records.write(changes, this.#isHeld()))) throw givenUp();
   }
+
+  #isHeld(): readonly RecordCondition[] {
+    return this.#expires === undefined ? [] : [isLeased(this.id, this.#expires)];
+  }
+}
+
+function givenUp(): CastoreError {
+  return new CastoreError("UNAVAILABLE", "the upload has stood still for too long, and was given up");
 }
 
 /** That the lease of an upload is as it was seen. */

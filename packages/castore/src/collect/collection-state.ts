@@ -1,0 +1,66 @@
+import type { RecordChange, RecordCondition, RecordStore } from "../records/record-store.ts";
+import { FACTS } from "../records/tables.ts";
+
+/**
+ * How far a collection is:
+ *
+ * - `idle`: none is under way, and nothing is condemned;
+ * - `condemning`: the first look goes on; what it finds unreachable is condemned;
+ * - `waiting`: that is done, and whoever wants something of it has time to say so;
+ * - `sweeping`: the second look goes on, and what it finds condemned and unreachable is removed.
+ */
+export type CollectionPhase = "idle" | "condemning" | "waiting" | "sweeping";
+
+/** What everybody who uses a store can know of its collection. */
+export interface CollectionState {
+  readonly phase: CollectionPhase;
+  /** Of the collection; each has a higher one than the one before. 0: there has been none. */
+  readonly number: number;
+  /** When the phase began, in milliseconds since 1970. */
+  readonly since: number;
+  /** The record itself. */
+  readonly record: Uint8Array | undefined;
+}
+
+/** The fact that holds it: phase (u8), number of the collection (u64), since when (u64). */
+const COLLECTION = "collection";
+
+const PHASES: readonly CollectionPhase[] = ["idle", "condemning", "waiting", "sweeping"];
+
+/** How far a collection is. What cannot be read counts as the phase in which the most care is taken. */
+export async function readCollection(records: RecordStore): Promise<CollectionState> {
+  const record = await FACTS.get(records, COLLECTION);
+  if (record === undefined) return { phase: "idle", number: 0, since: 0, record };
+  const words = new DataView(record.buffer, record.byteOffset, record.byteLength);
+  const phase = record.length === 17 ? PHASES[record[0] ?? 0xff] : undefined;
+  if (phase === undefined) return { phase: "sweeping", number: 0, since: 0, record };
+  return { phase, number: Number(words.getBigUint64(1)), since: Number(words.getBigUint64(9)), record };
+}
+
+/** That a collection is still as far as it was. */
+export function isStill({ record }: CollectionState): RecordCondition {
+  return { key: FACTS.keyOf(COLLECTION), value: record };
+}
+
+/** Whether a collection has got no further in between. */
+export function isSame(one: CollectionState, other: CollectionState): boolean {
+  return one.phase === other.phase && one.number === other.number && one.since === other.since;
+}
+
+/** By so much the clocks of two processes may differ, in milliseconds. */
+const CLOCK_SKEW_MS = 600_000;
+
+/** Whether a collection may have removed something since a moment, in milliseconds since 1970. */
+export function hasCollectedSince(moment: number, { phase, since }: CollectionState): boolean {
+  return phase !== "idle" || since > moment - CLOCK_SKEW_MS;
+}
+
+/** The change that takes a collection on. */
+export function stateChange(state: Omit<CollectionState, "record">): RecordChange & { readonly type: "put" } {
+  const record = new Uint8Array(17);
+  const words = new DataView(record.buffer);
+  record[0] = PHASES.indexOf(state.phase);
+  words.setBigUint64(1, BigInt(state.number));
+  words.setBigUint64(9, BigInt(state.since));
+  return FACTS.put(COLLECTION, record);
+}

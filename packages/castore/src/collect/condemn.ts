@@ -1,0 +1,65 @@
+import { compareBytes } from "@tvix/byte-stream";
+import { B3Digest } from "../digest/b3-digest.ts";
+import type { OperationOptions } from "../options.ts";
+import type { RecordStore } from "../records/record-store.ts";
+import { CONDEMNED, type Content, type ContentKind } from "../records/tables.ts";
+import type { Collector } from "./collector.ts";
+import { recordKeyOf } from "./fence.ts";
+import type { LiveSet } from "./live-set.ts";
+import { ContentCounter, type ContentCounts } from "./sizes.ts";
+
+/** Marks that are set together. */
+const BATCH = 1000;
+
+const KINDS: readonly ContentKind[] = ["directory", "blob", "chunk"];
+
+/** Content that a look has not reached. */
+export interface Unreached {
+  readonly content: Content;
+  readonly record: Uint8Array;
+}
+
+/** Everything that is there and was not reached: both are in the order of their digests, and are gone through once. */
+export async function* unreached(
+  records: RecordStore,
+  live: LiveSet,
+  options: OperationOptions = {},
+): AsyncGenerator<Unreached, void, undefined> {
+  for (const kind of KINDS) {
+    const reached = live.keys(kind);
+    let next = await reached.next();
+    const prefix = recordKeyOf({ kind, digest: ZERO }).subarray(0, PREFIX_BYTES);
+    for await (const [key, record] of records.entries({ prefix }, options)) {
+      const digest = key.slice(PREFIX_BYTES);
+      while (next.done !== true && compareBytes(next.value.subarray(1), digest) < 0)
+        next = await reached.next();
+      if (next.done !== true && compareBytes(next.value.subarray(1), digest) === 0) continue;
+      // What is no digest was written by nobody.
+      if (digest.length === ZERO.bytes.length)
+        yield { content: { kind, digest: B3Digest.from(digest) }, record };
+    }
+    await reached.return();
+  }
+}
+
+const ZERO = B3Digest.from(new Uint8Array(32));
+
+/** Of the keys of contents: a letter and a digit. */
+const PREFIX_BYTES = 2;
+
+/** Condemns what was not reached. It is there, and can be had back, until a second look. */
+export async function condemn(collector: Collector, found: AsyncIterable<Unreached>): Promise<ContentCounts> {
+  const counts = new ContentCounter();
+  let marks: Content[] = [];
+  const write = async () => {
+    await collector.write(marks.map((content) => CONDEMNED.put(content, collector.state.number)));
+    marks = [];
+  };
+  for await (const { content, record } of found) {
+    counts.add(content, record);
+    marks.push(content);
+    if (marks.length >= BATCH) await write();
+  }
+  await write();
+  return counts;
+}

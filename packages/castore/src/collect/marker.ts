@@ -1,0 +1,107 @@
+import { type B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import { type Directory, filesOf } from "../directory/directory.ts";
+import type { Node } from "../directory/node.ts";
+import { decodeDirectory } from "../directory/parse.ts";
+import type { OperationOptions } from "../options.ts";
+import { RecordChunkListStore } from "../records/chunk-list-store.ts";
+import type { RecordStore } from "../records/record-store.ts";
+import { CHUNK_LISTS, type Content, DIRECTORIES } from "../records/tables.ts";
+import type { LiveSet } from "./live-set.ts";
+
+/** Marks that are gathered before they are added. */
+const TOGETHER = 1024;
+
+/**
+ * Marks contents, and all that is below them, as reachable. What is not there is passed over: a path info
+ * may be kept whose contents are elsewhere.
+ */
+export class Marker {
+  readonly #records: RecordStore;
+  readonly #lists: RecordChunkListStore;
+  readonly #live: LiveSet;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(records: RecordStore, live: LiveSet, { signal }: OperationOptions = {}) {
+    this.#records = records;
+    this.#lists = new RecordChunkListStore(records);
+    this.#live = live;
+    this.#signal = signal;
+  }
+
+  /**
+   * Marks a node and everything below it.
+   *
+   * @throws CastoreError CORRUPT, INCOMPLETE when a directory or a chunk list cannot be read: nobody knows what is
+   *   below it, so nothing can be told from garbage
+   */
+  async node(node: Node): Promise<void> {
+    if (node.type === "directory") await this.#directories(node.digest);
+    else if (node.type === "file") await this.blobs([node.digest]);
+  }
+
+  /** Marks blobs, with their chunks. @throws as {@link node} */
+  async blobs(digests: readonly B3Digest[]): Promise<void> {
+    for (let start = 0; start < digests.length; start += TOGETHER) {
+      await this.#blobs(digests.slice(start, start + TOGETHER));
+    }
+  }
+
+  /** Whether it is one chunk or has a list, both marks are set: the one that nobody needs does no harm. */
+  async #blobs(digests: readonly B3Digest[]): Promise<void> {
+    this.#signal?.throwIfAborted();
+    const blobs = digests
+      .filter((digest) => !digest.equals(EMPTY_DIGEST))
+      .map((digest) => ({ kind: "blob", digest }) as const);
+    const known = await this.#live.hasMany(blobs);
+    const fresh = blobs.filter((_, index) => known[index] === false);
+    const lists = await this.#records.getMany(fresh.map(({ digest }) => CHUNK_LISTS.keyOf(digest)));
+    await this.#live.add(
+      fresh.flatMap(({ digest }): Content[] => [
+        { kind: "blob", digest },
+        { kind: "chunk", digest },
+      ]),
+    );
+    for (const [index, { digest }] of fresh.entries()) {
+      if (lists[index] !== undefined) await this.#list(digest);
+    }
+  }
+
+  async #list(digest: B3Digest): Promise<void> {
+    let chunks: Content[] = [];
+    for await (const chunk of this.#lists.read(digest, 0)) {
+      chunks.push({ kind: "chunk", digest: chunk.digest });
+      if (chunks.length < TOGETHER) continue;
+      this.#signal?.throwIfAborted();
+      await this.#live.add(chunks);
+      chunks = [];
+    }
+    await this.#live.add(chunks);
+  }
+
+  /** Depth first, so that what waits is what lies beside the way to one directory. */
+  async #directories(root: B3Digest): Promise<void> {
+    const waiting = await this.#unseen([root]);
+    for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
+      this.#signal?.throwIfAborted();
+      const directory = await this.#read(digest);
+      if (directory === undefined) continue;
+      await this.blobs(filesOf(directory));
+      const children = [...directory.children()].map(({ node }) => node.digest);
+      for (const child of await this.#unseen(children)) waiting.push(child);
+    }
+  }
+
+  /** Those of some directories that had not been seen; from then on they have. */
+  async #unseen(digests: readonly B3Digest[]): Promise<B3Digest[]> {
+    const contents = digests.map((digest) => ({ kind: "directory", digest }) as const);
+    const known = await this.#live.hasMany(contents);
+    const fresh = contents.filter((_, index) => known[index] === false);
+    await this.#live.add(fresh);
+    return fresh.map(({ digest }) => digest);
+  }
+
+  async #read(digest: B3Digest): Promise<Directory | undefined> {
+    const encoded = await DIRECTORIES.get(this.#records, digest);
+    return encoded === undefined ? undefined : decodeDirectory(encoded, digest);
+  }
+}

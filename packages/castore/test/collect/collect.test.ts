@@ -1,0 +1,179 @@
+import { collect } from "@tvix/byte-stream";
+import {
+  B3Digest,
+  type BlobService,
+  type DirectoryService,
+  MemoryRecordStore,
+  type Node,
+  openRecordStore,
+  type RecordStore,
+} from "@tvix/castore";
+import { type CollectionReport, collectGarbage, findGarbage, readCollection } from "@tvix/castore/backend";
+import { fixtures } from "@tvix/castore/testing";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+
+const { directoryNode, directoryOf, pseudoRandomBytes } = fixtures;
+const HOUR = 3_600_000;
+
+let records: RecordStore;
+let blobs: BlobService;
+let directories: DirectoryService;
+let roots: Node[];
+
+beforeEach(async () => {
+  records = new MemoryRecordStore();
+  roots = [];
+  ({ blobService: blobs, directoryService: directories } = await openRecordStore(records, {
+    chunkSizes: { min: 1024, avg: 2048, max: 4096 },
+  }));
+});
+
+const parts = () => ({
+  records,
+  openScratch: async () => {
+    const scratch = new MemoryRecordStore();
+    return { records: scratch, remove: () => scratch.close() };
+  },
+  markRoots: async (marker: { node(node: Node): Promise<void> }) => {
+    for (const root of roots) await marker.node(root);
+  },
+});
+
+const run = (graceMs = 0): Promise<CollectionReport> => collectGarbage(parts(), { graceMs });
+
+/** A directory with a file of its own and one that others have too. */
+async function tree(name: string): Promise<{ node: Node; own: B3Digest; shared: B3Digest }> {
+  const own = await blobs.put(pseudoRandomBytes(20_000, name.length * 1000 + (name.codePointAt(0) ?? 0)));
+  const shared = await blobs.put(Buffer.from("shared by all"));
+  const file = (digest: B3Digest, size: bigint) =>
+    ({ type: "file", digest, size, executable: false }) as const;
+  const inner = directoryOf({ own: file(own, 20_000n) });
+  const outer = directoryOf({ [name]: directoryNode(inner), shared: file(shared, 13n) });
+  await directories.putMany([inner, outer]);
+  return { node: directoryNode(outer), own, shared };
+}
+
+async function isWhole({ node, own, shared }: Awaited<ReturnType<typeof tree>>): Promise<boolean> {
+  if (node.type !== "directory") return false;
+  const found = await Array.fromAsync(directories.getRecursive(node.digest));
+  const read = async (digest: B3Digest) => {
+    const stream = await blobs.read(digest);
+    return stream !== undefined && B3Digest.of(await collect(stream, 1 << 20)).equals(digest);
+  };
+  return found.length === 2 && (await read(own)) && (await read(shared));
+}
+
+/** Everything that is stored, but for facts. */
+async function contents(): Promise<number> {
+  let count = 0;
+  for await (const [key] of records.entries({ prefix: new Uint8Array(0) })) if (key[0] !== 0x6d) count++;
+  return count;
+}
+
+describe("a collection", () => {
+  test("removes what nothing reaches, with its lists, and keeps the rest whole", async () => {
+    const [kept, gone] = [await tree("kept"), await tree("gone")];
+    roots.push(kept.node);
+    const before = await contents();
+    const { removed, condemned, due } = await run();
+    expect(removed).toMatchObject({ directories: 2, blobs: 1 });
+    expect(condemned).toEqual(removed);
+    expect(due).toBeUndefined();
+    expect(await isWhole(kept)).toBe(true);
+    expect(await blobs.has(gone.own)).toBe(false);
+    roots = [];
+    await run();
+    expect(await contents()).toBe(0);
+    expect(before).toBeGreaterThan(20);
+  });
+
+  test("looks twice, with time in between", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: 1e12 });
+    try {
+      const gone = await tree("gone");
+      const first = await run(HOUR);
+      expect(first).toMatchObject({ removed: undefined, due: 1e12 + HOUR });
+      expect(first.condemned?.directories).toBe(2);
+      vi.setSystemTime(1e12 + HOUR - 1);
+      expect(await run(HOUR)).toEqual({ removed: undefined, condemned: undefined, due: 1e12 + HOUR });
+      expect(await isWhole(gone)).toBe(true);
+      vi.setSystemTime(1e12 + HOUR);
+      const second = await run(HOUR);
+      expect(second.removed).toEqual(first.condemned);
+      expect(second.condemned).toMatchObject({ blobs: 0, chunks: 0, directories: 0 });
+      expect(await contents()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  type Tree = Awaited<ReturnType<typeof tree>>;
+
+  test.each([
+    ["stored again", async (_: Tree) => void (await tree("gone"))],
+    ["asked for, blob by blob", async ({ own }: Tree) => void (await blobs.has(own))],
+  ])("what is condemned stays when it is %s", async (what, claim) => {
+    vi.useFakeTimers({ toFake: ["Date"], now: 1e12 });
+    try {
+      const gone = await tree("gone");
+      await run(HOUR);
+      await claim(gone);
+      vi.setSystemTime(1e12 + HOUR);
+      await run(HOUR);
+      expect(await collect((await blobs.read(gone.own)) ?? [], 1 << 20)).toHaveLength(20_000);
+      if (what === "stored again") expect(await isWhole(gone)).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("a dry look changes nothing", async () => {
+    await tree("gone");
+    const before = await contents();
+    expect(await findGarbage(parts())).toMatchObject({ directories: 2, blobs: 1 });
+    expect(await contents()).toBe(before);
+    expect((await readCollection(records)).phase).toBe("idle");
+  });
+
+  test("goes on where one was interrupted, wherever that was", async () => {
+    const kept = await tree("kept");
+    roots.push(kept.node);
+    for (let failing = 1; ; failing++) {
+      const gone = await tree("gone");
+      let writes = 0;
+      const write = records.write.bind(records);
+      const spy = vi.spyOn(records, "write").mockImplementation(async (...args) => {
+        if (++writes >= failing) throw new Error("killed");
+        return await write(...args);
+      });
+      const interrupted = await run().catch((error: Error) => error);
+      spy.mockRestore();
+      await records.write([{ type: "del", key: Buffer.from("m1collector") }]);
+      await run();
+      expect(await isWhole(kept)).toBe(true);
+      expect(await blobs.has(gone.own)).toBe(false);
+      expect(await findGarbage(parts())).toMatchObject({ directories: 0, blobs: 0, chunks: 0 });
+      if (!(interrupted instanceof Error)) break;
+      expect(failing).toBeLessThan(50);
+    }
+  });
+
+  test("is not done twice at once", async () => {
+    await tree("gone");
+    const results = await Promise.allSettled([run(), run()]);
+    expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    const failed = results.find((result) => result.status === "rejected");
+    expect(failed?.reason).toMatchObject({ code: "LOCKED" });
+  });
+
+  test("does not guess what is below a directory that cannot be read", async () => {
+    const { node } = await tree("kept");
+    roots.push(node);
+    if (node.type !== "directory") throw new Error("a directory");
+    await records.write([
+      { type: "put", key: Buffer.concat([Buffer.from("d1"), node.digest.bytes]), value: Buffer.from("?") },
+    ]);
+    await expect(run()).rejects.toMatchObject({ code: "CORRUPT" });
+    expect(await contents()).toBeGreaterThan(5);
+  });
+});
