@@ -5,6 +5,7 @@ export default defineConfig(
   library({
     index: "src/index.ts",
     records: "src/records.ts",
+    collect: "src/collect.ts",
     grpc: "src/grpc.ts",
     node: "src/node.ts",
     testing: "src/testing.ts",

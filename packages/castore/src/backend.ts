@@ -21,11 +21,14 @@ export {
   type CollectOptions,
   collectGarbage,
   findGarbage,
+  type RemoveOptions,
+  removeContents,
   type Scratch,
   type SecondLook,
 } from "./collect/collect.ts";
 export { type CollectionPhase, type CollectionState, readCollection } from "./collect/collection-state.ts";
-export type { Marker } from "./collect/marker.ts";
+export { LiveSet } from "./collect/live-set.ts";
+export { Marker } from "./collect/marker.ts";
 export type { ContentCounts } from "./collect/sizes.ts";
 export { GroupCommit } from "./concurrency/group-commit.ts";
 export { ClosureValidator } from "./directory/closure-validator.ts";

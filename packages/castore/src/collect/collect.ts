@@ -3,7 +3,7 @@ import type { OperationOptions } from "../options.ts";
 import type { RecordChange, RecordCondition, RecordStore } from "../records/record-store.ts";
 import type { CollectionState } from "./collection-state.ts";
 import { Collector } from "./collector.ts";
-import { condemn, unreached } from "./condemn.ts";
+import { condemn, unreached, unreachedAmong } from "./condemn.ts";
 import { LiveSet } from "./live-set.ts";
 import { markUncondemned } from "./mark-uncondemned.ts";
 import { Marker } from "./marker.ts";
@@ -75,12 +75,59 @@ export async function collectGarbage(
     let removed: ContentCounts | undefined;
     let condemned: ContentCounts | undefined;
     if (isDue(collector.state, options.graceMs)) removed = await secondLook(parts, collector, options);
-    if (collector.state.phase === "idle" || collector.state.phase === "condemning") {
+    if (isAtStart(collector.state)) {
       condemned = await firstLook(parts, collector, options);
-      if (options.graceMs === 0) removed = sumOf(removed, await secondLook(parts, collector, options));
+      if (isDue(collector.state, options.graceMs)) {
+        removed = sumOf(removed, await secondLook(parts, collector, options));
+      }
     }
     const { phase, since } = collector.state;
     return { removed, condemned, due: phase === "waiting" ? since + options.graceMs : undefined };
+  } finally {
+    await collector.end();
+  }
+}
+
+/** How contents are removed at once. */
+export interface RemoveOptions extends OperationOptions {
+  /** For how long whoever refers to contents makes sure that they are there, in milliseconds. */
+  readonly guardMs: number;
+}
+
+/**
+ * Removes contents that nothing else reaches, at once: for what must not be here any longer. Who is about to store
+ * something that shares contents with it may have to begin again; trees that nothing reaches may lose what they have
+ * in common with it. A collection that waits for its second look begins anew.
+ *
+ * @param nodes contents, which no root reaches any more
+ * @throws CastoreError LOCKED when somebody collects
+ */
+export async function removeContents(
+  parts: CollectionParts,
+  nodes: readonly Node[],
+  options: RemoveOptions,
+): Promise<ContentCounts> {
+  const { records } = parts;
+  const collector = await Collector.start(records);
+  try {
+    const guardedUntil = Date.now() + options.guardMs;
+    await collector.enter("condemning", { number: collector.state.number + 1, guardedUntil });
+    await withLiveSet(parts, async (live) => {
+      await parts.markRoots(new Marker(records, live, options));
+      await withLiveSet(parts, async (below) => {
+        const marker = new Marker(records, below, options);
+        for (const node of nodes) await marker.node(node);
+        await condemn(collector, unreachedAmong(records, live, below));
+      });
+    });
+    await collector.enter("sweeping");
+    return await withLiveSet(parts, async (live) => {
+      await parts.markRoots(new Marker(records, live, options));
+      const counts = await sweep(collector, records, live, { ...options, onlyThis: true });
+      await parts.sweepAlso?.(secondLookOf(collector, live));
+      await collector.enter("idle");
+      return counts;
+    });
   } finally {
     await collector.end();
   }
@@ -100,6 +147,10 @@ export async function findGarbage(
   });
 }
 
+function isAtStart({ phase }: CollectionState): boolean {
+  return phase === "idle" || phase === "condemning";
+}
+
 /** A clock that went back must not keep what is condemned for ever. */
 function isDue({ phase, since }: CollectionState, graceMs: number): boolean {
   const now = Date.now();
@@ -112,11 +163,13 @@ async function firstLook(
   options: CollectOptions,
 ): Promise<ContentCounts> {
   const { phase, number } = collector.state;
-  if (phase === "idle") await collector.enter("condemning", number + 1);
+  if (phase === "idle") await collector.enter("condemning", { number: number + 1 });
   return await withLiveSet(parts, async (live) => {
     await parts.markRoots(new Marker(parts.records, live, options));
     const counts = await condemn(collector, unreached(parts.records, live, options));
-    await collector.enter("waiting");
+    // Marks that an interrupted look has left go with a second one.
+    const isClean = counts.isEmpty && phase === "idle";
+    await collector.enter(isClean ? "idle" : "waiting");
     return counts;
   });
 }
@@ -133,13 +186,17 @@ async function secondLook(
     await parts.markRoots(marker);
     await markUncondemned(records, live, marker, options);
     const counts = await sweep(collector, records, live, options);
-    await parts.sweepAlso?.({
-      isKept: (node) => isKept(live, node),
-      write: (changes, conditions) => collector.write(changes, conditions),
-    });
+    await parts.sweepAlso?.(secondLookOf(collector, live));
     await collector.enter("idle");
     return counts;
   });
+}
+
+function secondLookOf(collector: Collector, live: LiveSet): SecondLook {
+  return {
+    isKept: (node) => isKept(live, node),
+    write: (changes, conditions) => collector.write(changes, conditions),
+  };
 }
 
 async function isKept(live: LiveSet, node: Node): Promise<boolean> {
@@ -159,11 +216,12 @@ async function withLiveSet<T>(parts: CollectionParts, use: (live: LiveSet) => Pr
 
 function sumOf(one: ContentCounts | undefined, other: ContentCounts): ContentCounts {
   if (one === undefined) return other;
-  const { blobs, chunks, directories, bytes } = other;
+  const { blobs, chunks, directories, bytes, extents } = other;
   return {
     blobs: one.blobs + blobs,
     chunks: one.chunks + chunks,
     directories: one.directories + directories,
     bytes: one.bytes + bytes,
+    extents: new Set([...one.extents, ...extents]),
   };
 }

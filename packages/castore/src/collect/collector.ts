@@ -48,8 +48,9 @@ export class Collector {
   }
 
   /** Takes the collection to another phase. @throws as {@link write} */
-  async enter(phase: CollectionPhase, number: number = this.#state.number): Promise<void> {
-    const change = stateChange({ phase, number, since: Date.now() });
+  async enter(phase: CollectionPhase, others: Partial<CollectionState> = {}): Promise<void> {
+    const { number, guardedUntil } = { ...this.#state, ...others };
+    const change = stateChange({ phase, number, since: Date.now(), guardedUntil });
     await this.write([change]);
     this.#state = await readCollection(this.#records);
   }

@@ -2,11 +2,11 @@ import { compareBytes } from "@tvix/byte-stream";
 import { B3Digest } from "../digest/b3-digest.ts";
 import type { OperationOptions } from "../options.ts";
 import type { RecordStore } from "../records/record-store.ts";
-import { CONDEMNED, type Content, type ContentKind } from "../records/tables.ts";
+import { CONDEMNED, CONTENT, type Content, type ContentKind } from "../records/tables.ts";
 import type { Collector } from "./collector.ts";
 import { recordKeyOf } from "./fence.ts";
 import type { LiveSet } from "./live-set.ts";
-import { ContentCounter, type ContentCounts } from "./sizes.ts";
+import { ContentCounter } from "./sizes.ts";
 
 /** Marks that are set together. */
 const BATCH = 1000;
@@ -47,8 +47,37 @@ const ZERO = B3Digest.from(new Uint8Array(32));
 /** Of the keys of contents: a letter and a digit. */
 const PREFIX_BYTES = 2;
 
+/** The same of what some other marks are on. */
+export async function* unreachedAmong(
+  records: RecordStore,
+  live: LiveSet,
+  among: LiveSet,
+): AsyncGenerator<Unreached, void, undefined> {
+  const some = async function* (batch: readonly Content[]) {
+    const isReached = await live.hasMany(batch);
+    const found = await records.getMany(batch.map(recordKeyOf));
+    for (const [index, content] of batch.entries()) {
+      const record = found[index];
+      if (isReached[index] === false && record !== undefined) yield { content, record };
+    }
+  };
+  for (const kind of KINDS) {
+    let batch: Content[] = [];
+    for await (const key of among.keys(kind)) {
+      batch.push(CONTENT.decode(key));
+      if (batch.length < BATCH) continue;
+      yield* some(batch);
+      batch = [];
+    }
+    yield* some(batch);
+  }
+}
+
 /** Condemns what was not reached. It is there, and can be had back, until a second look. */
-export async function condemn(collector: Collector, found: AsyncIterable<Unreached>): Promise<ContentCounts> {
+export async function condemn(
+  collector: Collector,
+  found: AsyncIterable<Unreached>,
+): Promise<ContentCounter> {
   const counts = new ContentCounter();
   let marks: Content[] = [];
   const write = async () => {

@@ -5,8 +5,9 @@ import { decodeDirectory } from "../directory/parse.ts";
 import type { OperationOptions } from "../options.ts";
 import { RecordChunkListStore } from "../records/chunk-list-store.ts";
 import type { RecordStore } from "../records/record-store.ts";
-import { CHUNK_LISTS, type Content, DIRECTORIES } from "../records/tables.ts";
+import { CHUNK_LISTS, CHUNKS, type Content, DIRECTORIES } from "../records/tables.ts";
 import type { LiveSet } from "./live-set.ts";
+import { storedBytes } from "./sizes.ts";
 
 /** Marks that are gathered before they are added. */
 const TOGETHER = 1024;
@@ -20,12 +21,25 @@ export class Marker {
   readonly #lists: RecordChunkListStore;
   readonly #live: LiveSet;
   readonly #signal: AbortSignal | undefined;
+  readonly #counts: boolean;
+  #storedBytes = 0;
 
-  constructor(records: RecordStore, live: LiveSet, { signal }: OperationOptions = {}) {
+  /** @param options.counts whether {@link storedBytes} is wanted, which takes a look-up for each chunk. Default false. */
+  constructor(
+    records: RecordStore,
+    live: LiveSet,
+    { signal, counts = false }: OperationOptions & { readonly counts?: boolean } = {},
+  ) {
+    this.#counts = counts;
     this.#records = records;
     this.#lists = new RecordChunkListStore(records);
     this.#live = live;
     this.#signal = signal;
+  }
+
+  /** Bytes that the chunks take which were marked, each counted once. */
+  get storedBytes(): number {
+    return this.#storedBytes;
   }
 
   /**
@@ -55,27 +69,42 @@ export class Marker {
     const known = await this.#live.hasMany(blobs);
     const fresh = blobs.filter((_, index) => known[index] === false);
     const lists = await this.#records.getMany(fresh.map(({ digest }) => CHUNK_LISTS.keyOf(digest)));
-    await this.#live.add(
-      fresh.flatMap(({ digest }): Content[] => [
-        { kind: "blob", digest },
-        { kind: "chunk", digest },
-      ]),
-    );
+    await this.#live.add(fresh);
+    await this.#chunks(fresh.map(({ digest }) => digest));
     for (const [index, { digest }] of fresh.entries()) {
       if (lists[index] !== undefined) await this.#list(digest);
     }
   }
 
   async #list(digest: B3Digest): Promise<void> {
-    let chunks: Content[] = [];
+    let chunks: B3Digest[] = [];
     for await (const chunk of this.#lists.read(digest, 0)) {
-      chunks.push({ kind: "chunk", digest: chunk.digest });
+      chunks.push(chunk.digest);
       if (chunks.length < TOGETHER) continue;
       this.#signal?.throwIfAborted();
-      await this.#live.add(chunks);
+      await this.#chunks(chunks);
       chunks = [];
     }
+    await this.#chunks(chunks);
+  }
+
+  async #chunks(digests: readonly B3Digest[]): Promise<void> {
+    const chunks = digests.map((digest) => ({ kind: "chunk", digest }) as const);
+    if (this.#counts) await this.#count(chunks);
     await this.#live.add(chunks);
+  }
+
+  async #count(chunks: readonly Content[]): Promise<void> {
+    const known = await this.#live.hasMany(chunks);
+    const fresh = new Map(
+      chunks.filter((_, index) => known[index] === false).map(({ digest }) => [digest.key, digest]),
+    );
+    const digests = [...fresh.values()];
+    const found = await this.#records.getMany(digests.map((digest) => CHUNKS.keyOf(digest)));
+    for (const [index, digest] of digests.entries()) {
+      const record = found[index];
+      if (record !== undefined) this.#storedBytes += storedBytes(digest, record);
+    }
   }
 
   /** Depth first, so that what waits is what lies beside the way to one directory. */

@@ -1,6 +1,12 @@
 import type { ChunkMeta } from "../blob/blob-service.ts";
 import type { ChunkListStore, ChunkListWriter, PlacedChunk } from "../blob/chunk-list-store.ts";
-import { hasCollectedSince, isSame, isStill, readCollection } from "../collect/collection-state.ts";
+import {
+  hasCollectedSince,
+  isSame,
+  isStill,
+  mustClaim,
+  readCollection,
+} from "../collect/collection-state.ts";
 import { claim, claimAll } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -36,7 +42,7 @@ export class RecordChunkListStore implements ChunkListStore {
     if ((await claim(this.#records, { kind: "blob", digest: blob })) === undefined) return false;
     const after = await readCollection(this.#records);
     // In other phases its chunks stay with a list; while one sweeps, some may have gone.
-    const isQuiet = before.phase !== "sweeping" && isSame(before, after);
+    const isQuiet = !mustClaim(before) && isSame(before, after);
     return isQuiet || (await claimChunks(this.#records, this.read(blob, 0))) === undefined;
   }
 

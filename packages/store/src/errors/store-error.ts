@@ -18,6 +18,7 @@ export const STORE_ERROR_CODES = [
   "UNTRUSTED",
   "FORBIDDEN",
   "CONFLICT",
+  "IN_USE",
   // What is stored, or what a peer sent, is at fault.
   "SIZE_MISMATCH",
   "CORRUPT",

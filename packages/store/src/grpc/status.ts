@@ -16,6 +16,7 @@ export const STATUS_OF_STORE_ERROR: Readonly<Record<StoreErrorCode, Code>> = {
   UNTRUSTED: Code.PermissionDenied,
   FORBIDDEN: Code.PermissionDenied,
   CONFLICT: Code.AlreadyExists,
+  IN_USE: Code.FailedPrecondition,
   SIZE_MISMATCH: Code.DataLoss,
   CORRUPT: Code.DataLoss,
   INVALID_RESPONSE: Code.Internal,

@@ -1,4 +1,5 @@
 import { isDamage, type OperationOptions, type RecordStore, type TableEntry } from "@tvix/castore";
+import { claimed } from "@tvix/castore/backend";
 import type { NixHash } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { KnownNar, Lasting, NarFileRecord, NarIndex } from "../nar-index/nar-index.ts";
@@ -29,9 +30,10 @@ export class RecordNarIndex implements NarIndex {
     const { narHash, node, narSize, lasting } = nar;
     signal?.throwIfAborted();
     // What lasts for somebody is never taken back by somebody else.
-    await NARS.update(this.#records, narHash, (known) => {
+    const change = (known: NarRecord | undefined) => {
       return { node, narSize, time: lasting || known?.time === 0 ? 0 : Date.now() };
-    });
+    };
+    await NARS.update(this.#records, narHash, change, (next) => claimed(this.#records, next.node));
   }
 
   async getFile(fileHash: NixHash, { signal }: OperationOptions = {}): Promise<NarFileRecord | undefined> {

@@ -1,4 +1,5 @@
 import { isDamage, type OperationOptions, type RecordStore, type TableEntry } from "@tvix/castore";
+import { claimed } from "@tvix/castore/backend";
 import { encodeNixbase32 } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
@@ -31,11 +32,9 @@ export class RecordPathInfoService implements PathInfoService {
   async put(info: PathInfo, { signal, reconcile }: PutPathInfoOptions = {}): Promise<PathInfo> {
     const { digest } = info.storePath;
     signal?.throwIfAborted();
-    if (reconcile !== undefined) {
-      return await PATH_INFOS.update(this.#records, digest, (known) => reconcile(known, info));
-    }
-    await this.#records.write([PATH_INFOS.put(digest, info)]);
-    return info;
+    const change = (known: PathInfo | undefined) => (reconcile === undefined ? info : reconcile(known, info));
+    // Contents that are in this store stay, now that something refers to them.
+    return await PATH_INFOS.update(this.#records, digest, change, ({ node }) => claimed(this.#records, node));
   }
 
   async *list(options: OperationOptions = {}): AsyncIterable<PathInfo> {

@@ -1,6 +1,6 @@
 import { concatBytes } from "@tvix/byte-stream";
-import { BYTES, type Codec, Table, TEXT } from "@tvix/castore";
-import { encodeNixbase32, NixHash } from "@tvix/nix-compat";
+import { BYTES, type Codec, type Node, Table, TEXT } from "@tvix/castore";
+import { encodeNixbase32, NixHash, StorePath } from "@tvix/nix-compat";
 import type { NarSummary } from "../nar/calculate.ts";
 import type { KnownNar, NarFileRecord } from "../nar-index/nar-index.ts";
 import { decodePathInfo, encodePathInfo } from "../path-info/format.ts";
@@ -114,6 +114,43 @@ export const NAR_LENGTHS: Table<Uint8Array, MeasuredNar> = new Table({
   sealed: true,
 });
 
+/** What a pin keeps: a store path with all that it refers to, or contents. */
+export type PinTarget =
+  | { readonly type: "path"; readonly storePath: StorePath }
+  | { readonly type: "node"; readonly node: Node };
+
+const PATH_TARGET = 0;
+const NODE_TARGET = 1;
+
+/** Pins, by their names: kind (u8: 0 path, 1 contents), then the name of the store path, or a Node message without a name. */
+export const PINS: Table<string, PinTarget> = new Table({
+  prefix: "k1",
+  subject: (name) => `the pin ${name}`,
+  key: TEXT,
+  value: {
+    encode: (target) =>
+      target.type === "path"
+        ? concatBytes([Uint8Array.of(PATH_TARGET), TEXT.encode(target.storePath.toString())])
+        : concatBytes([Uint8Array.of(NODE_TARGET), encodeNamelessNode(target.node)]),
+    decode(bytes) {
+      const rest = bytes.subarray(1);
+      if (bytes[0] === PATH_TARGET)
+        return { type: "path", storePath: StorePath.fromBaseName(TEXT.decode(rest)) };
+      return { type: "node", node: decodeNamelessNode(rest) };
+    },
+  },
+  sealed: true,
+});
+
+/** When a store path was last asked for or put, by its digest: milliseconds since 1970 (u64). */
+export const USES: Table<Uint8Array, number> = new Table({
+  prefix: "~t1",
+  subject: (digest) => `the last use of ${encodeNixbase32(digest)}`,
+  key: BYTES,
+  value: { encode: (time) => words(time), decode: (bytes) => readWords(bytes, 1)[0] ?? 0 },
+  sealed: false,
+});
+
 /** What this package keeps. */
 // biome-ignore lint/suspicious/noExplicitAny: of whatever keys and values
 export const STORE_TABLES: readonly Table<any, any>[] = [
@@ -123,6 +160,8 @@ export const STORE_TABLES: readonly Table<any, any>[] = [
   OLD_FILES,
   CALCULATED_NARS,
   NAR_LENGTHS,
+  PINS,
+  USES,
 ];
 
 /** Numbers as u64, big-endian. */

@@ -1,0 +1,88 @@
+import type { OperationOptions } from "@tvix/castore";
+import { type ContentCounts, removeContents } from "@tvix/castore/backend";
+import type { StorePath } from "@tvix/nix-compat";
+import { StoreError } from "../errors/store-error.ts";
+import type { PathInfo } from "../path-info/path-info.ts";
+import { PATH_INFOS, PINS, USES } from "../records/tables.ts";
+import { contentsOf, type StoreCollectionParts } from "./collect-store.ts";
+
+/** How a path is forgotten. */
+export interface ForgetOptions extends OperationOptions {
+  /** Whether all that refer to it go too. Default: then it stays. */
+  readonly withReferrers?: boolean;
+  /** For how long whoever stores a path makes sure that its contents are there, in milliseconds. */
+  readonly guardMs: number;
+}
+
+/** What was forgotten. */
+export interface Forgotten {
+  readonly paths: readonly StorePath[];
+  /** Contents that nothing else uses; they are removed. */
+  readonly removed: ContentCounts;
+}
+
+/** Referrers and pins that a message names. */
+const SHOWN = 10;
+
+/**
+ * Removes a store path at once, with all contents that only it used: for what must not be here any longer.
+ *
+ * @returns undefined when there is no such path
+ * @throws StoreError IN_USE when it is pinned, or others refer to it
+ * @throws CastoreError LOCKED when somebody collects
+ */
+export async function forgetPath(
+  parts: StoreCollectionParts,
+  storePath: StorePath,
+  options: ForgetOptions,
+): Promise<Forgotten | undefined> {
+  const { records } = parts;
+  const info = await PATH_INFOS.get(records, storePath.digest);
+  if (info === undefined) return undefined;
+  const going = await withReferrers(parts, info, options);
+  await checkPins(parts, going);
+  for (const { storePath: path } of going) {
+    await records.write([PATH_INFOS.remove(path.digest), USES.remove(path.digest)]);
+    parts.usage?.forget(path.digest);
+    parts.onPathRemoved?.(path.digest);
+  }
+  const nodes = going.map(({ node }) => node);
+  const removed = await removeContents(contentsOf(parts, options), nodes, options);
+  await parts.removeLeftovers?.(records);
+  return { paths: going.map(({ storePath: path }) => path), removed };
+}
+
+/** A path, and all that refer to it, directly or not. */
+async function withReferrers(
+  { records }: StoreCollectionParts,
+  info: PathInfo,
+  options: ForgetOptions,
+): Promise<readonly PathInfo[]> {
+  const going = new Map([[`${info.storePath}`, info]]);
+  for (let known = 0; known < going.size; ) {
+    known = going.size;
+    for await (const entry of PATH_INFOS.entries(records, undefined, options)) {
+      const other = entry.value();
+      if (other.references.some((reference) => going.has(`${reference}`)))
+        going.set(`${other.storePath}`, other);
+    }
+    if (going.size > 1 && options.withReferrers !== true) break;
+  }
+  const [, ...referrers] = [...going.values()];
+  if (referrers.length === 0 || options.withReferrers === true) return [...going.values()];
+  const shown = referrers.slice(0, SHOWN).map(({ storePath }) => storePath.toAbsolute());
+  const text = `${info.storePath.toAbsolute()} is referred to by ${shown.join(", ")}`;
+  throw new StoreError(
+    "IN_USE",
+    referrers.length > SHOWN ? `${text} and ${referrers.length - SHOWN} more` : text,
+  );
+}
+
+async function checkPins({ records }: StoreCollectionParts, going: readonly PathInfo[]): Promise<void> {
+  const paths = new Set(going.map(({ storePath }) => `${storePath}`));
+  for await (const entry of PINS.entries(records)) {
+    const target = entry.value();
+    if (target.type !== "path" || !paths.has(`${target.storePath}`)) continue;
+    throw new StoreError("IN_USE", `${target.storePath.toAbsolute()} is pinned as ${entry.key()}`);
+  }
+}

@@ -1,0 +1,61 @@
+import type { Node, OperationOptions, RecordChange, RecordStore } from "@tvix/castore";
+import type { Marker, SecondLook } from "@tvix/castore/backend";
+import { nodeOfKey } from "../records/node-key.ts";
+import { CALCULATED_NARS, NAR_LENGTHS, NARS, PATH_INFOS, PINS, USES } from "../records/tables.ts";
+
+/** Whether a store path is looked at as one that is there. Default: each is. */
+export type IsThere = (digest: Uint8Array) => Promise<boolean>;
+
+/**
+ * Marks all that store paths, pins and NARs without a path reach.
+ *
+ * @throws CastoreError CORRUPT when one of their records is damaged: nobody knows what it reaches
+ */
+export async function markStore(
+  records: RecordStore,
+  marker: Marker,
+  options: OperationOptions & { readonly isThere?: IsThere | undefined } = {},
+): Promise<void> {
+  const { isThere = async () => true } = options;
+  for await (const entry of PATH_INFOS.entries(records, undefined, options)) {
+    if (await isThere(entry.key())) await marker.node(entry.value().node);
+  }
+  for await (const entry of PINS.entries(records, undefined, options)) {
+    const target = entry.value();
+    if (target.type === "node") await marker.node(target.node);
+  }
+  // One that lasts belongs to a path; the others wait for theirs, until they expire.
+  for await (const entry of NARS.entries(records, undefined, options)) {
+    const { node, time } = entry.value();
+    if (time !== 0) await marker.node(node);
+  }
+}
+
+/** Removes what was known of NARs and paths that are no longer there. */
+export async function sweepStore(
+  records: RecordStore,
+  look: SecondLook,
+  options: OperationOptions = {},
+): Promise<void> {
+  for await (const entry of NARS.entries(records, undefined, options)) {
+    const { node, time } = entry.value();
+    if (time === 0 && !(await look.isKept(node))) await look.write([entry.remove()], [entry.isUnchanged()]);
+  }
+  for (const table of [CALCULATED_NARS, NAR_LENGTHS]) {
+    for await (const entry of table.entries(records, undefined, options)) {
+      const node: Node | undefined = nodeOfKey(entry.key());
+      if (node === undefined || !(await look.isKept(node))) await look.write([entry.remove()]);
+    }
+  }
+  let orphans: RecordChange[] = [];
+  for await (const entry of USES.entries(records, undefined, options)) {
+    if (!(await PATH_INFOS.has(records, entry.key()))) orphans.push(entry.remove());
+    if (orphans.length < TOGETHER) continue;
+    await look.write(orphans);
+    orphans = [];
+  }
+  await look.write(orphans);
+}
+
+/** Records that are removed together. */
+const TOGETHER = 1000;
