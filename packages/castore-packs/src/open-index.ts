@@ -26,6 +26,8 @@ export interface OpenIndex {
   readonly records: Database;
   /** Why it can only be read, where that is so. */
   readonly unwritable: CastoreError | undefined;
+  /** Gives back the room of records that were removed or replaced. */
+  compact(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -77,6 +79,10 @@ async function openOrStandIn(path: string, isThere: boolean, { sync }: OpenIndex
   }
 }
 
+/** Around all keys, which begin with letters or a tilde. */
+const FIRST_KEY = Uint8Array.of(0);
+const LAST_KEY = Uint8Array.of(0xff);
+
 function opened(
   level: Level,
   records: Database,
@@ -91,7 +97,8 @@ function opened(
       await release();
     }
   };
-  return { records, unwritable, close };
+  const compact = () => level.compactRange(FIRST_KEY, LAST_KEY);
+  return { records, unwritable, compact, close };
 }
 
 async function openLevel(path: string): Promise<Level> {

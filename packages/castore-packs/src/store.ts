@@ -11,6 +11,9 @@ import {
 } from "@tvix/castore";
 import {
   ChunkedStoredBlobs,
+  type CompactionOptions,
+  type CompactionReport,
+  compactExtents,
   IndexedChunkStore,
   RecordChunkListStore,
   RecordDirectoryService,
@@ -18,12 +21,14 @@ import {
   recentChunks,
   recentStoredForms,
   removeExpiredUploads,
+  type Scratch,
 } from "@tvix/castore/backend";
 import type { Database } from "@tvix/castore-level";
 import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
 import { checkFormat, writeFormat } from "./format.ts";
 import { type OpenIndex, openIndex, REOPEN_BYTES } from "./open-index.ts";
 import { PackExtents } from "./pack-extents.ts";
+import { openScratch, removeScratch } from "./scratch.ts";
 import { ActivityCounts, measureStore, type StoreActivity, type StoreSize } from "./store-activity.ts";
 import { zstdCodec } from "./zstd-codec.ts";
 import { ZstdPool } from "./zstd-pool.ts";
@@ -63,6 +68,13 @@ export interface Store extends AsyncDisposable {
   size(): Promise<StoreSize>;
   /** The index, for services that keep theirs beside. */
   readonly database: Database;
+  /** Makes empty records in the folder, for as long as something is looked through. */
+  openScratch(): Promise<Scratch>;
+  /**
+   * Gives back the room of chunks that are not wanted any more: writes packs anew of which little is wanted, and has
+   * the database do the same. Others may read and write meanwhile.
+   */
+  compact(options?: CompactionOptions): Promise<CompactionReport>;
   /**
    * Why nothing can be stored at present, such as a full disk; undefined while all is well. Tries
    * to make it possible again.
@@ -127,6 +139,7 @@ async function prepare(
     await writeFormat(records);
   }
   if (unwritable !== undefined) return;
+  await removeScratch(path);
   await removeExpiredUploads(records);
   const clean = await readCleanEnd(records);
   if (clean === undefined) return;
@@ -199,6 +212,13 @@ async function serve(
     },
     size: () => measureStore(path),
     database: records,
+    openScratch: () => openScratch(path),
+    async compact(options) {
+      const parts = { records, extents, settle: () => chunks.settle(), openScratch: () => openScratch(path) };
+      const report = await compactExtents(parts, options);
+      await index.compact();
+      return report;
+    },
     check: async () => (await records.recover()) ?? (await extents.recover()),
     close,
     [Symbol.asyncDispose]: close,

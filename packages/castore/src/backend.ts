@@ -12,6 +12,12 @@ export {
   type FreshlyEncoded,
   RAW_CODEC,
 } from "./chunks/chunk-codec.ts";
+export {
+  type CompactionOptions,
+  type CompactionParts,
+  type CompactionReport,
+  compactExtents,
+} from "./chunks/compact-extents.ts";
 export { type ChunkStoreParts, IndexedChunkStore } from "./chunks/indexed-chunk-store.ts";
 export { rebuildChunkIndex } from "./chunks/rebuild-index.ts";
 export { claimBlob, claimed } from "./collect/claim-contents.ts";

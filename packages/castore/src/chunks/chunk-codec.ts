@@ -34,7 +34,12 @@ export interface ChunkCodec {
 
 /** A chunk that is stored as it is, in the memory in which it came. */
 export function asItIs(bytes: Uint8Array): FreshlyEncoded {
-  return { encoding: "raw", size: bytes.length, payload: bytes, release: () => {} };
+  return asStored({ encoding: "raw", size: bytes.length, payload: bytes });
+}
+
+/** A chunk that is stored in the form that it has already. */
+export function asStored(chunk: EncodedChunk): FreshlyEncoded {
+  return { ...chunk, release: () => {} };
 }
 
 /** Stores chunks as they are: for engines without zstd, such as browsers. */

@@ -1,3 +1,4 @@
+import { equalBytes } from "@tvix/byte-stream";
 import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
 import { claim } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
@@ -51,6 +52,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   readonly #recent: RecentReads<Uint8Array> | undefined;
   readonly #recentStored: RecentReads<EncodedChunk> | undefined;
   readonly #damaged: DamagedChunks;
+  readonly #writing: Set<Promise<void>> = new Set();
 
   private constructor(parts: ChunkStoreParts, damaged: DamagedChunks) {
     this.#records = parts.records;
@@ -86,26 +88,19 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     const record = await claim(this.#records, { kind: "chunk", digest });
     if (record === undefined) return false;
     try {
-      const place = decodeChunkRecord(record, digest);
-      if ("payload" in place) return true;
-      const extents = this.#extentsFor(digest);
-      if (this.#damaged.isSuspect(place.extent)) await extents.readIntact(digest, place);
-      else await extents.check(digest, place);
-      return true;
+      return (await this.#wherever(digest, record, (found) => this.#check(digest, found))) ?? false;
     } catch (error) {
       if (!isDamage(error)) throw error;
-      await this.#damaged.add(digest, record);
       return false;
     }
   }
 
   async read(digest: B3Digest): Promise<Uint8Array | undefined> {
     const record = await CHUNKS.get(this.#records, digest);
-    if (record === undefined) return undefined;
-    const decode = () => this.#decode(digest, record);
-    return await this.#watched(digest, record, () =>
-      this.#recent === undefined ? decode() : this.#recent.get(digest, decode),
-    );
+    return await this.#wherever(digest, record, (found, isFirst) => {
+      const decode = () => this.#decode(digest, found);
+      return this.#recent === undefined || !isFirst ? decode() : this.#recent.get(digest, decode);
+    });
   }
 
   async describe(digest: B3Digest): Promise<PlacedStoredChunk | undefined> {
@@ -125,13 +120,31 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
       }
     }
     const record = this.#damaged.has(digest) ? undefined : await CHUNKS.get(this.#records, digest);
-    if (record === undefined) throw missing(digest);
-    return await this.#watched(digest, record, () =>
-      this.#readPlaced(digest, decodeChunkRecord(record, digest)),
+    const found = await this.#wherever(digest, record, (place, isFirst) =>
+      isFirst
+        ? this.#readPlaced(digest, decodeChunkRecord(place, digest))
+        : this.#readStored(digest, decodeChunkRecord(place, digest)),
     );
+    if (found === undefined) throw missing(digest);
+    return found;
   }
 
   async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
+    const writing = this.#write(digest, bytes, release);
+    this.#writing.add(writing);
+    try {
+      await writing;
+    } finally {
+      this.#writing.delete(writing);
+    }
+  }
+
+  /** Resolves when every chunk that is being written at the moment has its record, or has failed. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([...this.#writing]);
+  }
+
+  async #write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
     const { length } = bytes;
     const encoded = await this.#codec.encode(bytes, release);
     this.#onWrite(length, encoded.payload.length);
@@ -166,14 +179,43 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     return place;
   }
 
-  /** Notes a chunk as damaged when it cannot be read where its record says. */
-  async #watched<T>(digest: B3Digest, record: Uint8Array, read: () => Promise<T>): Promise<T> {
-    try {
-      return await read();
-    } catch (error) {
-      if (isDamage(error)) await this.#damaged.add(digest, record);
-      throw error;
+  /** Looks whether a chunk is where its record says. @throws CastoreError CORRUPT when it is not */
+  async #check(digest: B3Digest, record: Uint8Array): Promise<true> {
+    const place = decodeChunkRecord(record, digest);
+    if ("payload" in place) return true;
+    const extents = this.#extentsFor(digest);
+    if (this.#damaged.isSuspect(place.extent)) await extents.readIntact(digest, place);
+    else await extents.check(digest, place);
+    return true;
+  }
+
+  /**
+   * Uses a chunk where its record says that it is. When it is not there, it may have moved, so its record is asked
+   * again; one that is damaged is noted.
+   *
+   * @param use is told whether it is called for the first time: what others are reading may be the place before
+   * @returns undefined for a chunk that is not there
+   */
+  async #wherever<T>(
+    digest: B3Digest,
+    record: Uint8Array | undefined,
+    use: (record: Uint8Array, isFirst: boolean) => Promise<T>,
+  ): Promise<T | undefined> {
+    let found = record;
+    for (let isFirst = true; found !== undefined; isFirst = false) {
+      try {
+        return await use(found, isFirst);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        const now = await CHUNKS.get(this.#records, digest);
+        if (!isFirst && now !== undefined && equalBytes(now, found)) {
+          await this.#damaged.add(digest, found);
+          throw error;
+        }
+        found = now;
+      }
     }
+    return undefined;
   }
 
   /** Puts a chunk where it belongs; returns its record, which says where. */
