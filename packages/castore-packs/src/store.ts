@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { useNativeBlake3 } from "@tvix/blake3-native";
 import {
+  type B3Digest,
   type BlobService,
   type CastoreError,
   ChunkedBlobService,
@@ -214,7 +215,13 @@ async function serve(
     database: records,
     openScratch: () => openScratch(path),
     async compact(options) {
-      const parts = { records, extents, settle: () => chunks.settle(), openScratch: () => openScratch(path) };
+      const parts = {
+        records,
+        extents,
+        settle: () => chunks.settle(),
+        openScratch: () => openScratch(path),
+        onDamaged: (digest: B3Digest, record: Uint8Array) => chunks.noteDamage(digest, record),
+      };
       const report = await compactExtents(parts, options);
       await index.compact();
       return report;

@@ -3,19 +3,27 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { addCastoreRoutes, type CastoreServices } from "@tvix/castore-grpc";
 import { addHealthRoutes, addReflectionRoutes, HEALTH_SERVICE, type Health } from "@tvix/grpc-reflection";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
+import { MaintenanceService } from "@tvix/protocol/maintenance";
 import * as snixCastore from "@tvix/protocol/snix/castore";
 import * as snixStore from "@tvix/protocol/snix/store";
 import * as tvixCastore from "@tvix/protocol/tvix/castore";
 import * as tvixStore from "@tvix/protocol/tvix/store";
 import { addStoreRoutes, type StoreServices } from "@tvix/store/grpc";
+import { addMaintenanceRoutes } from "./maintenance/handlers.ts";
+import type { Maintenance } from "./maintenance/maintenance.ts";
 
 /** What is served: blobs and directories, and store paths where there are services for them. */
 export interface RoutedServices extends CastoreServices {
   readonly store?: StoreServices | undefined;
+  /** What those who run the store do with it; where it can be done by us. */
+  readonly maintenance?: Maintenance | undefined;
 }
 
 /** The services that are served, under both of their names where they have two. */
-export function servedServices({ store }: Pick<RoutedServices, "store">): readonly DescService[] {
+export function servedServices({
+  store,
+  maintenance,
+}: Pick<RoutedServices, "store" | "maintenance">): readonly DescService[] {
   return [
     tvixCastore.BlobService,
     tvixCastore.DirectoryService,
@@ -23,6 +31,7 @@ export function servedServices({ store }: Pick<RoutedServices, "store">): readon
     snixCastore.DirectoryService,
     ChunkExchangeService,
     ...(store === undefined ? [] : [tvixStore.PathInfoService, snixStore.PathInfoService]),
+    ...(maintenance === undefined ? [] : [MaintenanceService]),
   ];
 }
 
@@ -45,6 +54,7 @@ export function addRoutes(
 ): void {
   addCastoreRoutes(router, services);
   if (services.store !== undefined) addStoreRoutes(router, services.store);
+  if (services.maintenance !== undefined) addMaintenanceRoutes(router, services.maintenance);
   addHealthRoutes(router, health);
   addReflectionRoutes(router, [...servedServices(services), HEALTH_SERVICE], ending);
 }

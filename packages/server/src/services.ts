@@ -10,6 +10,7 @@ import {
   RenderingNarCalculation,
   SigningPathInfoService,
 } from "@tvix/store";
+import { PathUsage, UsedPathInfoService } from "@tvix/store/collect";
 import type { StoreServices } from "@tvix/store/grpc";
 import { RecordNarCalculation, RecordNarIndex, RecordPathInfoService } from "@tvix/store/records";
 
@@ -21,6 +22,12 @@ export interface LocalServices extends Services {
   readonly narIndex: NarIndex;
 }
 
+/** The services of a store in a folder. */
+export interface FolderServices extends LocalServices {
+  /** When which path was used last. */
+  readonly usage: PathUsage;
+}
+
 /** PathInfos that are kept in memory, some KiB each. */
 const REMEMBERED_PATH_INFOS = 5000;
 
@@ -29,7 +36,7 @@ const REMEMBERED_PATH_INFOS = 5000;
  *
  * @param signingKeys sign every path info that is put, each of them
  */
-export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = []): LocalServices {
+export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = []): FolderServices {
   const { blobService, directoryService, database } = store;
   const narIndex = new RecordNarIndex(database);
   const stored = new IndexingPathInfoService(new RecordPathInfoService(database), narIndex);
@@ -37,13 +44,15 @@ export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = [])
     new MemoryPathInfoService({ maxEntries: REMEMBERED_PATH_INFOS }),
     stored,
   );
+  const usage = new PathUsage(database);
   const rendering = new RenderingNarCalculation({ blobService, directoryService });
   return {
     blobService,
     directoryService,
-    pathInfoService: signing(remembered, signingKeys),
+    pathInfoService: signing(new UsedPathInfoService(remembered, usage), signingKeys),
     narCalculationService: new RecordNarCalculation(database, rendering),
     narIndex,
+    usage,
   };
 }
 

@@ -1,3 +1,3 @@
 export { addStoreRoutes, type StoreServices } from "./grpc/handlers.ts";
 export { GrpcPathInfoService } from "./grpc/path-info-service.ts";
-export { STATUS_OF_STORE_ERROR } from "./grpc/status.ts";
+export { STATUS_OF_STORE_ERROR, toConnectError } from "./grpc/status.ts";

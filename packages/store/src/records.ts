@@ -2,4 +2,4 @@ export { RecordNarCalculation } from "./records/nar-calculation.ts";
 export { RecordNarIndex } from "./records/nar-index.ts";
 export { RecordNarLengths } from "./records/nar-lengths.ts";
 export { RecordPathInfoService } from "./records/path-info-service.ts";
-export { STORE_TABLES } from "./records/tables.ts";
+export { PATH_INFOS, STORE_TABLES } from "./records/tables.ts";

@@ -16,6 +16,8 @@ export interface CompactionParts {
   /** Resolves when every chunk that is being written at the moment has its record. */
   readonly settle: () => Promise<void>;
   readonly openScratch: () => Promise<Scratch>;
+  /** Told of each chunk that is damaged, with its record. */
+  readonly onDamaged: (digest: B3Digest, record: Uint8Array) => Promise<void>;
 }
 
 /** Which extents are written anew. */
@@ -130,7 +132,7 @@ async function listChunks(
 }
 
 async function moveAll(
-  { records, extents }: CompactionParts,
+  parts: CompactionParts,
   scratch: RecordStore,
   chosen: ReadonlyMap<number, number>,
   options: OperationOptions,
@@ -141,7 +143,7 @@ async function moveAll(
     new DataView(prefix.buffer).setUint32(0, extent);
     let [moved, damaged] = [0, 0];
     const moves = mapConcurrently(scratch.entries({ prefix }, options), AT_ONCE, ([, bytes]) =>
-      move(records, extents, B3Digest.from(bytes), extent),
+      move(parts, B3Digest.from(bytes), extent),
     );
     for await (const storedLength of moves) {
       if (storedLength === undefined) damaged++;
@@ -149,7 +151,7 @@ async function moveAll(
     }
     report.damaged += damaged;
     if (damaged > 0) continue;
-    await extents.retire(extent);
+    await parts.extents.retire(extent);
     report.retired++;
     report.freedBytes += length - moved;
   }
@@ -157,12 +159,8 @@ async function moveAll(
 }
 
 /** Moves a chunk out of an extent. @returns what it takes, 0 when it is there no more, undefined when it is damaged */
-async function move(
-  records: RecordStore,
-  extents: Extents,
-  digest: B3Digest,
-  extent: number,
-): Promise<number | undefined> {
+async function move(parts: CompactionParts, digest: B3Digest, extent: number): Promise<number | undefined> {
+  const { records, extents } = parts;
   const record = await CHUNKS.get(records, digest);
   const location = record && locationOf(record, digest);
   if (record === undefined || location?.extent !== extent) return 0;
@@ -172,9 +170,10 @@ async function move(
     const { key } = CHUNKS.put(digest, value);
     // Whoever has removed it, or written it elsewhere, was quicker.
     const isMoved = await records.write([{ type: "put", key, value }], [{ key, value: record }]);
-    return isMoved ? location.storedLength : await move(records, extents, digest, extent);
+    return isMoved ? location.storedLength : await move(parts, digest, extent);
   } catch (error) {
-    if (CastoreError.is(error) && error.code === "CORRUPT") return undefined;
-    throw error;
+    if (!CastoreError.is(error) || error.code !== "CORRUPT") throw error;
+    await parts.onDamaged(digest, record);
+    return undefined;
   }
 }

@@ -144,6 +144,11 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     await Promise.allSettled([...this.#writing]);
   }
 
+  /** Notes a chunk as damaged that was found so where its record says: it counts as absent until it is written again. */
+  async noteDamage(digest: B3Digest, record: Uint8Array): Promise<void> {
+    await this.#damaged.add(digest, record);
+  }
+
   async #write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
     const { length } = bytes;
     const encoded = await this.#codec.encode(bytes, release);

@@ -1,4 +1,5 @@
 import type { OperationOptions, RecordStore } from "@tvix/castore";
+import { claimed } from "@tvix/castore/backend";
 import { SIDE_FILES } from "../tables.ts";
 import type { SideFile, SideFiles } from "./side-files.ts";
 
@@ -17,6 +18,10 @@ export class RecordSideFiles implements SideFiles {
 
   async put(path: string, file: SideFile, { signal }: OperationOptions = {}): Promise<void> {
     signal?.throwIfAborted();
-    await this.#records.write([SIDE_FILES.put(path, file)]);
+    const { digest, size } = file;
+    const node = { type: "file", digest, size: BigInt(size), executable: false } as const;
+    const change = SIDE_FILES.put(path, file);
+    while (!(await this.#records.write([change], [await claimed(this.#records, node)])))
+      signal?.throwIfAborted();
   }
 }

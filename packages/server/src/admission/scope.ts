@@ -15,6 +15,9 @@ const OPEN = new Set(["/healthz", "/readyz", "/grpc.health.v1.Health/Check", "/g
 /** `/package.Service/Method`. */
 const CALL = /^\/[\w.]+\.[A-Z]\w*\/(\w+)$/;
 
+/** Calls for those who run the store. */
+const MAINTENANCE = "/tvix_store_ext.v1.MaintenanceService/";
+
 /** Methods of calls that store something. */
 const STORING = new Set(["Put", "Assemble"]);
 
@@ -27,6 +30,7 @@ const STORING = new Set(["Put", "Assemble"]);
 export function scopeNeeded(method: string, path: string): Scope | undefined {
   if (OPEN.has(path)) return undefined;
   const call = CALL.exec(path)?.[1];
+  if (path.startsWith(MAINTENANCE)) return call === "ListPins" ? "read" : "admin";
   if (call !== undefined) return STORING.has(call) ? "write" : "read";
   // A preflight has no credentials, and tells nothing.
   if (method === "OPTIONS") return undefined;

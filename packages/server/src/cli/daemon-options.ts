@@ -2,6 +2,7 @@ import type { ListenAddress } from "../listen/listen-address.ts";
 import type { AccessCommandOptions } from "./access.ts";
 import type { BinaryCacheOptions } from "./binary-cache-options.ts";
 import type { CompositionOptions } from "./composition-file.ts";
+import type { DaemonGcOptions } from "./gc-options.ts";
 import type { ServiceAddresses } from "./service-address.ts";
 
 /** What the command line says of the daemon. */
@@ -9,7 +10,8 @@ export interface DaemonOptions
   extends BinaryCacheOptions,
     AccessCommandOptions,
     ServiceAddresses,
-    CompositionOptions {
+    CompositionOptions,
+    DaemonGcOptions {
   readonly listenAddress?: readonly ListenAddress[];
   readonly data: string;
   /** Whether somebody has said where the data directory is. */

@@ -7,10 +7,13 @@ import { connectPeer } from "../compose/connect-peer.ts";
 import type { CompositionEnvironment } from "../compose/environment.ts";
 import { type OpenComposition, openComposition } from "../compose/open-composition.ts";
 import { storeServicesOf } from "../compose/store-services.ts";
+import { LocalMaintenance } from "../maintenance/local-maintenance.ts";
+import type { Maintenance } from "../maintenance/maintenance.ts";
 import type { LocalServices } from "../services.ts";
 import { limitsOfUploads } from "./binary-cache-options.ts";
 import { daemonComposition } from "./daemon-composition.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
+import { collectionDefaults } from "./gc-options.ts";
 
 /** What a daemon serves, and where it keeps what it remembers itself. */
 export interface DaemonStore {
@@ -19,6 +22,8 @@ export interface DaemonStore {
   readonly records: RecordStore;
   /** The blobs as they are stored, where all of them lie in one data directory. */
   readonly storedBlobs: StoredBlobs | undefined;
+  /** What those who run it do with it; undefined where not all of it lies in one data directory. */
+  readonly maintenance: Maintenance | undefined;
   /** Data directories that are open. */
   readonly stores: readonly Store[];
   /** Says what is wrong with any of these, and tries to mend it. */
@@ -82,6 +87,10 @@ async function daemonStoreOf(open: OpenComposition, options: DaemonOptions): Pro
       narIndex,
     },
     records,
+    maintenance:
+      isLocal && open.pathInfoService === home.services.pathInfoService
+        ? new LocalMaintenance(home.store, home.services, collectionDefaults(options))
+        : undefined,
     storedBlobs: hasBlobs ? home.store.storedBlobs : undefined,
     stores,
     async check() {

@@ -8,6 +8,7 @@ import { compositionOption, experimentalCompositionOption } from "./composition-
 import { configOf } from "./config-commands.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
 import { defaultDataDirectory } from "./data-directory.ts";
+import { addDaemonGcOptions } from "./gc-options.ts";
 import { directory, integer } from "./parse.ts";
 import { repeatable } from "./repeatable.ts";
 import { serviceAddressOptions } from "./service-address.ts";
@@ -177,6 +178,7 @@ export function addDaemonCommand(program: Command): void {
     });
   for (const option of serviceAddressOptions()) daemon.addOption(option);
   addBinaryCacheOptions(daemon);
+  addDaemonGcOptions(daemon);
   // Whoever runs it in a container sets everything there.
   for (const option of daemon.options) {
     if (option.envVar !== undefined || option.isBoolean() || option.negate) continue;

@@ -2,6 +2,13 @@ import { InvalidArgumentError } from "commander";
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
+/** A time such as `90d`, `12h` or `0s`, in milliseconds. */
+export function parseDuration(text: string): number {
+  const [, count, unit = ""] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError("expected such as 90d, 12h or 0s.");
+  return Number(count) * (SECONDS[unit] as number) * 1000;
+}
+
 /** When something ends, from `90d`, `12h` or the like, or an ISO date in the future. */
 export function parseEnd(text: string, now: Date = new Date()): Date {
   const [, count, unit = ""] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];

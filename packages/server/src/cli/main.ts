@@ -8,6 +8,7 @@ import { addDaemonCommand } from "./daemon.ts";
 import { describeFailure, hintFor } from "./failure.ts";
 import { addImportCommand } from "./import-command.ts";
 import { addKeysCommands } from "./keys-commands.ts";
+import { addMaintenanceCommands } from "./maintenance-commands.ts";
 import { addNarCommands } from "./nar-commands.ts";
 import { endWithReader } from "./output.ts";
 import { addPathInfoCommands } from "./path-info-commands.ts";
@@ -36,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addCopyCommand(program);
   addNarCommands(program);
   addPathInfoCommands(program);
+  addMaintenanceCommands(program);
   addKeysCommands(program);
   addTokenCommands(program);
   addConfig(program);

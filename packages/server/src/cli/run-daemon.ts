@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { guarded } from "../guard.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
 import { ReloadingTls } from "../listen/reloading-tls.ts";
+import { ScheduledCollections } from "../maintenance/scheduled-collections.ts";
 import { ServiceCalls } from "../metrics/service-calls.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { signing } from "../services.ts";
@@ -49,7 +50,7 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
     log.info({ signal: early }, "ended before it had started");
     process.exit(0);
   }
-  const { store, upstreams, server, tracing } = await starting;
+  const { store, upstreams, server, tracing, collections } = await starting;
   reloading = new ReloadableSettings({ ...options }, server, log);
   void notify(log, "READY=1");
 
@@ -58,6 +59,7 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
   log.info({ signal }, "finishing what is under way");
   const clean = await server.close(options.shutdownTimeout * 1000);
   if (!clean) log.warn("calls that had not ended in time were cut off");
+  await collections?.close();
   await upstreams.close();
   await Promise.all([store.close(), tracing?.end()]);
   log.info("stopped");
@@ -71,6 +73,7 @@ interface Started {
   readonly upstreams: UpstreamPathInfos;
   readonly server: RunningServer;
   readonly tracing: Tracing | undefined;
+  readonly collections: ScheduledCollections | undefined;
 }
 
 async function start(options: DaemonOptions, log: Logger): Promise<Started> {
@@ -108,6 +111,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
       blobService: services.blobService,
       directoryService: services.directoryService,
       store: { ...services, pathInfoService: upstreams.pathInfoService },
+      maintenance: store.maintenance,
       binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys, memory, tracing }),
       address,
       access,
@@ -137,12 +141,24 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
     const data = placesOf(options);
     if (process.stderr.isTTY) process.stderr.write(welcome(server.addresses, data, tls !== undefined));
     else log.info({ addresses, data, sync }, "serving");
-    return { store, upstreams, server, tracing };
+    return { store, upstreams, server, tracing, collections: collectionsOf(options, store, log) };
   } catch (error) {
     await upstreams?.close();
     await store.close();
     throw error;
   }
+}
+
+function collectionsOf(
+  { gcInterval }: DaemonOptions,
+  { maintenance }: DaemonStore,
+  log: Logger,
+): ScheduledCollections | undefined {
+  if (gcInterval === undefined) return undefined;
+  if (maintenance === undefined) {
+    throw new UsageError("--gc-interval is for a store that lies in one data directory as a whole");
+  }
+  return new ScheduledCollections(maintenance, gcInterval, log);
 }
 
 /** Where the data is, for people. */

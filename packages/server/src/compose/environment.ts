@@ -2,7 +2,7 @@ import type { MemoryLedger, ObserveCall } from "@tvix/castore";
 import type { GrpcTransport } from "@tvix/castore-grpc/http2";
 import type { Store } from "@tvix/castore-packs";
 import type { NarBridgeLimits } from "@tvix/nar-bridge/options";
-import type { LocalServices } from "../services.ts";
+import type { FolderServices } from "../services.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
 import type { ServiceKind } from "./service-kind.ts";
 
@@ -37,5 +37,5 @@ export interface CompositionEnvironment {
 export interface OpenDataDirectory {
   readonly path: string;
   readonly store: Store;
-  readonly services: LocalServices;
+  readonly services: FolderServices;
 }

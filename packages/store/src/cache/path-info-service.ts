@@ -63,6 +63,11 @@ export class CachePathInfoService implements PathInfoService {
     await (this.#writes === "near" ? this.#near : this.#far).checkPut?.(claim, options);
   }
 
+  /** After whatever is being kept of it. */
+  async forget(digest: Uint8Array): Promise<void> {
+    await this.#inTurn.run(encodeHex(digest), async () => await this.#near.forget?.(digest));
+  }
+
   /** Where puts go near, what is there comes first, and then what only the far service has. */
   async *list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
     if (this.#writes === "far") {

@@ -23,7 +23,7 @@ export interface StoreCollectionParts {
   /** Which paths were used when, where this process keeps that in mind. */
   readonly usage?: PathUsage | undefined;
   /** Told of each path that is there no more: what this process remembers of it is wrong from then on. */
-  readonly onPathRemoved?: (digest: Uint8Array) => void;
+  readonly onPathRemoved?: (digest: Uint8Array) => Promise<void>;
   /** Marks what else contents are reached from. */
   readonly markAlso?: (marker: Marker) => Promise<void>;
   /** Removes what else is known of paths that are there no more. */
@@ -139,7 +139,7 @@ async function removePaths(parts: StoreCollectionParts, options: CollectStoreOpt
       const changes = [entry.remove(), USES.remove(digest)];
       if (!(await records.write(changes, [entry.isUnchanged(), isUnused]))) continue;
       usage?.forget(digest);
-      onPathRemoved?.(digest);
+      await onPathRemoved?.(digest);
       paths++;
       await options.onPath?.({ storePath: entry.value().storePath, reason });
     }

@@ -44,7 +44,7 @@ export async function forgetPath(
   for (const { storePath: path } of going) {
     await records.write([PATH_INFOS.remove(path.digest), USES.remove(path.digest)]);
     parts.usage?.forget(path.digest);
-    parts.onPathRemoved?.(path.digest);
+    await parts.onPathRemoved?.(path.digest);
   }
   const nodes = going.map(({ node }) => node);
   const removed = await removeContents(contentsOf(parts, options), nodes, options);

@@ -29,6 +29,11 @@ export class UsedPathInfoService implements PathInfoService {
     await this.#inner.checkPut?.(claim, options);
   }
 
+  async forget(digest: Uint8Array): Promise<void> {
+    this.#usage.forget(digest);
+    await this.#inner.forget?.(digest);
+  }
+
   list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
     return this.#inner.list(options);
   }

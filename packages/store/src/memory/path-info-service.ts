@@ -39,6 +39,11 @@ export class MemoryPathInfoService implements PathInfoService {
     return stored;
   }
 
+  /** A path info is there no more. */
+  async forget(digest: Uint8Array): Promise<void> {
+    this.#infos.delete(encodeHex(digest));
+  }
+
   async *list({ signal }: OperationOptions = {}): AsyncIterable<PathInfo> {
     signal?.throwIfAborted();
     for (const info of this.#infos.values()) {

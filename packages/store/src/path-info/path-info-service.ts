@@ -46,6 +46,12 @@ export interface PathInfoService {
    */
   checkPut?(claim: PathInfoClaim, options?: OperationOptions): Promise<void>;
 
+  /**
+   * A path info has been removed from the store: what this service remembers of it in memory goes too. Absent where
+   * nothing is remembered.
+   */
+  forget?(digest: Uint8Array): Promise<void>;
+
   /** Every PathInfo, in any order; memory does not grow with their number. */
   list(options?: OperationOptions): AsyncIterable<PathInfo>;
 }

@@ -27,6 +27,10 @@ export class SigningPathInfoService implements PathInfoService {
     });
   }
 
+  async forget(digest: Uint8Array): Promise<void> {
+    await this.#inner.forget?.(digest);
+  }
+
   list(options: OperationOptions = {}): AsyncIterable<PathInfo> {
     return this.#inner.list(options);
   }

@@ -1,0 +1,95 @@
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import type { OperationOptions } from "@tvix/castore";
+import { fromConnectError } from "@tvix/castore-grpc";
+import type { StorePath } from "@tvix/nix-compat";
+import { MaintenanceService } from "@tvix/protocol/maintenance";
+import type {
+  CollectionRequest,
+  CollectionResult,
+  ForgetResult,
+  Maintenance,
+  NamedPin,
+} from "./maintenance.ts";
+import { formatPin, parseContents, parseGoing, parsePin, parseResult } from "./messages.ts";
+
+/** Maintenance of the store of a server. */
+export class GrpcMaintenance implements Maintenance {
+  readonly #client: Client<typeof MaintenanceService>;
+
+  constructor(transport: Transport) {
+    this.#client = createClient(MaintenanceService, transport);
+  }
+
+  async collect(request: CollectionRequest = {}): Promise<CollectionResult> {
+    const { dryRun = false, graceMs, unusedMs, maxBytes, onPath, signal } = request;
+    const wishes = {
+      dryRun,
+      ...(graceMs === undefined ? {} : { graceSeconds: secondsOf(graceMs) }),
+      ...(unusedMs === undefined ? {} : { unusedSeconds: secondsOf(unusedMs) }),
+      ...(maxBytes === undefined ? {} : { maxBytes: BigInt(maxBytes) }),
+    };
+    return await answered("collection", signal, async () => {
+      let result: CollectionResult | undefined;
+      for await (const { event } of this.#client.collect(wishes, callOf(signal))) {
+        if (event.case === "path") await onPath?.(parseGoing(event.value));
+        if (event.case === "done") result = parseResult(event.value);
+      }
+      if (result === undefined) throw new Error("the server does not say what it has done");
+      return result;
+    });
+  }
+
+  async forget(
+    storePath: StorePath,
+    options: OperationOptions & { readonly withReferrers?: boolean } = {},
+  ): Promise<ForgetResult> {
+    const { withReferrers = false, signal } = options;
+    return await answered(`forgetting ${storePath}`, signal, async () => {
+      const request = { storePath: storePath.toAbsolute(), withReferrers };
+      const { storePaths, removed, freedBytes } = await this.#client.forget(request, callOf(signal));
+      return { storePaths, removed: removed && parseContents(removed), freedBytes: Number(freedBytes) };
+    });
+  }
+
+  async setPin(pin: NamedPin, { signal }: OperationOptions = {}): Promise<void> {
+    await answered(`pin ${pin.name}`, signal, () =>
+      this.#client.setPin({ pin: formatPin(pin) }, callOf(signal)),
+    );
+  }
+
+  async removePin(name: string, { signal }: OperationOptions = {}): Promise<boolean> {
+    const call = () => this.#client.removePin({ name }, callOf(signal));
+    return (await answered(`removal of pin ${name}`, signal, call)).removed;
+  }
+
+  async *pins({ signal }: OperationOptions = {}): AsyncGenerator<NamedPin, void, undefined> {
+    try {
+      for await (const { pin } of this.#client.listPins({}, callOf(signal))) {
+        if (pin !== undefined) yield parsePin(pin);
+      }
+    } catch (error) {
+      throw fromConnectError(error, "list of pins", signal);
+    }
+  }
+}
+
+async function answered<T>(
+  what: string,
+  signal: AbortSignal | undefined,
+  call: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw fromConnectError(error, what, signal);
+  }
+}
+
+function callOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+/** Parts of a second count as a whole one. */
+function secondsOf(milliseconds: number): bigint {
+  return BigInt(Math.ceil(milliseconds / 1000));
+}

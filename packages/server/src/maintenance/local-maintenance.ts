@@ -1,0 +1,133 @@
+import { type B3Digest, CastoreError, type Node, type OperationOptions } from "@tvix/castore";
+import type { Store } from "@tvix/castore-packs";
+import { markSideFiles, removeOrphanedExtras } from "@tvix/nar-bridge";
+import { StorePath } from "@tvix/nix-compat";
+import {
+  collectStore,
+  findStoreGarbage,
+  forgetPath,
+  type PathThatGoes,
+  Pins,
+  type Retention,
+  type StoreCollectionParts,
+} from "@tvix/store/collect";
+import type { FolderServices } from "../services.ts";
+import type {
+  CollectionRequest,
+  CollectionResult,
+  ForgetResult,
+  Maintenance,
+  NamedPin,
+  PinnedObject,
+} from "./maintenance.ts";
+
+/** How a store is collected where a request says nothing else. */
+export interface CollectionDefaults extends Retention {
+  /** Time between the two looks, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/** A day: few uploads take longer. */
+export const DEFAULT_GRACE_MS = 86_400_000;
+
+/** Maintenance of a data directory in which all of a store lies. */
+export class LocalMaintenance implements Maintenance {
+  readonly #store: Store;
+  readonly #services: FolderServices;
+  readonly #defaults: CollectionDefaults;
+  readonly #pins: Pins;
+
+  constructor(store: Store, services: FolderServices, defaults: CollectionDefaults) {
+    this.#store = store;
+    this.#services = services;
+    this.#defaults = defaults;
+    this.#pins = new Pins(store.database);
+  }
+
+  async collect(request: CollectionRequest = {}): Promise<CollectionResult> {
+    const { dryRun = false, onPath = () => {}, signal } = request;
+    const options = {
+      unusedMs: request.unusedMs ?? this.#defaults.unusedMs,
+      maxBytes: request.maxBytes ?? this.#defaults.maxBytes,
+      graceMs: request.graceMs ?? this.#defaults.graceMs,
+      onPath: ({ storePath, reason }: PathThatGoes) => onPath({ storePath: storePath.toAbsolute(), reason }),
+      ...(signal === undefined ? {} : { signal }),
+    };
+    if (dryRun) {
+      const { paths, contents } = await findStoreGarbage(this.#parts(), options);
+      return { paths, removed: undefined, condemned: contents, due: undefined, freedBytes: 0, damaged: 0 };
+    }
+    const report = await collectStore(this.#parts(), options);
+    // What was removed before may have left its room to this one.
+    const { freedBytes, damaged } =
+      report.removed === undefined ? NOTHING : await this.#store.compact({ ...operationOf(signal) });
+    return { ...report, freedBytes, damaged };
+  }
+
+  async forget(
+    storePath: StorePath,
+    options: OperationOptions & { readonly withReferrers?: boolean } = {},
+  ): Promise<ForgetResult> {
+    const guarded = { ...options, guardMs: this.#defaults.graceMs };
+    const forgotten = await forgetPath(this.#parts(), storePath, guarded);
+    if (forgotten === undefined) return { storePaths: [], removed: undefined, freedBytes: 0 };
+    const { paths, removed } = forgotten;
+    // Their bytes are not to lie in any file.
+    const { freedBytes } = await this.#store.compact({ extents: removed.extents });
+    return { storePaths: paths.map((path) => path.toAbsolute()), removed, freedBytes };
+  }
+
+  async setPin({ name, object }: NamedPin): Promise<void> {
+    if (object instanceof StorePath) await this.#pins.set(name, { type: "path", storePath: object });
+    else await this.#pins.set(name, { type: "node", node: await this.#nodeOf(object) });
+  }
+
+  removePin(name: string): Promise<boolean> {
+    return this.#pins.remove(name);
+  }
+
+  async *pins(options: OperationOptions = {}): AsyncGenerator<NamedPin, void, undefined> {
+    for await (const { name, target } of this.#pins.list(options)) {
+      if (target.type === "path") yield { name, object: target.storePath };
+      else if (target.node.type !== "symlink") {
+        const { type, digest } = target.node;
+        yield { name, object: { type, digest } };
+      }
+    }
+  }
+
+  async #nodeOf({ type, digest }: Exclude<PinnedObject, StorePath>): Promise<Node> {
+    if (type === "directory") {
+      const directory = await this.#services.directoryService.get(digest);
+      if (directory === undefined) throw missing(type, digest);
+      return { type, digest, size: directory.size() };
+    }
+    if (!(await this.#services.blobService.has(digest))) throw missing("blob", digest);
+    return { type, digest, size: 0n, executable: false };
+  }
+
+  #parts(): StoreCollectionParts {
+    const { database } = this.#store;
+    const { usage, pathInfoService } = this.#services;
+    return {
+      records: database,
+      openScratch: () => this.#store.openScratch(),
+      usage,
+      onPathRemoved: async (digest) => await pathInfoService.forget?.(digest),
+      markAlso: (marker) => markSideFiles(database, marker),
+      removeLeftovers: removeOrphanedExtras,
+    };
+  }
+}
+
+const NOTHING = { freedBytes: 0, damaged: 0 };
+
+function operationOf(signal: AbortSignal | undefined): OperationOptions {
+  return signal === undefined ? {} : { signal };
+}
+
+function missing(what: string, digest: B3Digest): CastoreError {
+  return new CastoreError("INCOMPLETE", `${what} ${digest} is not in the store`, {
+    subject: digest.toString(),
+  });
+}

@@ -1,0 +1,47 @@
+import type { Logger } from "pino";
+import type { Maintenance } from "./maintenance.ts";
+
+/** The longest time that a timer takes, in milliseconds. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Collects the garbage of a store from time to time, one collection after the other. */
+export class ScheduledCollections {
+  readonly #maintenance: Maintenance;
+  readonly #intervalMs: number;
+  readonly #log: Logger;
+  readonly #ending = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(maintenance: Maintenance, intervalMs: number, log: Logger) {
+    this.#maintenance = maintenance;
+    this.#intervalMs = Math.min(Math.max(1, intervalMs), LONGEST_MS);
+    this.#log = log;
+    this.#schedule();
+  }
+
+  /** Ends the one that is under way, which a later one takes on, and begins no other. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#ending.abort(new Error("the daemon ends"));
+    await this.#running;
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => {
+      this.#running = this.#run().finally(() => {
+        if (!this.#ending.signal.aborted) this.#schedule();
+      });
+    }, this.#intervalMs).unref();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ending;
+    try {
+      const { paths, removed, condemned, freedBytes } = await this.#maintenance.collect({ signal });
+      this.#log.info({ paths, removed, condemned, freedBytes }, "collected garbage");
+    } catch (error) {
+      if (!signal.aborted) this.#log.error({ err: error }, "garbage was not collected");
+    }
+  }
+}
