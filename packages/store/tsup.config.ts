@@ -9,6 +9,7 @@ export default defineConfig(
     grpc: "src/grpc.ts",
     node: "src/node.ts",
     testing: "src/testing.ts",
+    verify: "src/verify.ts",
     // Chosen by the import map in package.json.
     "hasher-node": "src/hash/hasher-node.ts",
     "hasher-portable": "src/hash/hasher-portable.ts",

@@ -69,6 +69,14 @@ export interface Store extends AsyncDisposable {
   size(): Promise<StoreSize>;
   /** The index, for services that keep theirs beside. */
   readonly database: Database;
+  /**
+   * Looks whether a chunk is where the index says; one that is not counts as absent until it is stored again.
+   *
+   * @param readsData whether its bytes are read, and compared with the digest
+   * @returns bytes of the chunk that were read
+   * @throws CastoreError CORRUPT when it is damaged
+   */
+  inspectChunk(digest: B3Digest, readsData: boolean): Promise<number>;
   /** Makes empty records in the folder, for as long as something is looked through. */
   openScratch(): Promise<Scratch>;
   /**
@@ -213,6 +221,7 @@ async function serve(
     },
     size: () => measureStore(path),
     database: records,
+    inspectChunk: (digest, readsData) => chunks.inspect(digest, readsData),
     openScratch: () => openScratch(path),
     async compact(options) {
       const parts = {

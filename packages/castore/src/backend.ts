@@ -54,3 +54,14 @@ export { prefixEnd } from "./records/prefix-end.ts";
 export { removeExpiredUploads } from "./records/remove-expired.ts";
 export { CHUNKS, FACTS } from "./records/tables.ts";
 export { unlessAborted } from "./unless-aborted.ts";
+export type { DataSample } from "./verify/data-sample.ts";
+export type { Fault, FaultKind, FaultySubject } from "./verify/fault.ts";
+export { TreeCheck } from "./verify/tree-check.ts";
+export {
+  faultOf,
+  isFault,
+  type VerificationParts,
+  type VerifiedCounts,
+  type VerifyOptions,
+  verifyContents,
+} from "./verify/verify-contents.ts";

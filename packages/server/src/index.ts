@@ -12,10 +12,23 @@ export {
   parseListenAddress,
 } from "./listen/listen-address.ts";
 export { ReloadingTls, type TlsFiles } from "./listen/reloading-tls.ts";
+export { type CollectionDefaults, LocalMaintenance } from "./maintenance/local-maintenance.ts";
+export type {
+  CollectionRequest,
+  CollectionResult,
+  ContentsFound,
+  ForgetResult,
+  GoingPath,
+  Maintenance,
+  NamedPin,
+  PinnedObject,
+  VerificationRequest,
+  VerificationResult,
+} from "./maintenance/maintenance.ts";
 export { OidcAuthenticator } from "./oidc/authenticator.ts";
 export { type OidcRule, readOidcRules } from "./oidc/rules.ts";
 export { type AccessOptions, type RunningServer, type ServerOptions, startServer } from "./server.ts";
-export { type LocalServices, type Services, servicesOf } from "./services.ts";
+export { type FolderServices, type LocalServices, type Services, servicesOf } from "./services.ts";
 export { TokenAuthenticator } from "./tokens/authenticator.ts";
 export { KnownTokens } from "./tokens/known-tokens.ts";
 export { createToken, type TokenRecord, type TokenRequest } from "./tokens/token.ts";

@@ -144,6 +144,24 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     await Promise.allSettled([...this.#writing]);
   }
 
+  /**
+   * Looks whether a chunk is where its record says. Nothing of it is remembered, and what is wrong is noted: then it
+   * counts as absent until it is written again.
+   *
+   * @param readsData whether its bytes are read, and compared with the digest
+   * @returns bytes of the chunk that were read
+   * @throws CastoreError CORRUPT when it is damaged
+   */
+  async inspect(digest: B3Digest, readsData: boolean): Promise<number> {
+    const record = await CHUNKS.get(this.#records, digest);
+    const read = await this.#wherever(digest, record, async (found) => {
+      if (readsData) return (await this.#decode(digest, found)).length;
+      await this.#check(digest, found);
+      return 0;
+    });
+    return read ?? 0;
+  }
+
   /** Notes a chunk as damaged that was found so where its record says: it counts as absent until it is written again. */
   async noteDamage(digest: B3Digest, record: Uint8Array): Promise<void> {
     await this.#damaged.add(digest, record);

@@ -14,6 +14,7 @@ import { endWithReader } from "./output.ts";
 import { addPathInfoCommands } from "./path-info-commands.ts";
 import { refuseRepetition, UsageError } from "./repeatable.ts";
 import { addTokenCommands } from "./token-commands.ts";
+import { addVerifyCommand } from "./verify-command.ts";
 
 /** Exit statuses of the command line. */
 const FAILURE = 1;
@@ -38,6 +39,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addNarCommands(program);
   addPathInfoCommands(program);
   addMaintenanceCommands(program);
+  addVerifyCommand(program);
   addKeysCommands(program);
   addTokenCommands(program);
   addConfig(program);

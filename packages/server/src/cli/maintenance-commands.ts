@@ -1,32 +1,12 @@
-import { resolve } from "node:path";
-import { openStore } from "@tvix/castore-packs";
 import { StorePath } from "@tvix/nix-compat";
-import { type Command, Option } from "commander";
-import { parseGrpcPeer } from "../compose/grpc-peer.ts";
-import { LocalMaintenance } from "../maintenance/local-maintenance.ts";
-import type {
-  CollectionResult,
-  ContentsFound,
-  GoingPath,
-  Maintenance,
-  NamedPin,
-} from "../maintenance/maintenance.ts";
-import { servicesOf } from "../services.ts";
+import type { Command } from "commander";
+import type { CollectionResult, ContentsFound, GoingPath, NamedPin } from "../maintenance/maintenance.ts";
 import { parseDuration } from "./duration.ts";
-import { collectionDefaults, type GcOptions } from "./gc-options.ts";
+import { mebibytes, type StoreOptions, withMaintenance, withStore } from "./maintained-store.ts";
 import { OBJECT, type ObjectName, parseObject, parseStorePath } from "./object.ts";
 import { print } from "./output.ts";
-import { directory, integer } from "./parse.ts";
-import { addPeerOptions, connectAs, type PeerCommandOptions } from "./peer-options.ts";
-import { parsedSecret, UsageError } from "./repeatable.ts";
-import { DEFAULT_SERVICE_ADDRESS } from "./service-address.ts";
-
-/** Which store a command looks after. */
-interface StoreOptions extends PeerCommandOptions {
-  readonly serviceAddr: string;
-  readonly data?: string;
-  readonly json?: boolean;
-}
+import { integer } from "./parse.ts";
+import { UsageError } from "./repeatable.ts";
 
 interface GcCommandOptions extends StoreOptions {
   readonly dryRun?: boolean;
@@ -34,8 +14,6 @@ interface GcCommandOptions extends StoreOptions {
   readonly keepUnused?: number;
   readonly maxSize?: number;
 }
-
-const ADDRESS = "--service-addr <address>";
 
 /** `tvix-store gc`, `pin`, `unpin`, `pins`, `forget`: what those who run a store do with it. */
 export function addMaintenanceCommands(program: Command): void {
@@ -72,47 +50,6 @@ export function addMaintenanceCommands(program: Command): void {
     .argument("<store path>", "with or without /nix/store/", parseStorePath)
     .option("--referrers", "remove all paths that refer to it as well")
     .action(forget);
-}
-
-function withStore(command: Command): Command {
-  const address = new Option(
-    ADDRESS,
-    "the daemon whose store it is: grpc+http(s)://host:port, grpc+unix:///path",
-  )
-    .env("TVIX_STORE_ADDR")
-    .default(DEFAULT_SERVICE_ADDRESS)
-    .argParser((text) => parsedSecret(ADDRESS, text, checkedPeer));
-  return addPeerOptions(command.addOption(address))
-    .addOption(
-      new Option("--data <directory>", "a data directory that no daemon has open").argParser(directory),
-    )
-    .addOption(
-      new Option("--max-message-bytes <bytes>")
-        .argParser(integer(64 << 10, 1 << 30))
-        .default(32 << 20)
-        .hideHelp(),
-    )
-    .option("--json", "print JSON, one object a line");
-}
-
-/** An address of a server, which is read again when it is connected to. */
-function checkedPeer(address: string): string {
-  parseGrpcPeer(address);
-  return address;
-}
-
-async function withMaintenance<T>(
-  options: StoreOptions & GcOptions,
-  use: (maintenance: Maintenance) => Promise<T>,
-): Promise<T> {
-  if (options.data !== undefined) {
-    const onNotice = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
-    await using store = await openStore(resolve(options.data), { create: false, onNotice });
-    return await use(new LocalMaintenance(store, servicesOf(store), collectionDefaults(options)));
-  }
-  const { GrpcMaintenance } = await import("../maintenance/grpc-maintenance.ts");
-  await using transport = await connectAs(parseGrpcPeer(options.serviceAddr), options);
-  return await use(new GrpcMaintenance(transport));
 }
 
 async function collect(options: GcCommandOptions): Promise<void> {
@@ -162,10 +99,6 @@ function describeResult(
 function describeContents(found: ContentsFound | undefined): string {
   const { blobs = 0, chunks = 0, directories = 0, bytes = 0 } = found ?? {};
   return `${directories} directories, ${blobs} long blobs, ${chunks} chunks, ${mebibytes(bytes)}`;
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 async function pin(name: string, object: ObjectName, options: StoreOptions): Promise<void> {

@@ -9,8 +9,11 @@ import type {
   ForgetResult,
   Maintenance,
   NamedPin,
+  VerificationRequest,
+  VerificationResult,
 } from "./maintenance.ts";
 import { formatPin, parseContents, parseGoing, parsePin, parseResult } from "./messages.ts";
+import { formatSample, parseFault, parseVerified } from "./verification-messages.ts";
 
 /** Maintenance of the store of a server. */
 export class GrpcMaintenance implements Maintenance {
@@ -48,6 +51,24 @@ export class GrpcMaintenance implements Maintenance {
       const request = { storePath: storePath.toAbsolute(), withReferrers };
       const { storePaths, removed, freedBytes } = await this.#client.forget(request, callOf(signal));
       return { storePaths, removed: removed && parseContents(removed), freedBytes: Number(freedBytes) };
+    });
+  }
+
+  async verify(request: VerificationRequest = {}): Promise<VerificationResult> {
+    const { data = "none", bytesPerSecond = 0, onFault, signal } = request;
+    const sample = formatSample(data);
+    const wishes = {
+      bytesPerSecond: BigInt(bytesPerSecond),
+      ...(sample === undefined ? {} : { data: sample }),
+    };
+    return await answered("verification", signal, async () => {
+      let result: VerificationResult | undefined;
+      for await (const { event } of this.#client.verify(wishes, callOf(signal))) {
+        if (event.case === "fault") await onFault?.(parseFault(event.value));
+        if (event.case === "done") result = parseVerified(event.value);
+      }
+      if (result === undefined) throw new Error("the server does not say what it has looked at");
+      return result;
     });
   }
 

@@ -1,6 +1,6 @@
 import { type B3Digest, CastoreError, type Node, type OperationOptions } from "@tvix/castore";
 import type { Store } from "@tvix/castore-packs";
-import { markSideFiles, removeOrphanedExtras } from "@tvix/nar-bridge";
+import { markSideFiles, NAR_BRIDGE_TABLES, removeOrphanedExtras } from "@tvix/nar-bridge";
 import { StorePath } from "@tvix/nix-compat";
 import {
   collectStore,
@@ -11,6 +11,7 @@ import {
   type Retention,
   type StoreCollectionParts,
 } from "@tvix/store/collect";
+import { verifyStore } from "@tvix/store/verify";
 import type { FolderServices } from "../services.ts";
 import type {
   CollectionRequest,
@@ -19,6 +20,8 @@ import type {
   Maintenance,
   NamedPin,
   PinnedObject,
+  VerificationRequest,
+  VerificationResult,
 } from "./maintenance.ts";
 
 /** How a store is collected where a request says nothing else. */
@@ -75,6 +78,22 @@ export class LocalMaintenance implements Maintenance {
     // Their bytes are not to lie in any file.
     const { freedBytes } = await this.#store.compact({ extents: removed.extents });
     return { storePaths: paths.map((path) => path.toAbsolute()), removed, freedBytes };
+  }
+
+  async verify({ onFault, ...options }: VerificationRequest = {}): Promise<VerificationResult> {
+    const counts = { chunks: 0, blobs: 0, directories: 0, paths: 0, bytesRead: 0 };
+    const parts = {
+      records: this.#store.database,
+      inspectChunk: this.#store.inspectChunk,
+      openScratch: () => this.#store.openScratch(),
+      tables: NAR_BRIDGE_TABLES.filter(({ derived }) => !derived),
+    };
+    let faults = 0;
+    for await (const fault of verifyStore(parts, counts, options)) {
+      faults++;
+      await onFault?.(fault);
+    }
+    return { ...counts, faults };
   }
 
   async setPin({ name, object }: NamedPin): Promise<void> {

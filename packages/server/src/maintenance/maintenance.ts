@@ -1,6 +1,8 @@
 import type { B3Digest, OperationOptions } from "@tvix/castore";
+import type { VerifyOptions } from "@tvix/castore/backend";
 import type { StorePath } from "@tvix/nix-compat";
 import type { ReasonToGo, Retention } from "@tvix/store/collect";
+import type { StoreFault, VerifiedStoreCounts } from "@tvix/store/verify";
 
 /** What is counted of contents. */
 export interface ContentsFound {
@@ -52,6 +54,17 @@ export interface ForgetResult {
   readonly freedBytes: number;
 }
 
+/** What is looked through, and how. */
+export interface VerificationRequest extends VerifyOptions {
+  /** Told of each fault. */
+  readonly onFault?: (fault: StoreFault) => Promise<void> | void;
+}
+
+/** What was looked at. */
+export interface VerificationResult extends VerifiedStoreCounts {
+  readonly faults: number;
+}
+
 /** What is kept under a name: a path with all that it refers to, a directory with all below it, a blob. */
 export type PinnedObject = StorePath | { readonly type: "directory" | "file"; readonly digest: B3Digest };
 
@@ -70,6 +83,8 @@ export interface Maintenance {
     storePath: StorePath,
     options?: OperationOptions & { readonly withReferrers?: boolean },
   ): Promise<ForgetResult>;
+  /** Looks through everything that is stored. */
+  verify(request?: VerificationRequest): Promise<VerificationResult>;
   /** @throws StoreError INVALID_NAME, MISSING_REFERENCES; CastoreError INCOMPLETE */
   setPin(pin: NamedPin, options?: OperationOptions): Promise<void>;
   /** @returns whether there was such a pin */

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tvix_store_ext/v1/maintenance.proto.
  */
 export const file_tvix_store_ext_v1_maintenance: GenFile = /*@__PURE__*/
-  fileDesc("CiN0dml4X3N0b3JlX2V4dC92MS9tYWludGVuYW5jZS5wcm90bxIRdHZpeF9zdG9yZV9leHQudjEipQEKDkNvbGxlY3RSZXF1ZXN0Eg8KB2RyeV9ydW4YASABKAgSGgoNZ3JhY2Vfc2Vjb25kcxgCIAEoBEgAiAEBEhsKDnVudXNlZF9zZWNvbmRzGAMgASgESAGIAQESFgoJbWF4X2J5dGVzGAQgASgESAKIAQFCEAoOX2dyYWNlX3NlY29uZHNCEQoPX3VudXNlZF9zZWNvbmRzQgwKCl9tYXhfYnl0ZXMifgoPQ29sbGVjdFJlc3BvbnNlEi8KBHBhdGgYASABKAsyHy50dml4X3N0b3JlX2V4dC52MS5QYXRoVGhhdEdvZXNIABIxCgRkb25lGAIgASgLMiEudHZpeF9zdG9yZV9leHQudjEuQ29sbGVjdGlvbkRvbmVIAEIHCgVldmVudCKgAQoMUGF0aFRoYXRHb2VzEhIKCnN0b3JlX3BhdGgYASABKAkSNgoGcmVhc29uGAIgASgOMiYudHZpeF9zdG9yZV9leHQudjEuUGF0aFRoYXRHb2VzLlJlYXNvbiJECgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEQoNUkVBU09OX1VOVVNFRBABEg8KC1JFQVNPTl9TSVpFEAIixwEKDkNvbGxlY3Rpb25Eb25lEg0KBXBhdGhzGAEgASgEEjEKB3JlbW92ZWQYAiABKAsyIC50dml4X3N0b3JlX2V4dC52MS5Db250ZW50Q291bnRzEjMKCWNvbmRlbW5lZBgDIAEoCzIgLnR2aXhfc3RvcmVfZXh0LnYxLkNvbnRlbnRDb3VudHMSEAoDZHVlGAQgASgESACIAQESEwoLZnJlZWRfYnl0ZXMYBSABKAQSDwoHZGFtYWdlZBgGIAEoBEIGCgRfZHVlIlIKDUNvbnRlbnRDb3VudHMSDQoFYmxvYnMYASABKAQSDgoGY2h1bmtzGAIgASgEEhMKC2RpcmVjdG9yaWVzGAMgASgEEg0KBWJ5dGVzGAQgASgEIjsKDUZvcmdldFJlcXVlc3QSEgoKc3RvcmVfcGF0aBgBIAEoCRIWCg53aXRoX3JlZmVycmVycxgCIAEoCCJtCg5Gb3JnZXRSZXNwb25zZRITCgtzdG9yZV9wYXRocxgBIAMoCRIxCgdyZW1vdmVkGAIgASgLMiAudHZpeF9zdG9yZV9leHQudjEuQ29udGVudENvdW50cxITCgtmcmVlZF9ieXRlcxgDIAEoBCJYCgNQaW4SDAoEbmFtZRgBIAEoCRIUCgpzdG9yZV9wYXRoGAIgASgJSAASEwoJZGlyZWN0b3J5GAMgASgMSAASDgoEYmxvYhgEIAEoDEgAQggKBnRhcmdldCI0Cg1TZXRQaW5SZXF1ZXN0EiMKA3BpbhgBIAEoCzIWLnR2aXhfc3RvcmVfZXh0LnYxLlBpbiIQCg5TZXRQaW5SZXNwb25zZSIgChBSZW1vdmVQaW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiJAoRUmVtb3ZlUGluUmVzcG9uc2USDwoHcmVtb3ZlZBgBIAEoCCIRCg9MaXN0UGluc1JlcXVlc3QiNwoQTGlzdFBpbnNSZXNwb25zZRIjCgNwaW4YASABKAsyFi50dml4X3N0b3JlX2V4dC52MS5QaW4ytQMKEk1haW50ZW5hbmNlU2VydmljZRJSCgdDb2xsZWN0EiEudHZpeF9zdG9yZV9leHQudjEuQ29sbGVjdFJlcXVlc3QaIi50dml4X3N0b3JlX2V4dC52MS5Db2xsZWN0UmVzcG9uc2UwARJNCgZGb3JnZXQSIC50dml4X3N0b3JlX2V4dC52MS5Gb3JnZXRSZXF1ZXN0GiEudHZpeF9zdG9yZV9leHQudjEuRm9yZ2V0UmVzcG9uc2USTQoGU2V0UGluEiAudHZpeF9zdG9yZV9leHQudjEuU2V0UGluUmVxdWVzdBohLnR2aXhfc3RvcmVfZXh0LnYxLlNldFBpblJlc3BvbnNlElYKCVJlbW92ZVBpbhIjLnR2aXhfc3RvcmVfZXh0LnYxLlJlbW92ZVBpblJlcXVlc3QaJC50dml4X3N0b3JlX2V4dC52MS5SZW1vdmVQaW5SZXNwb25zZRJVCghMaXN0UGlucxIiLnR2aXhfc3RvcmVfZXh0LnYxLkxpc3RQaW5zUmVxdWVzdBojLnR2aXhfc3RvcmVfZXh0LnYxLkxpc3RQaW5zUmVzcG9uc2UwAWIGcHJvdG8z");
+  fileDesc("CiN0dml4X3N0b3JlX2V4dC92MS9tYWludGVuYW5jZS5wcm90bxIRdHZpeF9zdG9yZV9leHQudjEipQEKDkNvbGxlY3RSZXF1ZXN0Eg8KB2RyeV9ydW4YASABKAgSGgoNZ3JhY2Vfc2Vjb25kcxgCIAEoBEgAiAEBEhsKDnVudXNlZF9zZWNvbmRzGAMgASgESAGIAQESFgoJbWF4X2J5dGVzGAQgASgESAKIAQFCEAoOX2dyYWNlX3NlY29uZHNCEQoPX3VudXNlZF9zZWNvbmRzQgwKCl9tYXhfYnl0ZXMifgoPQ29sbGVjdFJlc3BvbnNlEi8KBHBhdGgYASABKAsyHy50dml4X3N0b3JlX2V4dC52MS5QYXRoVGhhdEdvZXNIABIxCgRkb25lGAIgASgLMiEudHZpeF9zdG9yZV9leHQudjEuQ29sbGVjdGlvbkRvbmVIAEIHCgVldmVudCKgAQoMUGF0aFRoYXRHb2VzEhIKCnN0b3JlX3BhdGgYASABKAkSNgoGcmVhc29uGAIgASgOMiYudHZpeF9zdG9yZV9leHQudjEuUGF0aFRoYXRHb2VzLlJlYXNvbiJECgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEQoNUkVBU09OX1VOVVNFRBABEg8KC1JFQVNPTl9TSVpFEAIixwEKDkNvbGxlY3Rpb25Eb25lEg0KBXBhdGhzGAEgASgEEjEKB3JlbW92ZWQYAiABKAsyIC50dml4X3N0b3JlX2V4dC52MS5Db250ZW50Q291bnRzEjMKCWNvbmRlbW5lZBgDIAEoCzIgLnR2aXhfc3RvcmVfZXh0LnYxLkNvbnRlbnRDb3VudHMSEAoDZHVlGAQgASgESACIAQESEwoLZnJlZWRfYnl0ZXMYBSABKAQSDwoHZGFtYWdlZBgGIAEoBEIGCgRfZHVlIlIKDUNvbnRlbnRDb3VudHMSDQoFYmxvYnMYASABKAQSDgoGY2h1bmtzGAIgASgEEhMKC2RpcmVjdG9yaWVzGAMgASgEEg0KBWJ5dGVzGAQgASgEIjsKDUZvcmdldFJlcXVlc3QSEgoKc3RvcmVfcGF0aBgBIAEoCRIWCg53aXRoX3JlZmVycmVycxgCIAEoCCJtCg5Gb3JnZXRSZXNwb25zZRITCgtzdG9yZV9wYXRocxgBIAMoCRIxCgdyZW1vdmVkGAIgASgLMiAudHZpeF9zdG9yZV9leHQudjEuQ29udGVudENvdW50cxITCgtmcmVlZF9ieXRlcxgDIAEoBCJWCg1WZXJpZnlSZXF1ZXN0EisKBGRhdGEYASABKAsyHS50dml4X3N0b3JlX2V4dC52MS5EYXRhU2FtcGxlEhgKEGJ5dGVzX3Blcl9zZWNvbmQYAiABKAQikAEKCkRhdGFTYW1wbGUSDQoDYWxsGAEgASgISAASMgoEcGFydBgCIAEoCzIiLnR2aXhfc3RvcmVfZXh0LnYxLkRhdGFTYW1wbGUuUGFydEgAEhEKB3BlcmNlbnQYAyABKAFIABoiCgRQYXJ0Eg4KBm51bWJlchgBIAEoDRIKCgJvZhgCIAEoDUIICgZzYW1wbGUieQoOVmVyaWZ5UmVzcG9uc2USKQoFZmF1bHQYASABKAsyGC50dml4X3N0b3JlX2V4dC52MS5GYXVsdEgAEjMKBGRvbmUYAiABKAsyIy50dml4X3N0b3JlX2V4dC52MS5WZXJpZmljYXRpb25Eb25lSABCBwoFZXZlbnQiTgoFRmF1bHQSDwoHc3ViamVjdBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBGtpbmQYAyABKAkSDAoEdGV4dBgEIAEoCRIKCgJvZhgFIAEoCSJ5ChBWZXJpZmljYXRpb25Eb25lEg4KBmZhdWx0cxgBIAEoBBIOCgZjaHVua3MYAiABKAQSDQoFYmxvYnMYAyABKAQSEwoLZGlyZWN0b3JpZXMYBCABKAQSDQoFcGF0aHMYBSABKAQSEgoKYnl0ZXNfcmVhZBgGIAEoBCJYCgNQaW4SDAoEbmFtZRgBIAEoCRIUCgpzdG9yZV9wYXRoGAIgASgJSAASEwoJZGlyZWN0b3J5GAMgASgMSAASDgoEYmxvYhgEIAEoDEgAQggKBnRhcmdldCI0Cg1TZXRQaW5SZXF1ZXN0EiMKA3BpbhgBIAEoCzIWLnR2aXhfc3RvcmVfZXh0LnYxLlBpbiIQCg5TZXRQaW5SZXNwb25zZSIgChBSZW1vdmVQaW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiJAoRUmVtb3ZlUGluUmVzcG9uc2USDwoHcmVtb3ZlZBgBIAEoCCIRCg9MaXN0UGluc1JlcXVlc3QiNwoQTGlzdFBpbnNSZXNwb25zZRIjCgNwaW4YASABKAsyFi50dml4X3N0b3JlX2V4dC52MS5QaW4yhgQKEk1haW50ZW5hbmNlU2VydmljZRJSCgdDb2xsZWN0EiEudHZpeF9zdG9yZV9leHQudjEuQ29sbGVjdFJlcXVlc3QaIi50dml4X3N0b3JlX2V4dC52MS5Db2xsZWN0UmVzcG9uc2UwARJNCgZGb3JnZXQSIC50dml4X3N0b3JlX2V4dC52MS5Gb3JnZXRSZXF1ZXN0GiEudHZpeF9zdG9yZV9leHQudjEuRm9yZ2V0UmVzcG9uc2USTwoGVmVyaWZ5EiAudHZpeF9zdG9yZV9leHQudjEuVmVyaWZ5UmVxdWVzdBohLnR2aXhfc3RvcmVfZXh0LnYxLlZlcmlmeVJlc3BvbnNlMAESTQoGU2V0UGluEiAudHZpeF9zdG9yZV9leHQudjEuU2V0UGluUmVxdWVzdBohLnR2aXhfc3RvcmVfZXh0LnYxLlNldFBpblJlc3BvbnNlElYKCVJlbW92ZVBpbhIjLnR2aXhfc3RvcmVfZXh0LnYxLlJlbW92ZVBpblJlcXVlc3QaJC50dml4X3N0b3JlX2V4dC52MS5SZW1vdmVQaW5SZXNwb25zZRJVCghMaXN0UGlucxIiLnR2aXhfc3RvcmVfZXh0LnYxLkxpc3RQaW5zUmVxdWVzdBojLnR2aXhfc3RvcmVfZXh0LnYxLkxpc3RQaW5zUmVzcG9uc2UwAWIGcHJvdG8z");
 
 /**
  * @generated from message tvix_store_ext.v1.CollectRequest
@@ -290,6 +290,225 @@ export const ForgetResponseSchema: GenMessage<ForgetResponse> = /*@__PURE__*/
   messageDesc(file_tvix_store_ext_v1_maintenance, 6);
 
 /**
+ * @generated from message tvix_store_ext.v1.VerifyRequest
+ */
+export type VerifyRequest = Message<"tvix_store_ext.v1.VerifyRequest"> & {
+  /**
+   * Of which chunks the bytes are read. Without it none are.
+   *
+   * @generated from field: tvix_store_ext.v1.DataSample data = 1;
+   */
+  data?: DataSample | undefined;
+
+  /**
+   * Bytes that are read in a second, at most. 0: as many as can be.
+   *
+   * @generated from field: uint64 bytes_per_second = 2;
+   */
+  bytesPerSecond: bigint;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.VerifyRequest.
+ * Use `create(VerifyRequestSchema)` to create a new message.
+ */
+export const VerifyRequestSchema: GenMessage<VerifyRequest> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 7);
+
+/**
+ * @generated from message tvix_store_ext.v1.DataSample
+ */
+export type DataSample = Message<"tvix_store_ext.v1.DataSample"> & {
+  /**
+   * @generated from oneof tvix_store_ext.v1.DataSample.sample
+   */
+  sample: {
+    /**
+     * All of them.
+     *
+     * @generated from field: bool all = 1;
+     */
+    value: boolean;
+    case: "all";
+  } | {
+    /**
+     * One of so many parts, which together are all.
+     *
+     * @generated from field: tvix_store_ext.v1.DataSample.Part part = 2;
+     */
+    value: DataSample_Part;
+    case: "part";
+  } | {
+    /**
+     * So many percent, at random; above 0, up to 100.
+     *
+     * @generated from field: double percent = 3;
+     */
+    value: number;
+    case: "percent";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.DataSample.
+ * Use `create(DataSampleSchema)` to create a new message.
+ */
+export const DataSampleSchema: GenMessage<DataSample> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 8);
+
+/**
+ * @generated from message tvix_store_ext.v1.DataSample.Part
+ */
+export type DataSample_Part = Message<"tvix_store_ext.v1.DataSample.Part"> & {
+  /**
+   * From 1 to `of`.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+
+  /**
+   * @generated from field: uint32 of = 2;
+   */
+  of: number;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.DataSample.Part.
+ * Use `create(DataSample_PartSchema)` to create a new message.
+ */
+export const DataSample_PartSchema: GenMessage<DataSample_Part> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 8, 0);
+
+/**
+ * @generated from message tvix_store_ext.v1.VerifyResponse
+ */
+export type VerifyResponse = Message<"tvix_store_ext.v1.VerifyResponse"> & {
+  /**
+   * @generated from oneof tvix_store_ext.v1.VerifyResponse.event
+   */
+  event: {
+    /**
+     * @generated from field: tvix_store_ext.v1.Fault fault = 1;
+     */
+    value: Fault;
+    case: "fault";
+  } | {
+    /**
+     * @generated from field: tvix_store_ext.v1.VerificationDone done = 2;
+     */
+    value: VerificationDone;
+    case: "done";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.VerifyResponse.
+ * Use `create(VerifyResponseSchema)` to create a new message.
+ */
+export const VerifyResponseSchema: GenMessage<VerifyResponse> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 9);
+
+/**
+ * Something that is wrong.
+ *
+ * @generated from message tvix_store_ext.v1.Fault
+ */
+export type Fault = Message<"tvix_store_ext.v1.Fault"> & {
+  /**
+   * `chunk`, `blob`, `directory`, `path-info`, `record`.
+   *
+   * @generated from field: string subject = 1;
+   */
+  subject: string;
+
+  /**
+   * A digest, a store path, or the name of a record.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * `damaged`, `missing`, `orphaned`.
+   *
+   * @generated from field: string kind = 3;
+   */
+  kind: string;
+
+  /**
+   * For people.
+   *
+   * @generated from field: string text = 4;
+   */
+  text: string;
+
+  /**
+   * The store path or the pin that lacks it; empty where the fault as such is told.
+   *
+   * @generated from field: string of = 5;
+   */
+  of: string;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.Fault.
+ * Use `create(FaultSchema)` to create a new message.
+ */
+export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 10);
+
+/**
+ * @generated from message tvix_store_ext.v1.VerificationDone
+ */
+export type VerificationDone = Message<"tvix_store_ext.v1.VerificationDone"> & {
+  /**
+   * Faults that were told.
+   *
+   * @generated from field: uint64 faults = 1;
+   */
+  faults: bigint;
+
+  /**
+   * @generated from field: uint64 chunks = 2;
+   */
+  chunks: bigint;
+
+  /**
+   * Blobs of several chunks.
+   *
+   * @generated from field: uint64 blobs = 3;
+   */
+  blobs: bigint;
+
+  /**
+   * @generated from field: uint64 directories = 4;
+   */
+  directories: bigint;
+
+  /**
+   * Store paths.
+   *
+   * @generated from field: uint64 paths = 5;
+   */
+  paths: bigint;
+
+  /**
+   * Bytes of chunks that were read.
+   *
+   * @generated from field: uint64 bytes_read = 6;
+   */
+  bytesRead: bigint;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.VerificationDone.
+ * Use `create(VerificationDoneSchema)` to create a new message.
+ */
+export const VerificationDoneSchema: GenMessage<VerificationDone> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 11);
+
+/**
  * @generated from message tvix_store_ext.v1.Pin
  */
 export type Pin = Message<"tvix_store_ext.v1.Pin"> & {
@@ -335,7 +554,7 @@ export type Pin = Message<"tvix_store_ext.v1.Pin"> & {
  * Use `create(PinSchema)` to create a new message.
  */
 export const PinSchema: GenMessage<Pin> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 7);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 12);
 
 /**
  * @generated from message tvix_store_ext.v1.SetPinRequest
@@ -352,7 +571,7 @@ export type SetPinRequest = Message<"tvix_store_ext.v1.SetPinRequest"> & {
  * Use `create(SetPinRequestSchema)` to create a new message.
  */
 export const SetPinRequestSchema: GenMessage<SetPinRequest> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 8);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 13);
 
 /**
  * @generated from message tvix_store_ext.v1.SetPinResponse
@@ -365,7 +584,7 @@ export type SetPinResponse = Message<"tvix_store_ext.v1.SetPinResponse"> & {
  * Use `create(SetPinResponseSchema)` to create a new message.
  */
 export const SetPinResponseSchema: GenMessage<SetPinResponse> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 9);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 14);
 
 /**
  * @generated from message tvix_store_ext.v1.RemovePinRequest
@@ -382,7 +601,7 @@ export type RemovePinRequest = Message<"tvix_store_ext.v1.RemovePinRequest"> & {
  * Use `create(RemovePinRequestSchema)` to create a new message.
  */
 export const RemovePinRequestSchema: GenMessage<RemovePinRequest> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 10);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 15);
 
 /**
  * @generated from message tvix_store_ext.v1.RemovePinResponse
@@ -401,7 +620,7 @@ export type RemovePinResponse = Message<"tvix_store_ext.v1.RemovePinResponse"> &
  * Use `create(RemovePinResponseSchema)` to create a new message.
  */
 export const RemovePinResponseSchema: GenMessage<RemovePinResponse> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 11);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 16);
 
 /**
  * @generated from message tvix_store_ext.v1.ListPinsRequest
@@ -414,7 +633,7 @@ export type ListPinsRequest = Message<"tvix_store_ext.v1.ListPinsRequest"> & {
  * Use `create(ListPinsRequestSchema)` to create a new message.
  */
 export const ListPinsRequestSchema: GenMessage<ListPinsRequest> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 12);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 17);
 
 /**
  * @generated from message tvix_store_ext.v1.ListPinsResponse
@@ -431,7 +650,7 @@ export type ListPinsResponse = Message<"tvix_store_ext.v1.ListPinsResponse"> & {
  * Use `create(ListPinsResponseSchema)` to create a new message.
  */
 export const ListPinsResponseSchema: GenMessage<ListPinsResponse> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 13);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 18);
 
 /**
  * What those who run a store do with it. No client needs it to store or to read.
@@ -460,6 +679,17 @@ export const MaintenanceService: GenService<{
     methodKind: "unary";
     input: typeof ForgetRequestSchema;
     output: typeof ForgetResponseSchema;
+  },
+  /**
+   * Looks through everything that is stored. The last message tells how much that
+   * was, those before it each fault.
+   *
+   * @generated from rpc tvix_store_ext.v1.MaintenanceService.Verify
+   */
+  verify: {
+    methodKind: "server_streaming";
+    input: typeof VerifyRequestSchema;
+    output: typeof VerifyResponseSchema;
   },
   /**
    * Keeps something under a name, which then names nothing else.

@@ -1,0 +1,42 @@
+import { encodeHex, equalBytes } from "@tvix/byte-stream";
+import type { OperationOptions } from "../options.ts";
+import type { RecordStore } from "../records/record-store.ts";
+import { CHUNK_LISTS, LIST_SEGMENTS, OLD_UPLOADS, UPLOADS } from "../records/tables.ts";
+import type { Fault } from "./fault.ts";
+
+/** Lists of which the segments are kept in mind: one has 36 KiB of records for each, and nobody has so many. */
+const MOST = 1_000_000;
+
+/** Segments of chunk lists that no list names, and no upload will. */
+export async function* orphanedSegments(
+  records: RecordStore,
+  options: OperationOptions = {},
+): AsyncGenerator<Fault, void, undefined> {
+  const named = new Set<string>();
+  for await (const entry of CHUNK_LISTS.entries(records, undefined, options)) {
+    const list = CHUNK_LISTS.decode(entry.key(), entry.isUnchanged().value as Uint8Array);
+    if (list !== undefined && list.segmentOffsets.length > 0 && named.size < MOST)
+      named.add(encodeHex(list.listId));
+  }
+  let last: Uint8Array | undefined;
+  for await (const entry of LIST_SEGMENTS.entries(records, undefined, options)) {
+    const { id } = entry.key();
+    if (last !== undefined && equalBytes(last, id)) continue;
+    last = id.slice();
+    if (named.has(encodeHex(id)) || named.size >= MOST) continue;
+    const isUpload = (await UPLOADS.has(records, id)) || (await OLD_UPLOADS.has(records, id));
+    // Its upload may have ended since the lists were read.
+    if (isUpload || !(await LIST_SEGMENTS.has(records, entry.key())) || (await isNamedNow(records, id)))
+      continue;
+    const name = `l1 ${encodeHex(id)}`;
+    yield { subject: "record", name, kind: "orphaned", text: "a part of a chunk list that no blob has" };
+  }
+}
+
+async function isNamedNow(records: RecordStore, id: Uint8Array): Promise<boolean> {
+  for await (const entry of CHUNK_LISTS.entries(records)) {
+    const list = CHUNK_LISTS.decode(entry.key(), entry.isUnchanged().value as Uint8Array);
+    if (list !== undefined && equalBytes(list.listId, id)) return true;
+  }
+  return false;
+}
