@@ -1,6 +1,7 @@
 import type { Node } from "../directory/node.ts";
 import type { OperationOptions } from "../options.ts";
 import type { RecordChange, RecordCondition, RecordStore } from "../records/record-store.ts";
+import { CONDEMNED } from "../records/tables.ts";
 import type { CollectionState } from "./collection-state.ts";
 import { Collector } from "./collector.ts";
 import { condemn, unreached, unreachedAmong } from "./condemn.ts";
@@ -167,11 +168,16 @@ async function firstLook(
   return await withLiveSet(parts, async (live) => {
     await parts.markRoots(new Marker(parts.records, live, options));
     const counts = await condemn(collector, unreached(parts.records, live, options));
-    // Marks that an interrupted look has left go with a second one.
-    const isClean = counts.isEmpty && phase === "idle";
+    // Marks that another collection has left, which did not come to its end, go with a second look.
+    const isClean = counts.isEmpty && !(await isAnyCondemned(parts.records));
     await collector.enter(isClean ? "idle" : "waiting");
     return counts;
   });
+}
+
+async function isAnyCondemned(records: RecordStore): Promise<boolean> {
+  for await (const _ of CONDEMNED.entries(records)) return true;
+  return false;
 }
 
 async function secondLook(

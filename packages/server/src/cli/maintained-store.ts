@@ -1,15 +1,16 @@
 import { resolve } from "node:path";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore-grpc";
 import { openStore } from "@tvix/castore-packs";
 import { type Command, Option } from "commander";
-import { parseGrpcPeer } from "../compose/grpc-peer.ts";
+import { type GrpcPeer, parseGrpcPeer } from "../compose/grpc-peer.ts";
 import { LocalMaintenance } from "../maintenance/local-maintenance.ts";
 import type { Maintenance } from "../maintenance/maintenance.ts";
 import { servicesOf } from "../services.ts";
 import { collectionDefaults, type GcOptions } from "./gc-options.ts";
 import { directory, integer } from "./parse.ts";
 import { addPeerOptions, connectAs, type PeerCommandOptions } from "./peer-options.ts";
-import { parsedSecret } from "./repeatable.ts";
-import { DEFAULT_SERVICE_ADDRESS } from "./service-address.ts";
+import { UsageError } from "./repeatable.ts";
+import { storeAddressOption } from "./service-address.ts";
 
 /** Which store a command looks after. */
 export interface StoreOptions extends PeerCommandOptions {
@@ -18,34 +19,39 @@ export interface StoreOptions extends PeerCommandOptions {
   readonly json?: boolean;
 }
 
-const ADDRESS = "--service-addr <address>";
-
 /** Adds the options that say which store a command looks after. */
 export function withStore(command: Command): Command {
-  const address = new Option(
-    ADDRESS,
-    "the daemon whose store it is: grpc+http(s)://host:port, grpc+unix:///path",
-  )
-    .env("TVIX_STORE_ADDR")
-    .default(DEFAULT_SERVICE_ADDRESS)
-    .argParser((text) => parsedSecret(ADDRESS, text, checkedPeer));
-  return addPeerOptions(command.addOption(address))
+  command.hook("preAction", () => {
+    const from = (name: string) => command.getOptionValueSource(name) ?? "";
+    if (!["cli", "env"].includes(from("serviceAddr"))) return;
+    // An address that was given is meant, whatever a file says; an address of the environment is for those who say nothing.
+    if (from("data") === "config") command.setOptionValueWithSource("data", undefined, undefined);
+    if (from("data") === "cli" && from("serviceAddr") === "cli") {
+      throw new UsageError("option '--data' cannot be used with option '--service-addr'");
+    }
+  });
+  return addPeerOptions(command.addOption(storeAddressOption()))
     .addOption(
       new Option("--data <directory>", "a data directory that no daemon has open").argParser(directory),
     )
     .addOption(
-      new Option("--max-message-bytes <bytes>")
+      new Option("--max-message-bytes <bytes>", "longest message that is taken from a server")
+        .env("TVIX_STORE_MAX_MESSAGE_BYTES")
         .argParser(integer(64 << 10, 1 << 30))
-        .default(32 << 20)
-        .hideHelp(),
+        .default(DEFAULT_MAX_MESSAGE_BYTES),
     )
     .option("--json", "print JSON, one object a line");
 }
 
-/** An address of a server, which is read again when it is connected to. */
-function checkedPeer(address: string): string {
-  parseGrpcPeer(address);
-  return address;
+/** A store is looked after by who has it open. @throws UsageError for an address of anything else */
+function peerOf(address: string): GrpcPeer {
+  try {
+    return parseGrpcPeer(address);
+  } catch (cause) {
+    const text =
+      "this looks after the store of a daemon, at an address such as grpc+http://host:port, or after --data";
+    throw new UsageError(text, { cause });
+  }
 }
 
 /** Lets `use` look after a store. @throws CastoreError NOT_A_STORE, LOCKED */
@@ -59,7 +65,7 @@ export async function withMaintenance<T>(
     return await use(new LocalMaintenance(store, servicesOf(store), collectionDefaults(options)));
   }
   const { GrpcMaintenance } = await import("../maintenance/grpc-maintenance.ts");
-  await using transport = await connectAs(parseGrpcPeer(options.serviceAddr), options);
+  await using transport = await connectAs(peerOf(options.serviceAddr), options);
   return await use(new GrpcMaintenance(transport));
 }
 
