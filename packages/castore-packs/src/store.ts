@@ -7,6 +7,7 @@ import {
   ChunkedBlobService,
   type ChunkSizes,
   type DirectoryService,
+  InTurn,
   type MemoryLedger,
   type StoredBlobs,
 } from "@tvix/castore";
@@ -15,6 +16,7 @@ import {
   type CompactionOptions,
   type CompactionReport,
   compactExtents,
+  forgetCollector,
   IndexedChunkStore,
   RecordChunkListStore,
   RecordDirectoryService,
@@ -149,6 +151,7 @@ async function prepare(
   }
   if (unwritable !== undefined) return;
   await removeScratch(path);
+  await forgetCollector(records);
   await removeExpiredUploads(records);
   const clean = await readCleanEnd(records);
   if (clean === undefined) return;
@@ -202,6 +205,19 @@ async function serve(
       await index.close();
     }
   };
+  const compact = async (options?: CompactionOptions) => {
+    const parts = {
+      records,
+      extents,
+      settle: () => chunks.settle(),
+      openScratch: () => openScratch(path),
+      onDamaged: (digest: B3Digest, record: Uint8Array) => chunks.noteDamage(digest, record),
+    };
+    const report = await compactExtents(parts, options);
+    await index.compact();
+    return report;
+  };
+  const inTurn = new InTurn();
   let closing: Promise<void> | undefined;
   const close = async () => {
     closing ??= closeAll();
@@ -223,18 +239,8 @@ async function serve(
     database: records,
     inspectChunk: (digest, readsData) => chunks.inspect(digest, readsData),
     openScratch: () => openScratch(path),
-    async compact(options) {
-      const parts = {
-        records,
-        extents,
-        settle: () => chunks.settle(),
-        openScratch: () => openScratch(path),
-        onDamaged: (digest: B3Digest, record: Uint8Array) => chunks.noteDamage(digest, record),
-      };
-      const report = await compactExtents(parts, options);
-      await index.compact();
-      return report;
-    },
+    // One after the other: each takes for granted that nobody else moves what it looks at.
+    compact: (options) => inTurn.run("compaction", () => compact(options)),
     check: async () => (await records.recover()) ?? (await extents.recover()),
     close,
     [Symbol.asyncDispose]: close,

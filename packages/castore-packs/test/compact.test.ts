@@ -95,6 +95,15 @@ test("readers and writers go on meanwhile", async () => {
   for (const seed of [...kept, 20, 25]) expect(await isReadable(store, seed)).toBe(true);
 });
 
+test("several at once move everything", async () => {
+  await using store = await open(await temporaryDirectory());
+  await withGarbage(store, [0, 3, 6, 9], 10);
+  const compactions = Promise.all(Array.from({ length: 4 }, () => store.compact({ liveRatio: 1 })));
+  for (let seed = 20; seed < 24; seed++) await store.blobService.put(blob(seed));
+  expect((await compactions).every(({ damaged }) => damaged === 0)).toBe(true);
+  for (const seed of [0, 3, 6, 9, 20, 21, 22, 23]) expect(await isReadable(store, seed)).toBe(true);
+});
+
 test("packs in which wanted chunks are damaged stay until these are stored again", async () => {
   const path = await temporaryDirectory();
   {

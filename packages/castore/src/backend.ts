@@ -20,7 +20,7 @@ export {
 } from "./chunks/compact-extents.ts";
 export { type ChunkStoreParts, IndexedChunkStore } from "./chunks/indexed-chunk-store.ts";
 export { rebuildChunkIndex } from "./chunks/rebuild-index.ts";
-export { claimBlob, claimed } from "./collect/claim-contents.ts";
+export { claimBlob, claimed, claimedWhole } from "./collect/claim-contents.ts";
 export {
   type CollectionParts,
   type CollectionReport,
@@ -33,6 +33,7 @@ export {
   type SecondLook,
 } from "./collect/collect.ts";
 export { type CollectionPhase, type CollectionState, readCollection } from "./collect/collection-state.ts";
+export { forgetCollector } from "./collect/collector.ts";
 export { LiveSet } from "./collect/live-set.ts";
 export { Marker } from "./collect/marker.ts";
 export type { ContentCounts } from "./collect/sizes.ts";

@@ -1,4 +1,4 @@
-import type { RecordStore } from "@tvix/castore";
+import type { Node, RecordStore } from "@tvix/castore";
 import type { Marker } from "@tvix/castore/backend";
 import { PATH_INFOS } from "@tvix/store/records";
 import { EXTRAS, SIDE_FILES } from "./tables.ts";
@@ -10,6 +10,19 @@ import { EXTRAS, SIDE_FILES } from "./tables.ts";
  */
 export async function markSideFiles(records: RecordStore, marker: Marker): Promise<void> {
   for await (const entry of SIDE_FILES.entries(records)) await marker.blobs([entry.value().digest]);
+}
+
+/** The contents of side files, by the paths of these; those whose records are damaged are left out. */
+export async function* contentsOfSideFiles(
+  records: RecordStore,
+): AsyncGenerator<{ readonly name: string; readonly node: Node }, void, undefined> {
+  for await (const entry of SIDE_FILES.entries(records)) {
+    const name = entry.key();
+    const file = await SIDE_FILES.find(records, name);
+    if (file === undefined) continue;
+    const node = { type: "file", digest: file.digest, size: BigInt(file.size), executable: false } as const;
+    yield { name: `side file ${name}`, node };
+  }
 }
 
 /** Removes what narinfos said besides of paths that are there no more. */

@@ -21,6 +21,18 @@ export async function claimed(records: RecordStore, node: Node): Promise<RecordC
   return isStill(state);
 }
 
+/**
+ * The same for what is refused when contents are missing, whenever they were collected: an upload may have begun
+ * before a collection that is long over. Where none has ever been, contents may as well lie elsewhere.
+ *
+ * @throws as {@link claimed}
+ */
+export async function claimedWhole(records: RecordStore, node: Node): Promise<RecordCondition> {
+  const state = await readCollection(records);
+  if (state.number > 0) await claimNode(records, node);
+  return isStill(state);
+}
+
 /** Claims a blob, with its chunks. @returns whether all of it is there */
 export async function claimBlob(records: RecordStore, digest: B3Digest): Promise<boolean> {
   if (digest.equals(EMPTY_DIGEST)) return true;

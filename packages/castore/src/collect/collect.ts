@@ -100,12 +100,12 @@ export interface RemoveOptions extends OperationOptions {
  * something that shares contents with it may have to begin again; trees that nothing reaches may lose what they have
  * in common with it. A collection that waits for its second look begins anew.
  *
- * @param nodes contents, which no root reaches any more
- * @throws CastoreError LOCKED when somebody collects
+ * @param begin called when nobody else collects any more: removes what reaches the contents, and returns them
+ * @throws CastoreError LOCKED when somebody collects; then nothing has been done
  */
 export async function removeContents(
   parts: CollectionParts,
-  nodes: readonly Node[],
+  begin: () => Promise<readonly Node[]>,
   options: RemoveOptions,
 ): Promise<ContentCounts> {
   const { records } = parts;
@@ -113,10 +113,12 @@ export async function removeContents(
   try {
     const guardedUntil = Date.now() + options.guardMs;
     await collector.enter("condemning", { number: collector.state.number + 1, guardedUntil });
+    await removeMarks(collector, records);
+    const nodes = await begin();
     await withLiveSet(parts, async (live) => {
       await parts.markRoots(new Marker(records, live, options));
       await withLiveSet(parts, async (below) => {
-        const marker = new Marker(records, below, options);
+        const marker = new Marker(records, below, { ...options, skipsUnreadable: true });
         for (const node of nodes) await marker.node(node);
         await condemn(collector, unreachedAmong(records, live, below));
       });
@@ -124,7 +126,7 @@ export async function removeContents(
     await collector.enter("sweeping");
     return await withLiveSet(parts, async (live) => {
       await parts.markRoots(new Marker(records, live, options));
-      const counts = await sweep(collector, records, live, { ...options, onlyThis: true });
+      const counts = await sweep(collector, records, live, options);
       await parts.sweepAlso?.(secondLookOf(collector, live));
       await collector.enter("idle");
       return counts;
@@ -173,6 +175,18 @@ async function firstLook(
     await collector.enter(isClean ? "idle" : "waiting");
     return counts;
   });
+}
+
+/** Nothing that an earlier collection has condemned goes with another one. */
+async function removeMarks(collector: Collector, records: RecordStore): Promise<void> {
+  let removals: RecordChange[] = [];
+  for await (const entry of CONDEMNED.entries(records)) {
+    removals.push(entry.remove());
+    if (removals.length < 1000) continue;
+    await collector.write(removals);
+    removals = [];
+  }
+  if (removals.length > 0) await collector.write(removals);
 }
 
 async function isAnyCondemned(records: RecordStore): Promise<boolean> {

@@ -13,6 +13,11 @@ import {
 /** The fact that says who collects: an identifier (16 bytes), until when (u64, milliseconds since 1970). */
 const COLLECTOR = "collector";
 
+/** Lets the next collection begin at once: for who knows that nobody else has the records open. */
+export async function forgetCollector(records: RecordStore): Promise<void> {
+  if (await FACTS.has(records, COLLECTOR)) await records.write([FACTS.remove(COLLECTOR)]);
+}
+
 /** Time for which a collector counts as at work without a sign of life, in milliseconds. */
 const LEASE_MS = 600_000;
 
@@ -40,6 +45,8 @@ export class Collector {
     if (known !== undefined && expiryOf(known) > Date.now()) throw busy();
     collector.#lease = known;
     await collector.#renew();
+    // Somebody else may have taken it on until then.
+    collector.#state = await readCollection(records);
     return collector;
   }
 

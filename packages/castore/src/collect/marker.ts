@@ -2,6 +2,7 @@ import { type B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { type Directory, filesOf } from "../directory/directory.ts";
 import type { Node } from "../directory/node.ts";
 import { decodeDirectory } from "../directory/parse.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { RecordChunkListStore } from "../records/chunk-list-store.ts";
 import type { RecordStore } from "../records/record-store.ts";
@@ -11,6 +12,14 @@ import { storedBytes } from "./sizes.ts";
 
 /** Marks that are gathered before they are added. */
 const TOGETHER = 1024;
+
+/** How contents are marked. */
+export interface MarkerOptions extends OperationOptions {
+  /** Whether {@link Marker.storedBytes} is wanted, which takes a look-up for each chunk. Default false. */
+  readonly counts?: boolean;
+  /** Whether what cannot be read is marked without what is below it. Default: then marking fails. */
+  readonly skipsUnreadable?: boolean;
+}
 
 /**
  * Marks contents, and all that is below them, as reachable. What is not there is passed over: a path info
@@ -22,15 +31,16 @@ export class Marker {
   readonly #live: LiveSet;
   readonly #signal: AbortSignal | undefined;
   readonly #counts: boolean;
+  readonly #skipsUnreadable: boolean;
   #storedBytes = 0;
 
-  /** @param options.counts whether {@link storedBytes} is wanted, which takes a look-up for each chunk. Default false. */
   constructor(
     records: RecordStore,
     live: LiveSet,
-    { signal, counts = false }: OperationOptions & { readonly counts?: boolean } = {},
+    { signal, counts = false, skipsUnreadable = false }: MarkerOptions = {},
   ) {
     this.#counts = counts;
+    this.#skipsUnreadable = skipsUnreadable;
     this.#records = records;
     this.#lists = new RecordChunkListStore(records);
     this.#live = live;
@@ -72,7 +82,7 @@ export class Marker {
     await this.#live.add(fresh);
     await this.#chunks(fresh.map(({ digest }) => digest));
     for (const [index, { digest }] of fresh.entries()) {
-      if (lists[index] !== undefined) await this.#list(digest);
+      if (lists[index] !== undefined) await this.#readable(() => this.#list(digest));
     }
   }
 
@@ -112,11 +122,21 @@ export class Marker {
     const waiting = await this.#unseen([root]);
     for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
       this.#signal?.throwIfAborted();
-      const directory = await this.#read(digest);
+      const directory = await this.#readable(() => this.#read(digest));
       if (directory === undefined) continue;
       await this.blobs(filesOf(directory));
       const children = [...directory.children()].map(({ node }) => node.digest);
       for (const child of await this.#unseen(children)) waiting.push(child);
+    }
+  }
+
+  async #readable<T>(read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      const isDamaged = CastoreError.is(error) && ["CORRUPT", "INCOMPLETE"].includes(error.code);
+      if (this.#skipsUnreadable && isDamaged) return undefined;
+      throw error;
     }
   }
 

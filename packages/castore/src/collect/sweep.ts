@@ -8,12 +8,6 @@ import { recordKeyOf } from "./fence.ts";
 import type { LiveSet } from "./live-set.ts";
 import { ContentCounter, type ContentCounts } from "./sizes.ts";
 
-/** What is swept. */
-export interface SweepOptions extends OperationOptions {
-  /** Whether what earlier collections have condemned is left as it is. Default false. */
-  readonly onlyThis?: boolean;
-}
-
 /** Marks that are looked at together. */
 const BATCH = 500;
 
@@ -26,7 +20,7 @@ export async function sweep(
   collector: Collector,
   records: RecordStore,
   live: LiveSet,
-  options: SweepOptions = {},
+  options: OperationOptions = {},
 ): Promise<ContentCounts> {
   const counts = new ContentCounter();
   let batch: Marked[] = [];
@@ -35,7 +29,6 @@ export async function sweep(
     batch = [];
   };
   for await (const entry of CONDEMNED.entries(records, undefined, options)) {
-    if (options.onlyThis === true && entry.value() !== collector.state.number) continue;
     batch.push({ content: entry.key(), entry });
     if (batch.length >= BATCH) await finish();
   }

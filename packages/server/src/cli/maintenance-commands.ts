@@ -133,12 +133,14 @@ async function forget(
     maintenance.forget(storePath, { withReferrers: referrers }),
   );
   if (result.storePaths.length === 0) throw new Error(`${storePath.toAbsolute()} is not in the store`);
-  if (json) {
-    await print(`${JSON.stringify(result)}\n`);
-    return;
+  if (json) await print(`${JSON.stringify(result)}\n`);
+  else {
+    for (const path of result.storePaths) await print(`${path}\n`);
+    const freed = `${mebibytes(result.freedBytes)} of the disk are free again`;
+    process.stderr.write(`removed ${describeContents(result.removed)}; ${freed}\n`);
   }
-  for (const path of result.storePaths) await print(`${path}\n`);
-  process.stderr.write(
-    `removed ${describeContents(result.removed)}; ${mebibytes(result.freedBytes)} of the disk are free again\n`,
+  if (result.damaged === 0) return;
+  throw new Error(
+    `${result.damaged} damaged chunks keep files in which bytes of it may still lie: store what verify names again, then gc`,
   );
 }

@@ -49,8 +49,9 @@ export class GrpcMaintenance implements Maintenance {
     const { withReferrers = false, signal } = options;
     return await answered(`forgetting ${storePath}`, signal, async () => {
       const request = { storePath: storePath.toAbsolute(), withReferrers };
-      const { storePaths, removed, freedBytes } = await this.#client.forget(request, callOf(signal));
-      return { storePaths, removed: removed && parseContents(removed), freedBytes: Number(freedBytes) };
+      const { storePaths, removed, freedBytes, damaged } = await this.#client.forget(request, callOf(signal));
+      const numbers = { freedBytes: Number(freedBytes), damaged: Number(damaged) };
+      return { storePaths, removed: removed && parseContents(removed), ...numbers };
     });
   }
 

@@ -38,13 +38,14 @@ export function addMaintenanceRoutes(router: ConnectRouter, maintenance: Mainten
     async forget({ storePath, withReferrers }, context) {
       try {
         const path = StorePath.fromAbsolute(storePath);
-        const { storePaths, removed, freedBytes } = await maintenance.forget(path, {
+        const { storePaths, removed, freedBytes, damaged } = await maintenance.forget(path, {
           withReferrers,
           ...operationOf(context),
         });
         return {
           storePaths: [...storePaths],
           freedBytes: BigInt(freedBytes),
+          damaged: BigInt(damaged),
           ...(removed === undefined ? {} : { removed: formatContents(removed) }),
         };
       } catch (error) {

@@ -1,6 +1,11 @@
 import { type B3Digest, CastoreError, type Node, type OperationOptions } from "@tvix/castore";
 import type { Store } from "@tvix/castore-packs";
-import { markSideFiles, NAR_BRIDGE_TABLES, removeOrphanedExtras } from "@tvix/nar-bridge";
+import {
+  contentsOfSideFiles,
+  markSideFiles,
+  NAR_BRIDGE_TABLES,
+  removeOrphanedExtras,
+} from "@tvix/nar-bridge";
 import { StorePath } from "@tvix/nix-compat";
 import {
   collectStore,
@@ -73,11 +78,11 @@ export class LocalMaintenance implements Maintenance {
   ): Promise<ForgetResult> {
     const guarded = { ...options, guardMs: this.#defaults.graceMs };
     const forgotten = await forgetPath(this.#parts(), storePath, guarded);
-    if (forgotten === undefined) return { storePaths: [], removed: undefined, freedBytes: 0 };
+    if (forgotten === undefined) return { storePaths: [], removed: undefined, ...NOTHING };
     const { paths, removed } = forgotten;
     // Their bytes are not to lie in any file.
-    const { freedBytes } = await this.#store.compact({ extents: removed.extents });
-    return { storePaths: paths.map((path) => path.toAbsolute()), removed, freedBytes };
+    const { freedBytes, damaged } = await this.#store.compact({ extents: removed.extents });
+    return { storePaths: paths.map((path) => path.toAbsolute()), removed, freedBytes, damaged };
   }
 
   async verify({ onFault, ...options }: VerificationRequest = {}): Promise<VerificationResult> {
@@ -87,6 +92,7 @@ export class LocalMaintenance implements Maintenance {
       inspectChunk: this.#store.inspectChunk,
       openScratch: () => this.#store.openScratch(),
       tables: NAR_BRIDGE_TABLES.filter(({ derived }) => !derived),
+      rootsAlso: () => contentsOfSideFiles(this.#store.database),
     };
     let faults = 0;
     for await (const fault of verifyStore(parts, counts, options)) {

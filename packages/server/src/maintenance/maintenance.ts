@@ -52,6 +52,8 @@ export interface ForgetResult {
   readonly storePaths: readonly string[];
   readonly removed: ContentsFound | undefined;
   readonly freedBytes: number;
+  /** Chunks that are damaged, and keep the files in which they lie: bytes of what was forgotten may be in these. */
+  readonly damaged: number;
 }
 
 /** What is looked through, and how. */

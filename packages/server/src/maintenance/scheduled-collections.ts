@@ -4,6 +4,9 @@ import type { Maintenance } from "./maintenance.ts";
 /** The longest time that a timer takes, in milliseconds. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+/** The first one comes sooner: a daemon may be restarted more often than it collects. */
+const FIRST_MS = 600_000;
+
 /** Collects the garbage of a store from time to time, one collection after the other. */
 export class ScheduledCollections {
   readonly #maintenance: Maintenance;
@@ -17,7 +20,7 @@ export class ScheduledCollections {
     this.#maintenance = maintenance;
     this.#intervalMs = Math.min(Math.max(1, intervalMs), LONGEST_MS);
     this.#log = log;
-    this.#schedule();
+    this.#schedule(Math.min(this.#intervalMs, FIRST_MS));
   }
 
   /** Ends the one that is under way, which a later one takes on, and begins no other. */
@@ -27,12 +30,12 @@ export class ScheduledCollections {
     await this.#running;
   }
 
-  #schedule(): void {
+  #schedule(delayMs: number): void {
     this.#timer = setTimeout(() => {
       this.#running = this.#run().finally(() => {
-        if (!this.#ending.signal.aborted) this.#schedule();
+        if (!this.#ending.signal.aborted) this.#schedule(this.#intervalMs);
       });
-    }, this.#intervalMs).unref();
+    }, delayMs).unref();
   }
 
   async #run(): Promise<void> {

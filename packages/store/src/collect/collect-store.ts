@@ -121,20 +121,23 @@ async function removePaths(parts: StoreCollectionParts, options: CollectStoreOpt
   const { unusedMs, maxBytes } = options;
   if (unusedMs === undefined && maxBytes === undefined) return 0;
   const started = Date.now();
-  await noteFirstUses(records, started, options);
+  await noteFirstUses(records, started - 1, options);
   const retained = await retain(records, openScratch, options, options);
   let paths = 0;
   try {
     // Whoever was asked for since stays, with all that it refers to.
     for await (const entry of USES.entries(records, undefined, options)) {
-      if (entry.value() > started) await retained.keep(entry.key());
+      if (entry.value() >= started) await retained.keep(entry.key());
     }
     for await (const entry of PATH_INFOS.entries(records, undefined, options)) {
       const digest = entry.key();
       const reason = await retained.whyGoes(digest);
       if (reason === undefined) continue;
       const lastUse = await USES.find(records, digest);
-      if (lastUse === undefined || lastUse > started) continue;
+      if (lastUse === undefined || lastUse >= started) {
+        await retained.keep(digest);
+        continue;
+      }
       const isUnused = { key: USES.keyOf(digest), value: USES.put(digest, lastUse).value };
       const changes = [entry.remove(), USES.remove(digest)];
       if (!(await records.write(changes, [entry.isUnchanged(), isUnused]))) continue;

@@ -39,15 +39,25 @@ export async function forgetPath(
   const { records } = parts;
   const info = await PATH_INFOS.get(records, storePath.digest);
   if (info === undefined) return undefined;
-  const going = await withReferrers(parts, info, options);
+  let going = await withReferrers(parts, info, options);
   await checkPins(parts, going);
-  for (const { storePath: path } of going) {
-    await records.write([PATH_INFOS.remove(path.digest), USES.remove(path.digest)]);
-    parts.usage?.forget(path.digest);
-    await parts.onPathRemoved?.(path.digest);
-  }
-  const nodes = going.map(({ node }) => node);
-  const removed = await removeContents(contentsOf(parts, options), nodes, options);
+  const begin = async () => {
+    // Somebody may have referred to it since.
+    going = await withReferrers(parts, info, options);
+    const uses = await records.getMany(going.map(({ storePath: path }) => USES.keyOf(path.digest)));
+    await checkPins(parts, going);
+    for (const [index, { storePath: path }] of going.entries()) {
+      const changes = [PATH_INFOS.remove(path.digest), USES.remove(path.digest)];
+      // Whoever pins it writes that it is wanted.
+      if (!(await records.write(changes, [{ key: USES.keyOf(path.digest), value: uses[index] }]))) {
+        throw new StoreError("IN_USE", `${path.toAbsolute()} was used at this moment: try again`);
+      }
+      parts.usage?.forget(path.digest);
+      await parts.onPathRemoved?.(path.digest);
+    }
+    return going.map(({ node }) => node);
+  };
+  const removed = await removeContents(contentsOf(parts, options), begin, options);
   await parts.removeLeftovers?.(records);
   return { paths: going.map(({ storePath: path }) => path), removed };
 }

@@ -1,7 +1,7 @@
 import type { OperationOptions, RecordStore } from "@tvix/castore";
-import { claimed } from "@tvix/castore/backend";
+import { claimedWhole } from "@tvix/castore/backend";
 import { StoreError } from "../errors/store-error.ts";
-import { PATH_INFOS, PINS, type PinTarget } from "../records/tables.ts";
+import { PATH_INFOS, PINS, type PinTarget, USES } from "../records/tables.ts";
 
 /** Something that is kept, by the name that somebody gave it. */
 export interface Pin {
@@ -41,7 +41,7 @@ export class Pins {
     const change = PINS.put(checkPinName(name), target);
     for (;;) {
       if (target.type === "node") {
-        if (await this.#records.write([change], [await claimed(this.#records, target.node)])) return;
+        if (await this.#records.write([change], [await claimedWhole(this.#records, target.node)])) return;
         continue;
       }
       const key = PATH_INFOS.keyOf(target.storePath.digest);
@@ -49,7 +49,9 @@ export class Pins {
       if (value === undefined) {
         throw new StoreError("MISSING_REFERENCES", `${target.storePath} is not in the store`);
       }
-      if (await this.#records.write([change], [{ key, value }])) return;
+      // A collection that is under way sees that it is wanted.
+      const use = USES.put(target.storePath.digest, Date.now());
+      if (await this.#records.write([change, use], [{ key, value }])) return;
     }
   }
 

@@ -1,5 +1,5 @@
 import { isDamage, type OperationOptions, type RecordStore, type TableEntry } from "@tvix/castore";
-import { claimed } from "@tvix/castore/backend";
+import { claimedWhole } from "@tvix/castore/backend";
 import { encodeNixbase32 } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
@@ -34,7 +34,9 @@ export class RecordPathInfoService implements PathInfoService {
     signal?.throwIfAborted();
     const change = (known: PathInfo | undefined) => (reconcile === undefined ? info : reconcile(known, info));
     // Contents that are in this store stay, now that something refers to them.
-    return await PATH_INFOS.update(this.#records, digest, change, ({ node }) => claimed(this.#records, node));
+    return await PATH_INFOS.update(this.#records, digest, change, ({ node }) =>
+      claimedWhole(this.#records, node),
+    );
   }
 
   async *list(options: OperationOptions = {}): AsyncIterable<PathInfo> {

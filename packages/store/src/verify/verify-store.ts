@@ -21,6 +21,8 @@ export interface StoreVerificationParts extends VerificationParts {
   /** Further tables, whose records are to be readable. */
   // biome-ignore lint/suspicious/noExplicitAny: of whatever keys and values
   readonly tables?: readonly Table<any, any>[];
+  /** What else contents are reached from, by names for people. */
+  readonly rootsAlso?: () => AsyncIterable<{ readonly name: string; readonly node: Node }>;
 }
 
 /** Something that is wrong in a store, and where that shows. */
@@ -50,7 +52,11 @@ export async function* verifyStore(
     yield* verifyTable(parts.records, table, options);
   const scratch = await parts.openScratch();
   try {
-    yield* verifyRoots(parts.records, new TreeCheck(parts.records, scratch.records), counts, options);
+    const trees = new TreeCheck(parts.records, scratch.records);
+    yield* verifyRoots(parts.records, trees, counts, options);
+    for await (const { name, node } of parts.rootsAlso?.() ?? []) {
+      yield* faultsOf(trees, node, name, async () => true, options);
+    }
   } finally {
     await scratch.remove();
   }
@@ -109,6 +115,14 @@ async function* verifyRoots(
       continue;
     }
     const target = await PINS.find(records, name);
+    if (
+      target?.type === "path" &&
+      !(await PATH_INFOS.has(records, target.storePath.digest)) &&
+      (await isThere())
+    ) {
+      const text = `${target.storePath.toAbsolute()} is not in the store`;
+      yield { subject: "record", name: `pin ${name}`, kind: "missing", text };
+    }
     if (target?.type === "node") yield* faultsOf(trees, target.node, `pin ${name}`, isThere, options);
   }
 }

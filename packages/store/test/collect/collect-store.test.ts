@@ -150,9 +150,54 @@ describe("a collection of a store", () => {
     await collectAll();
     expect(await client.isWhole(info.node)).toBe(true);
   });
+
+  test("a path whose contents have gone is refused, however long ago that was", async () => {
+    const node = await client.putContents([1, 2, 3]);
+    await collectAll();
+    await pass(3 * DAY);
+    const { storePath } = await client.putPath(2, [4]);
+    const info = await client.pathInfos.get(storePath.digest);
+    if (info === undefined) throw new Error("it was put");
+    const late = client.pathInfos.put({ ...info, storePath: pathOf(1), node });
+    await expect(late).rejects.toMatchObject({ code: "INCOMPLETE" });
+    expect(await isThere(1)).toBe(false);
+  });
+
+  test("what is pinned while paths go stays", async () => {
+    await client.putPath(1, [1]);
+    await client.putPath(2, [2]);
+    await pass(3 * DAY);
+    const pinned: string[] = [];
+    const onPath = async ({ storePath }: PathThatGoes) => {
+      const other = storePath.equals(pathOf(1)) ? 2 : 1;
+      const pin = new Pins(client.records).set(`pin-${other}`, { type: "path", storePath: pathOf(other) });
+      await pin.then(() => pinned.push(pathOf(other).name));
+    };
+    await collectStore(client.parts, { unusedMs: DAY, graceMs: HOUR, onPath });
+    expect(pinned).toHaveLength(1);
+    expect(await isThere(Number(pinned[0]?.slice(-1)))).toBe(true);
+  });
 });
 
 describe("forgetting a path", () => {
+  test("does nothing while somebody collects", async () => {
+    const { storePath } = await client.putPath(1, [1]);
+    await client.putContents([2]);
+    const seen: unknown[] = [];
+    const parts = {
+      ...client.parts,
+      markAlso: async () => {
+        seen.push(await forgetPath(client.parts, storePath, { guardMs: HOUR }).catch(({ code }) => code));
+      },
+    };
+    await collectStore(parts, { graceMs: HOUR });
+    expect(seen).toEqual(["LOCKED"]);
+    expect(await isThere(1)).toBe(true);
+    expect(await forgetPath(client.parts, storePath, { guardMs: HOUR })).toMatchObject({
+      removed: { directories: 2 },
+    });
+  });
+
   test("removes what only it used, at once", async () => {
     const kept = await client.putPath(1, [1, 3]);
     const gone = await client.putPath(2, [3, 4, 6]);
