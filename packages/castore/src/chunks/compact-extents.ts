@@ -94,9 +94,9 @@ async function* located(
   options: OperationOptions,
 ): AsyncGenerator<{ readonly digest: B3Digest; readonly location: ExtentLocation }, void, undefined> {
   for await (const entry of CHUNKS.entries(records, undefined, options)) {
-    const digest = entry.key();
-    const location = locationOf(entry.value(), digest);
-    if (location !== undefined) yield { digest, location };
+    const digest = entry.findKey();
+    const location = digest && locationOf(entry.value(), digest);
+    if (digest !== undefined && location !== undefined) yield { digest, location };
   }
 }
 

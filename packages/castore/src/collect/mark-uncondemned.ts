@@ -25,7 +25,8 @@ export async function markUncondemned(
   for (const [kind, table] of tables) {
     let batch: Content[] = [];
     for await (const entry of table.entries(records, undefined, options)) {
-      batch.push({ kind, digest: entry.key() });
+      const digest = entry.findKey();
+      if (digest !== undefined) batch.push({ kind, digest });
       if (batch.length < BATCH) continue;
       await markFresh(records, live, marker, batch);
       batch = [];

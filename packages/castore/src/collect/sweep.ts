@@ -29,7 +29,8 @@ export async function sweep(
     batch = [];
   };
   for await (const entry of CONDEMNED.entries(records, undefined, options)) {
-    batch.push({ content: entry.key(), entry });
+    const content = entry.findKey();
+    if (content !== undefined) batch.push({ content, entry });
     if (batch.length >= BATCH) await finish();
   }
   await finish();

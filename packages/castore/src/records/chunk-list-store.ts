@@ -11,9 +11,9 @@ import { claim, claimAll } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { ChunkListBuffer, type ChunkListRecord, decodeChunks } from "./chunk-list-codec.ts";
-import type { RecordStore } from "./record-store.ts";
+import type { RecordChange, RecordStore } from "./record-store.ts";
 import { removeUpload } from "./remove-expired.ts";
-import { CHUNK_LISTS, CONDEMNED, type Content, LIST_SEGMENTS } from "./tables.ts";
+import { CHUNK_LISTS, CONDEMNED, type Content, LIST_SEGMENTS, UPLOADS } from "./tables.ts";
 import { UploadLease } from "./upload-lease.ts";
 
 /** Chunks in a segment: 36 KiB, and at 256 KiB a chunk 256 MiB of blob. */
@@ -124,7 +124,11 @@ class RecordChunkListWriter implements ChunkListWriter {
         return;
       }
       if (hasCollectedSince(this.#begun, state)) await this.#claimChunks(blob, list);
-      const changes = [CHUNK_LISTS.put(blob, list), CONDEMNED.remove({ kind: "blob", digest: blob })];
+      const changes = [
+        CHUNK_LISTS.put(blob, list),
+        CONDEMNED.remove({ kind: "blob", digest: blob }),
+        ...(await this.#removalOf(blob)),
+      ];
       if (await lease.end(changes, [isStill(state)])) return;
     }
   }
@@ -137,6 +141,14 @@ class RecordChunkListWriter implements ChunkListWriter {
   async #isIntact(blob: B3Digest): Promise<boolean> {
     const lists = new RecordChunkListStore(this.#records);
     return (await isReadable(lists, blob)) && (await lists.claim(blob));
+  }
+
+  /** What has the segments of a list removed that takes no part any more: they are those of an upload nobody completes. */
+  async #removalOf(blob: B3Digest): Promise<readonly RecordChange[]> {
+    const { value: list } = await CHUNK_LISTS.look(this.#records, blob);
+    return list === undefined || list.segmentOffsets.length === 0
+      ? []
+      : [UPLOADS.put(list.listId.slice(), 0)];
   }
 
   /** A collection has begun, or ended, since chunks were found to be there: it may have taken them. */

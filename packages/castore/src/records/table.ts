@@ -26,6 +26,8 @@ export interface TableEntry<K, V> {
   readonly length: number;
   /** @throws CastoreError CORRUPT */
   key(): K;
+  /** The same; undefined for a key that is none of this table: nobody can ask for its record. */
+  findKey(): K | undefined;
   /** @throws CastoreError CORRUPT */
   value(): V;
   /** The change that removes it, damaged or not. */
@@ -155,6 +157,7 @@ export class Table<K, V> {
       yield {
         length: value.length,
         key,
+        findKey: () => undamaged(key),
         value: () => this.#decode(stored, value, key),
         remove: () => ({ type: "del", key: stored }),
         isUnchanged: () => ({ key: stored, value }),
@@ -163,12 +166,7 @@ export class Table<K, V> {
   }
 
   #intact(stored: Uint8Array, value: Uint8Array, key: K): V | undefined {
-    try {
-      return this.#decode(stored, value, () => key);
-    } catch (error) {
-      if (isDamage(error)) return undefined;
-      throw error;
-    }
+    return undamaged(() => this.#decode(stored, value, () => key));
   }
 
   #decodeKey(stored: Uint8Array): K {
@@ -186,6 +184,16 @@ export class Table<K, V> {
     } catch (cause) {
       throw damaged(given ?? subject(key()), cause);
     }
+  }
+}
+
+/** What is decoded; undefined where it is damaged. */
+function undamaged<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
   }
 }
 

@@ -1,6 +1,9 @@
 import { encodeHex, equalBytes } from "@tvix/byte-stream";
+import type { B3Digest } from "../digest/b3-digest.ts";
 import type { OperationOptions } from "../options.ts";
+import type { ChunkListRecord } from "../records/chunk-list-codec.ts";
 import type { RecordStore } from "../records/record-store.ts";
+import type { TableEntry } from "../records/table.ts";
 import { CHUNK_LISTS, LIST_SEGMENTS, OLD_UPLOADS, UPLOADS } from "../records/tables.ts";
 import type { Fault } from "./fault.ts";
 
@@ -14,19 +17,20 @@ export async function* orphanedSegments(
 ): AsyncGenerator<Fault, void, undefined> {
   const named = new Set<string>();
   for await (const entry of CHUNK_LISTS.entries(records, undefined, options)) {
-    const list = CHUNK_LISTS.decode(entry.key(), entry.isUnchanged().value as Uint8Array);
+    const list = listOf(entry);
     if (list !== undefined && list.segmentOffsets.length > 0 && named.size < MOST)
       named.add(encodeHex(list.listId));
   }
   let last: Uint8Array | undefined;
   for await (const entry of LIST_SEGMENTS.entries(records, undefined, options)) {
-    const { id } = entry.key();
+    const id = entry.findKey()?.id;
+    if (id === undefined) continue;
     if (last !== undefined && equalBytes(last, id)) continue;
     last = id.slice();
     if (named.has(encodeHex(id)) || named.size >= MOST) continue;
     const isUpload = (await UPLOADS.has(records, id)) || (await OLD_UPLOADS.has(records, id));
     // Its upload may have ended since the lists were read.
-    if (isUpload || !(await LIST_SEGMENTS.has(records, entry.key())) || (await isNamedNow(records, id)))
+    if (isUpload || !(await records.has(entry.isUnchanged().key)) || (await isNamedNow(records, id)))
       continue;
     const name = `l1 ${encodeHex(id)}`;
     yield { subject: "record", name, kind: "orphaned", text: "a part of a chunk list that no blob has" };
@@ -35,8 +39,14 @@ export async function* orphanedSegments(
 
 async function isNamedNow(records: RecordStore, id: Uint8Array): Promise<boolean> {
   for await (const entry of CHUNK_LISTS.entries(records)) {
-    const list = CHUNK_LISTS.decode(entry.key(), entry.isUnchanged().value as Uint8Array);
+    const list = listOf(entry);
     if (list !== undefined && equalBytes(list.listId, id)) return true;
   }
   return false;
+}
+
+function listOf(entry: TableEntry<B3Digest, ChunkListRecord>): ChunkListRecord | undefined {
+  const digest = entry.findKey();
+  const { value } = entry.isUnchanged();
+  return digest && value && CHUNK_LISTS.decode(digest, value);
 }

@@ -1,9 +1,11 @@
+import { encodeHex } from "@tvix/byte-stream";
 import { mapConcurrently } from "../concurrency/map-concurrently.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { decodeDirectory } from "../directory/parse.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import type { RecordStore } from "../records/record-store.ts";
+import type { TableEntry } from "../records/table.ts";
 import { CHUNK_LISTS, CHUNKS, DIRECTORIES } from "../records/tables.ts";
 import { BlobCheck } from "./blob-check.ts";
 import { type DataSample, sampler } from "./data-sample.ts";
@@ -67,15 +69,17 @@ async function* verifyChunks(
   const { data = "none", bytesPerSecond = Number.POSITIVE_INFINITY, signal } = options;
   const isSampled = sampler(data);
   const started = performance.now();
-  const look = async (digest: B3Digest): Promise<Fault | undefined> => {
+  const look = async (entry: TableEntry<B3Digest, unknown>): Promise<Fault | undefined> => {
+    const digest = entry.findKey();
+    if (digest === undefined) return strayRecord(entry);
     const inspect = async () => {
       const read = await inspectChunk(digest, isSampled(digest));
       counts.bytesRead += read;
     };
     return await faultOf(inspect, "chunk", digest, () => CHUNKS.has(records, digest));
   };
-  const digests = digestsOf(records, options);
-  for await (const fault of mapConcurrently(digests, AT_ONCE, look)) {
+  const entries = CHUNKS.entries(records, undefined, options);
+  for await (const fault of mapConcurrently(entries, AT_ONCE, look)) {
     counts.chunks++;
     if (fault !== undefined) yield fault;
     const due = started + (1000 * counts.bytesRead) / bytesPerSecond;
@@ -83,11 +87,10 @@ async function* verifyChunks(
   }
 }
 
-async function* digestsOf(
-  records: RecordStore,
-  options: OperationOptions,
-): AsyncGenerator<B3Digest, void, undefined> {
-  for await (const entry of CHUNKS.entries(records, undefined, options)) yield entry.key();
+/** What lies under a key that is none. */
+function strayRecord(entry: TableEntry<unknown, unknown>): Fault {
+  const name = encodeHex(entry.isUnchanged().key);
+  return { subject: "record", name, kind: "orphaned", text: "a record under a key that no version writes" };
 }
 
 async function* verifyLists(
@@ -98,7 +101,11 @@ async function* verifyLists(
   const check = new BlobCheck(records);
   for await (const entry of CHUNK_LISTS.entries(records, undefined, options)) {
     counts.blobs++;
-    const digest = entry.key();
+    const digest = entry.findKey();
+    if (digest === undefined) {
+      yield strayRecord(entry);
+      continue;
+    }
     const fault = await faultOf(
       () => check.list(digest),
       "blob",
@@ -124,7 +131,11 @@ async function* verifyDirectories(
   };
   for await (const entry of DIRECTORIES.entries(records, undefined, options)) {
     counts.directories++;
-    const digest = entry.key();
+    const digest = entry.findKey();
+    if (digest === undefined) {
+      yield strayRecord(entry);
+      continue;
+    }
     const isThere = () => DIRECTORIES.has(records, digest);
     const fault = await faultOf(() => inspect(digest), "directory", digest, isThere);
     if (fault !== undefined) yield fault;

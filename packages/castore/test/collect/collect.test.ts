@@ -8,7 +8,13 @@ import {
   openRecordStore,
   type RecordStore,
 } from "@tvix/castore";
-import { type CollectionReport, collectGarbage, findGarbage, readCollection } from "@tvix/castore/backend";
+import {
+  type CollectionReport,
+  collectGarbage,
+  findGarbage,
+  readCollection,
+  verifyContents,
+} from "@tvix/castore/backend";
 import { fixtures } from "@tvix/castore/testing";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 
@@ -156,6 +162,40 @@ describe("a collection", () => {
       if (!(interrupted instanceof Error)) break;
       expect(failing).toBeLessThan(50);
     }
+  });
+
+  test("is not held up by what lies under a key that is none, which a verification names", async () => {
+    const kept = await tree("kept");
+    roots.push(kept.node);
+    await tree("gone");
+    const strays = ["c1", "b1", "d1", "g1"].map((table) => Buffer.from(`${table}stray`));
+    await records.write(strays.map((key) => ({ type: "put", key, value: Buffer.from("?") })));
+    expect((await run()).removed).toMatchObject({ directories: 2, blobs: 1 });
+    expect(await isWhole(kept)).toBe(true);
+    const counts = { chunks: 0, blobs: 0, directories: 0, bytesRead: 0 };
+    const faults = await Array.fromAsync(verifyContents({ records, inspectChunk: async () => 0 }, counts));
+    expect(faults.map(({ name, kind }) => `${kind} ${Buffer.from(name, "hex")}`)).toEqual([
+      "orphaned c1stray",
+      "orphaned b1stray",
+      "orphaned d1stray",
+    ]);
+  });
+
+  test("takes the parts of a list with it, and those of one that was replaced", async () => {
+    const long = pseudoRandomBytes(6_000_000, 9);
+    const digest = await blobs.put(long);
+    const segments = async () =>
+      (await Array.fromAsync(records.entries({ prefix: Buffer.from("l1") }))).length;
+    const before = await segments();
+    expect(before).toBeGreaterThan(0);
+    for await (const [key] of records.entries({ prefix: Buffer.from("l1") })) {
+      await records.write([{ type: "del", key }]);
+      break;
+    }
+    expect((await blobs.put(long)).equals(digest)).toBe(true);
+    await run();
+    expect(await segments()).toBe(0);
+    expect(await contents()).toBe(0);
   });
 
   test("is not done twice at once", async () => {
