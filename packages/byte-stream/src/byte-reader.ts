@@ -1,5 +1,5 @@
 import type { ByteSource, ByteStream } from "./byte-stream.ts";
-import { plainBytes } from "./byte-string.ts";
+import { copyBytes, plainBytes } from "./byte-string.ts";
 import { concatBytes } from "./collect.ts";
 import { StreamEndedError } from "./errors.ts";
 import { pieces } from "./pieces.ts";
@@ -42,7 +42,7 @@ export class ByteReader {
       if (part === undefined) throw new StreamEndedError(length, found);
       found += part.length;
       // The memory of a piece may be used again when the next one is asked for.
-      parts.push(found < length ? part.slice() : part);
+      parts.push(found < length ? copyBytes(part) : part);
     }
     return concatBytes(parts);
   }

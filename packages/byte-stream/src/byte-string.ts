@@ -1,3 +1,8 @@
+/** A copy in memory of its own: `slice` of a Buffer would share its memory. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 /** How many bytes of a name an error message shows. */
 const SHOWN_BYTES = 100;
 

@@ -2,7 +2,7 @@ export { assertPiece } from "./assert-piece.ts";
 export { decodeBase64, encodeBase64 } from "./base64.ts";
 export { ByteReader } from "./byte-reader.ts";
 export type { ByteSource, ByteStream } from "./byte-stream.ts";
-export { compareBytes, equalBytes, escapeBytes, toBytes } from "./byte-string.ts";
+export { compareBytes, copyBytes, equalBytes, escapeBytes, toBytes } from "./byte-string.ts";
 export { CodedError, type CodedErrorDetails, isCodedError } from "./coded-error.ts";
 export { collect, concatBytes } from "./collect.ts";
 export { StreamEndedError, StreamTooLongError } from "./errors.ts";

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MemoryRecordStore } from "@tvix/castore";
 import {
   type RecordStoreFixture,
   testBlobService,
@@ -81,4 +82,17 @@ test("a condition that cannot be looked at concerns nobody else's write", async 
   ]);
   expect(plain).toEqual({ status: "fulfilled", value: true });
   expect(conditional).toMatchObject({ status: "rejected", reason: { code: "STORAGE_FAILURE" } });
+});
+
+test.each([
+  ["in memory", () => new MemoryRecordStore()],
+  ["Level", () => new Database(new MemoryLevel())],
+])("keys, values and prefixes may be Buffers, whose memory is not touched: %s", async (_, make) => {
+  const records = make();
+  const [key, value, prefix] = [Buffer.from("b1key"), Buffer.from("value"), Buffer.from("b1")];
+  await records.write([{ type: "put", key, value }]);
+  expect(await records.get(key)).toEqual(Uint8Array.from(value));
+  expect(await Array.fromAsync(records.entries({ prefix }))).toHaveLength(1);
+  expect(await records.write([], [{ key, value }])).toBe(true);
+  expect([key, value, prefix].join()).toBe("b1key,value,b1");
 });

@@ -1,4 +1,4 @@
-import { type ByteSource, escapeBytes } from "@tvix/byte-stream";
+import { type ByteSource, copyBytes, escapeBytes } from "@tvix/byte-stream";
 import type { NarEntry, NarFile, NarSymlink } from "./entry.ts";
 import { NarError } from "./errors.ts";
 import { NAR_MAX_DEPTH, NAR_NAME_MAX_BYTES, NAR_TARGET_MAX_BYTES } from "./limits.ts";
@@ -103,7 +103,7 @@ async function readEntryName(
   await words.expect(TOKENS.nameStart, '"(" and "name"');
   const at = words.position;
   // A copy: it is compared with the next name, when its piece may be gone.
-  const name = (await words.string("the name", NAR_NAME_MAX_BYTES)).slice();
+  const name = copyBytes(await words.string("the name", NAR_NAME_MAX_BYTES));
   const fault = nameFault(name) ?? orderFault(previous, name);
   if (fault !== undefined) throw invalid(at, `the name ${escapeBytes(name)} ${fault}`);
   await words.expect(TOKENS.node, '"node"');
@@ -113,7 +113,7 @@ async function readEntryName(
 async function readSymlink(words: WordReader, name: Uint8Array): Promise<NarSymlink> {
   await words.expect(TOKENS.target, '"target"');
   const at = words.position;
-  const target = (await words.string("the target of a link", NAR_TARGET_MAX_BYTES)).slice();
+  const target = copyBytes(await words.string("the target of a link", NAR_TARGET_MAX_BYTES));
   const fault = targetFault(target);
   if (fault !== undefined) throw invalid(at, `the target of a link ${fault}`);
   await words.expect(TOKENS.close, '")" behind a link');

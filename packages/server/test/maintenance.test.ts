@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { createGrpcTransport } from "@tvix/castore-grpc/http2";
+import { openStore } from "@tvix/castore-packs";
 import { MaintenanceService } from "@tvix/protocol/maintenance";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
@@ -213,6 +214,24 @@ describe("through a daemon", () => {
         code: Code.InvalidArgument,
       });
     }
+  });
+
+  test("it takes up a collection that was interrupted", { timeout: 60_000 }, async () => {
+    const data = await temporaryDirectory();
+    const digest = await succeeds("castore", "ingest", await publicTree(), "--data", data);
+    await succeeds("gc", "--data", data);
+    {
+      await using store = await openStore(data, { create: false });
+      for await (const [key, value] of store.database.entries({ prefix: Buffer.from("m1collection") })) {
+        // As a process leaves it that ends in its second look.
+        await store.database.write([{ type: "put", key, value: Buffer.from([3, ...value.subarray(1)]) }]);
+      }
+    }
+    const daemon = await startDaemon(data);
+    const address = ["--service-addr", `grpc+${daemon.url}`];
+    await expect
+      .poll(async () => (await tvixStore("castore", "ls", digest, ...address)).status, { timeout: 20_000 })
+      .toBe(1);
   });
 
   test("it collects by itself, and ends in the middle of that", { timeout: 60_000 }, async () => {

@@ -1,4 +1,5 @@
 import type { ByteSource, ByteStream } from "@tvix/byte-stream";
+import { copyBytes } from "@tvix/byte-stream";
 import { canAssemble } from "../blob/blob-assembly.ts";
 import type { BlobService, ChunkMeta, ReadBlobOptions } from "../blob/blob-service.ts";
 import { type ByteRange, toByteRange } from "../blob/byte-range.ts";
@@ -194,7 +195,7 @@ export class CacheBlobService implements BlobService {
   /** A blob for which there is no list, cut as it would be if it were put. The far service has compared it. */
   async *#cut(stream: ByteStream): AsyncGenerator<FetchedChunk, void, undefined> {
     for await (const { bytes, more, release } of this.#cutter.cut(stream)) {
-      const own = bytes.slice();
+      const own = copyBytes(bytes);
       release();
       yield { digest: B3Digest.of(own), bytes: own, isLast: !more };
     }

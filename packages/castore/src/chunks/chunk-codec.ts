@@ -1,3 +1,4 @@
+import { copyBytes } from "@tvix/byte-stream";
 /** How the bytes of a chunk are stored. */
 export type ChunkEncoding = "raw" | "zstd";
 
@@ -48,6 +49,6 @@ export const RAW_CODEC: ChunkCodec = {
   decode({ encoding, payload }) {
     if (encoding !== "raw") throw new Error(`chunk is stored as ${encoding}, which this codec does not read`);
     // Whoever reads it may do with it as it likes.
-    return payload.slice();
+    return copyBytes(payload);
   },
 };

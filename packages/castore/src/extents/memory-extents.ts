@@ -1,3 +1,4 @@
+import { copyBytes } from "@tvix/byte-stream";
 import type { EncodedChunk, FreshlyEncoded } from "../chunks/chunk-codec.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -34,7 +35,7 @@ export class MemoryExtents implements Extents {
         size,
         storedLength: payload.length,
       };
-      this.#extents.get(this.#last)?.set(this.#end, { digest, location, payload: payload.slice() });
+      this.#extents.get(this.#last)?.set(this.#end, { digest, location, payload: copyBytes(payload) });
       // An empty payload has a place of its own, too.
       this.#end += Math.max(payload.length, 1);
       return location;
@@ -49,7 +50,7 @@ export class MemoryExtents implements Extents {
 
   async read(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk> {
     const { payload } = this.#find(digest, location);
-    return { encoding: location.encoding, size: location.size, payload: payload.slice() };
+    return { encoding: location.encoding, size: location.size, payload: copyBytes(payload) };
   }
 
   async readIntact(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk> {

@@ -1,4 +1,4 @@
-import { compareBytes } from "@tvix/byte-stream";
+import { compareBytes, copyBytes } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { holds, nameOfKey } from "./condition.ts";
@@ -36,7 +36,7 @@ export class MemoryRecordStore implements RecordStore {
     for (const change of changes) {
       const name = nameOfKey(change.key);
       // Bytes of their own: many a key or value is a piece of a block that it would keep.
-      if (change.type === "put") this.#records.set(name, [change.key.slice(), change.value.slice()]);
+      if (change.type === "put") this.#records.set(name, [copyBytes(change.key), copyBytes(change.value)]);
       else this.#records.delete(name);
     }
     return true;

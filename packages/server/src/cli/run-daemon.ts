@@ -141,7 +141,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
     const data = placesOf(options);
     if (process.stderr.isTTY) process.stderr.write(welcome(server.addresses, data, tls !== undefined));
     else log.info({ addresses, data, sync }, "serving");
-    return { store, upstreams, server, tracing, collections: collectionsOf(options, store, log) };
+    return { store, upstreams, server, tracing, collections: await collectionsOf(options, store, log) };
   } catch (error) {
     await upstreams?.close();
     await store.close();
@@ -149,16 +149,18 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
   }
 }
 
-function collectionsOf(
-  { gcInterval }: DaemonOptions,
+/** One that was interrupted is taken up: until then those who store pay for it. */
+async function collectionsOf(
+  { gcInterval: intervalMs }: DaemonOptions,
   { maintenance }: DaemonStore,
   log: Logger,
-): ScheduledCollections | undefined {
-  if (gcInterval === undefined) return undefined;
-  if (maintenance === undefined) {
+): Promise<ScheduledCollections | undefined> {
+  if (maintenance === undefined && intervalMs !== undefined) {
     throw new UsageError("--gc-interval is for a store that lies in one data directory as a whole");
   }
-  return new ScheduledCollections(maintenance, gcInterval, log);
+  const isUnfinished = (await maintenance?.isUnfinished?.()) ?? false;
+  if (maintenance === undefined || (intervalMs === undefined && !isUnfinished)) return undefined;
+  return new ScheduledCollections(maintenance, { intervalMs, isUnfinished }, log);
 }
 
 /** Where the data is, for people. */

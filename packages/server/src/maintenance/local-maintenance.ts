@@ -1,4 +1,5 @@
 import { type B3Digest, CastoreError, type Node, type OperationOptions } from "@tvix/castore";
+import { readCollection } from "@tvix/castore/backend";
 import type { Store } from "@tvix/castore-packs";
 import {
   contentsOfSideFiles,
@@ -70,6 +71,11 @@ export class LocalMaintenance implements Maintenance {
     const { freedBytes, damaged } =
       report.removed === undefined ? NOTHING : await this.#store.compact({ ...operationOf(signal) });
     return { ...report, freedBytes, damaged };
+  }
+
+  async isUnfinished(): Promise<boolean> {
+    const { phase } = await readCollection(this.#store.database);
+    return phase === "condemning" || phase === "sweeping";
   }
 
   async forget(

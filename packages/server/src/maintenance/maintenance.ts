@@ -80,6 +80,8 @@ export interface NamedPin {
 export interface Maintenance {
   /** @throws CastoreError LOCKED when somebody collects; CORRUPT, INCOMPLETE when it cannot be told what is reachable */
   collect(request?: CollectionRequest): Promise<CollectionResult>;
+  /** Whether a collection was interrupted, which the next one takes up. */
+  isUnfinished?(): Promise<boolean>;
   /** Removes a path at once. @throws StoreError IN_USE, CastoreError LOCKED */
   forget(
     storePath: StorePath,

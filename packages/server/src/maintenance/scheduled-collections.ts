@@ -10,17 +10,25 @@ const FIRST_MS = 600_000;
 /** Collects the garbage of a store from time to time, one collection after the other. */
 export class ScheduledCollections {
   readonly #maintenance: Maintenance;
-  readonly #intervalMs: number;
+  readonly #intervalMs: number | undefined;
   readonly #log: Logger;
   readonly #ending = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(maintenance: Maintenance, intervalMs: number, log: Logger) {
+  /**
+   * @param intervalMs between two, at most 24 days; undefined: none but the first
+   * @param isUnfinished whether one has to be taken up that was interrupted: then the first comes at once
+   */
+  constructor(
+    maintenance: Maintenance,
+    { intervalMs, isUnfinished }: { readonly intervalMs: number | undefined; readonly isUnfinished: boolean },
+    log: Logger,
+  ) {
     this.#maintenance = maintenance;
-    this.#intervalMs = Math.min(Math.max(1, intervalMs), LONGEST_MS);
+    this.#intervalMs = intervalMs && Math.min(intervalMs, LONGEST_MS);
     this.#log = log;
-    this.#schedule(Math.min(this.#intervalMs, FIRST_MS));
+    this.#schedule(isUnfinished ? 0 : Math.min(this.#intervalMs ?? FIRST_MS, FIRST_MS));
   }
 
   /** Ends the one that is under way, which a later one takes on, and begins no other. */
@@ -33,7 +41,7 @@ export class ScheduledCollections {
   #schedule(delayMs: number): void {
     this.#timer = setTimeout(() => {
       this.#running = this.#run().finally(() => {
-        if (!this.#ending.signal.aborted) this.#schedule(this.#intervalMs);
+        if (!this.#ending.signal.aborted && this.#intervalMs !== undefined) this.#schedule(this.#intervalMs);
       });
     }, delayMs).unref();
   }

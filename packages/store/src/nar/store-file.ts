@@ -1,4 +1,5 @@
 import type { ByteStream } from "@tvix/byte-stream";
+import { copyBytes } from "@tvix/byte-stream";
 import type { BlobService, ByteBudget, FileNode } from "@tvix/castore";
 import type { NarFile } from "@tvix/nar";
 
@@ -43,7 +44,7 @@ export async function beginFile(
   });
   if (contents instanceof Uint8Array) {
     // A copy: the piece that it came in may be used again, and be much longer.
-    const own = contents.slice();
+    const own = copyBytes(contents);
     watch(own);
     const stored = to.blobs.put(own, to).then(node);
     ignoreUntilAwaited(stored);
