@@ -27,7 +27,6 @@ export {
   type CollectOptions,
   collectGarbage,
   findGarbage,
-  type RemoveOptions,
   removeContents,
   type Scratch,
   type SecondLook,
@@ -38,6 +37,7 @@ export { LiveSet } from "./collect/live-set.ts";
 export { Marker } from "./collect/marker.ts";
 export type { ContentCounts } from "./collect/sizes.ts";
 export { GroupCommit } from "./concurrency/group-commit.ts";
+export { inBatches } from "./concurrency/in-batches.ts";
 export { ClosureValidator } from "./directory/closure-validator.ts";
 export { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "./directory/directory-limit.ts";
 export { formatEntries } from "./directory/encode.ts";

@@ -1,4 +1,5 @@
 import type { Scratch } from "../collect/collect.ts";
+import { inBatches } from "../concurrency/in-batches.ts";
 import { mapConcurrently } from "../concurrency/map-concurrently.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -44,6 +45,9 @@ const SLACK_BYTES = 1 << 20;
 /** What an extent may take beside its chunks, for each, in bytes. */
 const HEAD_BYTES = 64;
 
+/** Chunks that are listed with one write. */
+const LISTED_TOGETHER = 1000;
+
 /** Chunks that are moved at the same time. */
 const AT_ONCE = 16;
 
@@ -52,7 +56,7 @@ const AT_ONCE = 16;
  * extent is retired. Nothing that is read or written meanwhile fails; when it ends in the middle, some chunks
  * lie twice, and the next compaction goes on.
  *
- * Nobody else may append to these extents, or write records for what lies in them.
+ * One at a time; and no other process may append to these extents, or write records for what lies in them.
  */
 export async function compactExtents(
   parts: CompactionParts,
@@ -117,18 +121,16 @@ async function listChunks(
   chosen: ReadonlyMap<number, number>,
   options: OperationOptions,
 ): Promise<void> {
-  let batch: RecordChange[] = [];
-  for await (const { digest, location } of located(records, options)) {
-    if (!chosen.has(location.extent)) continue;
-    const key = new Uint8Array(12);
-    new DataView(key.buffer).setUint32(0, location.extent);
-    new DataView(key.buffer).setBigUint64(4, BigInt(location.offset));
-    batch.push({ type: "put", key, value: digest.bytes });
-    if (batch.length < 1000) continue;
-    await scratch.write(batch);
-    batch = [];
-  }
-  await scratch.write(batch);
+  const wanted = async function* (): AsyncGenerator<RecordChange, void, undefined> {
+    for await (const { digest, location } of located(records, options)) {
+      if (!chosen.has(location.extent)) continue;
+      const key = new Uint8Array(12);
+      new DataView(key.buffer).setUint32(0, location.extent);
+      new DataView(key.buffer).setBigUint64(4, BigInt(location.offset));
+      yield { type: "put", key, value: digest.bytes };
+    }
+  };
+  for await (const batch of inBatches(wanted(), LISTED_TOGETHER)) await scratch.write(batch);
 }
 
 async function moveAll(

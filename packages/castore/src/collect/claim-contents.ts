@@ -5,7 +5,7 @@ import { decodeDirectory } from "../directory/parse.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { RecordChunkListStore } from "../records/chunk-list-store.ts";
 import type { RecordCondition, RecordStore } from "../records/record-store.ts";
-import { isStill, mustClaim, readCollection } from "./collection-state.ts";
+import { isStill, readCollection } from "./collection-state.ts";
 import { claim } from "./fence.ts";
 
 /**
@@ -17,7 +17,7 @@ import { claim } from "./fence.ts";
  */
 export async function claimed(records: RecordStore, node: Node): Promise<RecordCondition> {
   const state = await readCollection(records);
-  if (mustClaim(state)) await claimNode(records, node);
+  if (state.phase === "sweeping") await claimNode(records, node);
   return isStill(state);
 }
 

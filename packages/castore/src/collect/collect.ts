@@ -1,3 +1,4 @@
+import { inBatches } from "../concurrency/in-batches.ts";
 import type { Node } from "../directory/node.ts";
 import type { OperationOptions } from "../options.ts";
 import type { RecordChange, RecordCondition, RecordStore } from "../records/record-store.ts";
@@ -8,6 +9,7 @@ import { condemn, unreached, unreachedAmong } from "./condemn.ts";
 import { LiveSet } from "./live-set.ts";
 import { markUncondemned } from "./mark-uncondemned.ts";
 import { Marker } from "./marker.ts";
+import { removeBrokenLists } from "./remove-broken-lists.ts";
 import { ContentCounter, type ContentCounts } from "./sizes.ts";
 import { sweep } from "./sweep.ts";
 
@@ -89,12 +91,6 @@ export async function collectGarbage(
   }
 }
 
-/** How contents are removed at once. */
-export interface RemoveOptions extends OperationOptions {
-  /** For how long whoever refers to contents makes sure that they are there, in milliseconds. */
-  readonly guardMs: number;
-}
-
 /**
  * Removes contents that nothing else reaches, at once: for what must not be here any longer. Who is about to store
  * something that shares contents with it may have to begin again; trees that nothing reaches may lose what they have
@@ -106,13 +102,12 @@ export interface RemoveOptions extends OperationOptions {
 export async function removeContents(
   parts: CollectionParts,
   begin: () => Promise<readonly Node[]>,
-  options: RemoveOptions,
+  options: OperationOptions = {},
 ): Promise<ContentCounts> {
   const { records } = parts;
   const collector = await Collector.start(records);
   try {
-    const guardedUntil = Date.now() + options.guardMs;
-    await collector.enter("condemning", { number: collector.state.number + 1, guardedUntil });
+    await collector.enter("condemning", collector.state.number + 1);
     await removeMarks(collector, records);
     const nodes = await begin();
     await withLiveSet(parts, async (live) => {
@@ -127,6 +122,7 @@ export async function removeContents(
     return await withLiveSet(parts, async (live) => {
       await parts.markRoots(new Marker(records, live, options));
       const counts = await sweep(collector, records, live, options);
+      await removeBrokenLists(collector, records, options);
       await parts.sweepAlso?.(secondLookOf(collector, live));
       await collector.enter("idle");
       return counts;
@@ -166,7 +162,7 @@ async function firstLook(
   options: CollectOptions,
 ): Promise<ContentCounts> {
   const { phase, number } = collector.state;
-  if (phase === "idle") await collector.enter("condemning", { number: number + 1 });
+  if (phase === "idle") await collector.enter("condemning", number + 1);
   return await withLiveSet(parts, async (live) => {
     await parts.markRoots(new Marker(parts.records, live, options));
     const counts = await condemn(collector, unreached(parts.records, live, options));
@@ -177,16 +173,14 @@ async function firstLook(
   });
 }
 
+/** Marks that are removed together. */
+const REMOVED_TOGETHER = 1000;
+
 /** Nothing that an earlier collection has condemned goes with another one. */
 async function removeMarks(collector: Collector, records: RecordStore): Promise<void> {
-  let removals: RecordChange[] = [];
-  for await (const entry of CONDEMNED.entries(records)) {
-    removals.push(entry.remove());
-    if (removals.length < 1000) continue;
-    await collector.write(removals);
-    removals = [];
+  for await (const batch of inBatches(CONDEMNED.entries(records), REMOVED_TOGETHER)) {
+    await collector.write(batch.map((entry) => entry.remove()));
   }
-  if (removals.length > 0) await collector.write(removals);
 }
 
 async function isAnyCondemned(records: RecordStore): Promise<boolean> {

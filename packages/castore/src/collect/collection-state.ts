@@ -19,31 +19,26 @@ export interface CollectionState {
   readonly number: number;
   /** When the phase began, in milliseconds since 1970. */
   readonly since: number;
-  /**
-   * Until when whoever refers to contents makes sure that they are there, in milliseconds since 1970: something was
-   * removed without any time to ask for it.
-   */
-  readonly guardedUntil: number;
   /** The record itself. */
   readonly record: Uint8Array | undefined;
 }
 
-/** The fact that holds it: phase (u8), number of the collection, since when, guarded until when (u64 each). */
+/** The fact that holds it: phase (u8), number of the collection, since when (u64 each). */
 const COLLECTION = "collection";
 
-const RECORD_BYTES = 25;
+const RECORD_BYTES = 17;
 
 const PHASES: readonly CollectionPhase[] = ["idle", "condemning", "waiting", "sweeping"];
 
 /** How far a collection is. What cannot be read counts as the phase in which the most care is taken. */
 export async function readCollection(records: RecordStore): Promise<CollectionState> {
   const record = await FACTS.get(records, COLLECTION);
-  if (record === undefined) return { phase: "idle", number: 0, since: 0, guardedUntil: 0, record };
+  if (record === undefined) return { phase: "idle", number: 0, since: 0, record };
   const words = new DataView(record.buffer, record.byteOffset, record.byteLength);
   const phase = record.length === RECORD_BYTES ? PHASES[record[0] ?? 0xff] : undefined;
-  if (phase === undefined) return { phase: "sweeping", number: 0, since: 0, guardedUntil: 0, record };
-  const [number = 0, since = 0, guardedUntil = 0] = [1, 9, 17].map((at) => Number(words.getBigUint64(at)));
-  return { phase, number, since, guardedUntil, record };
+  if (phase === undefined) return { phase: "sweeping", number: 1, since: 0, record };
+  const [number = 0, since = 0] = [1, 9].map((at) => Number(words.getBigUint64(at)));
+  return { phase, number, since, record };
 }
 
 /** That a collection is still as far as it was. */
@@ -65,11 +60,6 @@ export function hasCollectedSince(moment: number, { phase, since }: CollectionSt
   return phase !== "idle" || since > moment - CLOCK_SKEW_MS;
 }
 
-/** Whether what somebody is about to refer to may go under it, unless it is claimed. */
-export function mustClaim({ phase, guardedUntil }: CollectionState): boolean {
-  return phase === "sweeping" || Date.now() < guardedUntil;
-}
-
 /** The change that takes a collection on. */
 export function stateChange(state: Omit<CollectionState, "record">): RecordChange & { readonly type: "put" } {
   const record = new Uint8Array(RECORD_BYTES);
@@ -77,6 +67,5 @@ export function stateChange(state: Omit<CollectionState, "record">): RecordChang
   record[0] = PHASES.indexOf(state.phase);
   words.setBigUint64(1, BigInt(state.number));
   words.setBigUint64(9, BigInt(state.since));
-  words.setBigUint64(17, BigInt(state.guardedUntil));
   return FACTS.put(COLLECTION, record);
 }

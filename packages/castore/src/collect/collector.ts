@@ -55,9 +55,8 @@ export class Collector {
   }
 
   /** Takes the collection to another phase. @throws as {@link write} */
-  async enter(phase: CollectionPhase, others: Partial<CollectionState> = {}): Promise<void> {
-    const { number, guardedUntil } = { ...this.#state, ...others };
-    const change = stateChange({ phase, number, since: Date.now(), guardedUntil });
+  async enter(phase: CollectionPhase, number: number = this.#state.number): Promise<void> {
+    const change = stateChange({ phase, number, since: Date.now() });
     await this.write([change]);
     this.#state = await readCollection(this.#records);
   }

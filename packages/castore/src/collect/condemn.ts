@@ -1,4 +1,5 @@
 import { compareBytes } from "@tvix/byte-stream";
+import { inBatches } from "../concurrency/in-batches.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
 import type { OperationOptions } from "../options.ts";
 import type { RecordStore } from "../records/record-store.ts";
@@ -53,23 +54,16 @@ export async function* unreachedAmong(
   live: LiveSet,
   among: LiveSet,
 ): AsyncGenerator<Unreached, void, undefined> {
-  const some = async function* (batch: readonly Content[]) {
-    const isReached = await live.hasMany(batch);
-    const found = await records.getMany(batch.map(recordKeyOf));
-    for (const [index, content] of batch.entries()) {
-      const record = found[index];
-      if (isReached[index] === false && record !== undefined) yield { content, record };
-    }
-  };
   for (const kind of KINDS) {
-    let batch: Content[] = [];
-    for await (const key of among.keys(kind)) {
-      batch.push(CONTENT.decode(key));
-      if (batch.length < BATCH) continue;
-      yield* some(batch);
-      batch = [];
+    for await (const keys of inBatches(among.keys(kind), BATCH)) {
+      const batch = keys.map(CONTENT.decode);
+      const isReached = await live.hasMany(batch);
+      const found = await records.getMany(batch.map(recordKeyOf));
+      for (const [index, content] of batch.entries()) {
+        const record = found[index];
+        if (isReached[index] === false && record !== undefined) yield { content, record };
+      }
     }
-    yield* some(batch);
   }
 }
 
@@ -79,16 +73,9 @@ export async function condemn(
   found: AsyncIterable<Unreached>,
 ): Promise<ContentCounter> {
   const counts = new ContentCounter();
-  let marks: Content[] = [];
-  const write = async () => {
-    await collector.write(marks.map((content) => CONDEMNED.put(content, collector.state.number)));
-    marks = [];
-  };
-  for await (const { content, record } of found) {
-    counts.add(content, record);
-    marks.push(content);
-    if (marks.length >= BATCH) await write();
+  for await (const batch of inBatches(found, BATCH)) {
+    for (const { content, record } of batch) counts.add(content, record);
+    await collector.write(batch.map(({ content }) => CONDEMNED.put(content, collector.state.number)));
   }
-  await write();
   return counts;
 }

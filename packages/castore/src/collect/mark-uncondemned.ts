@@ -1,6 +1,8 @@
-import { EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import { inBatches } from "../concurrency/in-batches.ts";
+import { type B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import type { OperationOptions } from "../options.ts";
 import type { RecordStore } from "../records/record-store.ts";
+import type { TableEntry } from "../records/table.ts";
 import { CHUNK_LISTS, CONDEMNED, type Content, DIRECTORIES } from "../records/tables.ts";
 import type { LiveSet } from "./live-set.ts";
 import type { Marker } from "./marker.ts";
@@ -23,15 +25,18 @@ export async function markUncondemned(
     ["blob", CHUNK_LISTS],
   ] as const;
   for (const [kind, table] of tables) {
-    let batch: Content[] = [];
-    for await (const entry of table.entries(records, undefined, options)) {
-      const digest = entry.findKey();
-      if (digest !== undefined) batch.push({ kind, digest });
-      if (batch.length < BATCH) continue;
-      await markFresh(records, live, marker, batch);
-      batch = [];
+    for await (const entries of inBatches<TableEntry<B3Digest, unknown>>(
+      table.entries(records, undefined, options),
+      BATCH,
+    )) {
+      const digests = entries.map((entry) => entry.findKey()).filter((digest) => digest !== undefined);
+      await markFresh(
+        records,
+        live,
+        marker,
+        digests.map((digest) => ({ kind, digest })),
+      );
     }
-    await markFresh(records, live, marker, batch);
   }
 }
 

@@ -1,3 +1,5 @@
+import { inBatches } from "../concurrency/in-batches.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
 import type { OperationOptions } from "../options.ts";
 import type { RecordChange, RecordCondition, RecordStore } from "../records/record-store.ts";
 import { removeExpiredUploads } from "../records/remove-expired.ts";
@@ -23,17 +25,13 @@ export async function sweep(
   options: OperationOptions = {},
 ): Promise<ContentCounts> {
   const counts = new ContentCounter();
-  let batch: Marked[] = [];
-  const finish = async () => {
-    await sweepBatch(collector, records, live, batch, counts);
-    batch = [];
-  };
-  for await (const entry of CONDEMNED.entries(records, undefined, options)) {
-    const content = entry.findKey();
-    if (content !== undefined) batch.push({ content, entry });
-    if (batch.length >= BATCH) await finish();
+  for await (const batch of inBatches(CONDEMNED.entries(records, undefined, options), BATCH)) {
+    const marked = batch.flatMap((entry) => {
+      const content = entry.findKey();
+      return content === undefined ? [] : [{ content, entry }];
+    });
+    await sweepBatch(collector, records, live, marked, counts);
   }
-  await finish();
   // The parts of lists, which nobody can reach any more.
   await removeExpiredUploads(records);
   return counts;
@@ -52,7 +50,6 @@ async function sweepBatch(
   batch: readonly Marked[],
   counts: ContentCounter,
 ): Promise<void> {
-  if (batch.length === 0) return;
   const isLive = await live.hasMany(batch.map(({ content }) => content));
   await collector.write(
     batch.filter((_, index) => isLive[index] === true).map(({ entry }) => entry.remove()),
@@ -84,10 +81,14 @@ function removalOf(
   };
 }
 
-/** What goes with it: what is known of its damage; the segments of a list, which are those of an upload nobody completes. */
+/** What goes with it: what is known of its damage, the segments of a list. */
 function alongWith({ kind, digest }: Content, record: Uint8Array | undefined): readonly RecordChange[] {
   if (kind === "chunk") return [DAMAGED_CHUNKS.remove(digest)];
-  if (kind !== "blob" || record === undefined) return [];
-  const listId = CHUNK_LISTS.decode(digest, record)?.listId;
-  return listId === undefined ? [] : [UPLOADS.put(listId.slice(), 0)];
+  return kind === "blob" && record !== undefined ? segmentsOf(digest, record) : [];
+}
+
+/** What has the segments of a list removed: from then on they are those of an upload that nobody completes. */
+export function segmentsOf(blob: B3Digest, record: Uint8Array): readonly RecordChange[] {
+  const list = CHUNK_LISTS.decode(blob, record);
+  return list === undefined || list.segmentOffsets.length === 0 ? [] : [UPLOADS.put(list.listId.slice(), 0)];
 }

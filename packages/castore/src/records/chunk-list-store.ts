@@ -1,19 +1,15 @@
 import type { ChunkMeta } from "../blob/blob-service.ts";
 import type { ChunkListStore, ChunkListWriter, PlacedChunk } from "../blob/chunk-list-store.ts";
-import {
-  hasCollectedSince,
-  isSame,
-  isStill,
-  mustClaim,
-  readCollection,
-} from "../collect/collection-state.ts";
+import { hasCollectedSince, isSame, isStill, readCollection } from "../collect/collection-state.ts";
 import { claim, claimAll } from "../collect/fence.ts";
+import { segmentsOf } from "../collect/sweep.ts";
+import { inBatches } from "../concurrency/in-batches.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { ChunkListBuffer, type ChunkListRecord, decodeChunks } from "./chunk-list-codec.ts";
-import type { RecordChange, RecordStore } from "./record-store.ts";
+import type { RecordStore } from "./record-store.ts";
 import { removeUpload } from "./remove-expired.ts";
-import { CHUNK_LISTS, CONDEMNED, type Content, LIST_SEGMENTS, UPLOADS } from "./tables.ts";
+import { CHUNK_LISTS, CONDEMNED, LIST_SEGMENTS } from "./tables.ts";
 import { UploadLease } from "./upload-lease.ts";
 
 /** Chunks in a segment: 36 KiB, and at 256 KiB a chunk 256 MiB of blob. */
@@ -38,11 +34,13 @@ export class RecordChunkListStore implements ChunkListStore {
   }
 
   async claim(blob: B3Digest): Promise<boolean> {
+    // Most blobs have none.
+    if (!(await CHUNK_LISTS.has(this.#records, blob))) return false;
     const before = await readCollection(this.#records);
     if ((await claim(this.#records, { kind: "blob", digest: blob })) === undefined) return false;
     const after = await readCollection(this.#records);
     // In other phases its chunks stay with a list; while one sweeps, some may have gone.
-    const isQuiet = !mustClaim(before) && isSame(before, after);
+    const isQuiet = before.phase !== "sweeping" && isSame(before, after);
     return isQuiet || (await claimChunks(this.#records, this.read(blob, 0))) === undefined;
   }
 
@@ -124,10 +122,11 @@ class RecordChunkListWriter implements ChunkListWriter {
         return;
       }
       if (hasCollectedSince(this.#begun, state)) await this.#claimChunks(blob, list);
+      const known = await this.#records.get(CHUNK_LISTS.keyOf(blob));
       const changes = [
         CHUNK_LISTS.put(blob, list),
         CONDEMNED.remove({ kind: "blob", digest: blob }),
-        ...(await this.#removalOf(blob)),
+        ...(known === undefined ? [] : segmentsOf(blob, known)),
       ];
       if (await lease.end(changes, [isStill(state)])) return;
     }
@@ -141,14 +140,6 @@ class RecordChunkListWriter implements ChunkListWriter {
   async #isIntact(blob: B3Digest): Promise<boolean> {
     const lists = new RecordChunkListStore(this.#records);
     return (await isReadable(lists, blob)) && (await lists.claim(blob));
-  }
-
-  /** What has the segments of a list removed that takes no part any more: they are those of an upload nobody completes. */
-  async #removalOf(blob: B3Digest): Promise<readonly RecordChange[]> {
-    const { value: list } = await CHUNK_LISTS.look(this.#records, blob);
-    return list === undefined || list.segmentOffsets.length === 0
-      ? []
-      : [UPLOADS.put(list.listId.slice(), 0)];
   }
 
   /** A collection has begun, or ended, since chunks were found to be there: it may have taken them. */
@@ -215,13 +206,12 @@ async function claimChunks(
   records: RecordStore,
   chunks: AsyncIterable<ChunkMeta>,
 ): Promise<B3Digest | undefined> {
-  let some: Content[] = [];
-  for await (const { digest } of chunks) {
-    some.push({ kind: "chunk", digest });
-    if (some.length < CLAIMED_TOGETHER) continue;
-    const missing = await claimAll(records, some);
+  for await (const batch of inBatches(chunks, CLAIMED_TOGETHER)) {
+    const missing = await claimAll(
+      records,
+      batch.map(({ digest }) => ({ kind: "chunk", digest })),
+    );
     if (missing !== undefined) return missing.digest;
-    some = [];
   }
-  return (await claimAll(records, some))?.digest;
+  return undefined;
 }

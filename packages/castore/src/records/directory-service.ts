@@ -1,6 +1,6 @@
 import { equalBytes } from "@tvix/byte-stream";
 import { claimBlob } from "../collect/claim-contents.ts";
-import { isSame, isStill, mustClaim, readCollection } from "../collect/collection-state.ts";
+import { isSame, isStill, readCollection } from "../collect/collection-state.ts";
 import { claim } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { ClosureValidator } from "../directory/closure-validator.ts";
@@ -110,7 +110,7 @@ export class RecordDirectoryService implements DirectoryService {
         const stored = await claim(this.#records, { kind: "directory", digest });
         const isThere = stored !== undefined && equalBytes(stored, encoded);
         if (!isThere) changes.push(DIRECTORIES.put(digest, encoded));
-        if (!mustClaim(state)) continue;
+        if (state.phase !== "sweeping") continue;
         for (const file of filesOf(decodeDirectory(encoded, digest))) await claimBlob(this.#records, file);
       }
       if (changes.length === 0 && isSame(state, await readCollection(this.#records))) return;

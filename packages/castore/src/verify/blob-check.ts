@@ -1,5 +1,5 @@
-import type { ChunkMeta } from "../blob/blob-service.ts";
 import { decodeChunkRecord } from "../chunks/chunk-record.ts";
+import { inBatches } from "../concurrency/in-batches.ts";
 import { type B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { RecordChunkListStore } from "../records/chunk-list-store.ts";
@@ -35,15 +35,10 @@ export class BlobCheck {
     const count = await this.#lists.count(digest);
     if (count === undefined) return false;
     let found = 0;
-    let some: ChunkMeta[] = [];
-    for await (const chunk of this.#lists.read(digest, 0)) {
-      found++;
-      some.push(chunk);
-      if (some.length < TOGETHER) continue;
-      await this.#chunks(some);
-      some = [];
+    for await (const chunks of inBatches(this.#lists.read(digest, 0), TOGETHER)) {
+      found += chunks.length;
+      await this.#chunks(chunks);
     }
-    await this.#chunks(some);
     if (found === count) return true;
     throw new CastoreError("CORRUPT", `the list of blob ${digest} has ${found} chunks, and states ${count}`);
   }

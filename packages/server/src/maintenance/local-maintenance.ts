@@ -67,7 +67,6 @@ export class LocalMaintenance implements Maintenance {
       return { paths, removed: undefined, condemned: contents, due: undefined, freedBytes: 0, damaged: 0 };
     }
     const report = await collectStore(this.#parts(), options);
-    // What was removed before may have left its room to this one.
     const { freedBytes, damaged } =
       report.removed === undefined ? NOTHING : await this.#store.compact({ ...operationOf(signal) });
     return { ...report, freedBytes, damaged };
@@ -82,8 +81,7 @@ export class LocalMaintenance implements Maintenance {
     storePath: StorePath,
     options: OperationOptions & { readonly withReferrers?: boolean } = {},
   ): Promise<ForgetResult> {
-    const guarded = { ...options, guardMs: this.#defaults.graceMs };
-    const forgotten = await forgetPath(this.#parts(), storePath, guarded);
+    const forgotten = await forgetPath(this.#parts(), storePath, options);
     if (forgotten === undefined) return { storePaths: [], removed: undefined, ...NOTHING };
     const { paths, removed } = forgotten;
     // Their bytes are not to lie in any file.

@@ -10,8 +10,6 @@ import { contentsOf, type StoreCollectionParts } from "./collect-store.ts";
 export interface ForgetOptions extends OperationOptions {
   /** Whether all that refer to it go too. Default: then it stays. */
   readonly withReferrers?: boolean;
-  /** For how long whoever stores a path makes sure that its contents are there, in milliseconds. */
-  readonly guardMs: number;
 }
 
 /** What was forgotten. */
@@ -34,7 +32,7 @@ const SHOWN = 10;
 export async function forgetPath(
   parts: StoreCollectionParts,
   storePath: StorePath,
-  options: ForgetOptions,
+  options: ForgetOptions = {},
 ): Promise<Forgotten | undefined> {
   const { records } = parts;
   const info = await PATH_INFOS.get(records, storePath.digest);

@@ -1,5 +1,5 @@
-import type { Node, OperationOptions, RecordChange, RecordStore } from "@tvix/castore";
-import type { Marker, SecondLook } from "@tvix/castore/backend";
+import type { Node, OperationOptions, RecordStore } from "@tvix/castore";
+import { inBatches, type Marker, type SecondLook } from "@tvix/castore/backend";
 import { nodeOfKey } from "../records/node-key.ts";
 import { CALCULATED_NARS, NAR_LENGTHS, NARS, PATH_INFOS, PINS, USES } from "../records/tables.ts";
 
@@ -47,14 +47,10 @@ export async function sweepStore(
       if (node === undefined || !(await look.isKept(node))) await look.write([entry.remove()]);
     }
   }
-  let orphans: RecordChange[] = [];
-  for await (const entry of USES.entries(records, undefined, options)) {
-    if (!(await PATH_INFOS.has(records, entry.key()))) orphans.push(entry.remove());
-    if (orphans.length < TOGETHER) continue;
-    await look.write(orphans);
-    orphans = [];
+  for await (const batch of inBatches(USES.entries(records, undefined, options), TOGETHER)) {
+    const infos = await records.getMany(batch.map((entry) => PATH_INFOS.keyOf(entry.key())));
+    await look.write(batch.filter((_, index) => infos[index] === undefined).map((entry) => entry.remove()));
   }
-  await look.write(orphans);
 }
 
 /** Records that are removed together. */

@@ -143,7 +143,7 @@ describe("a collection of a store", () => {
 
   test("a path that is put while its contents go is refused, or whole", async () => {
     const info = await client.putPath(1, [1, 2, 3]);
-    await forgetPath(client.parts, info.storePath, { guardMs: DAY });
+    await forgetPath(client.parts, info.storePath);
     await expect(client.pathInfos.put(info)).rejects.toMatchObject({ code: "INCOMPLETE" });
     await client.putContents([1, 2, 3], { asksFirst: false });
     await client.pathInfos.put(info);
@@ -187,13 +187,13 @@ describe("forgetting a path", () => {
     const parts = {
       ...client.parts,
       markAlso: async () => {
-        seen.push(await forgetPath(client.parts, storePath, { guardMs: HOUR }).catch(({ code }) => code));
+        seen.push(await forgetPath(client.parts, storePath).catch(({ code }) => code));
       },
     };
     await collectStore(parts, { graceMs: HOUR });
     expect(seen).toEqual(["LOCKED"]);
     expect(await isThere(1)).toBe(true);
-    expect(await forgetPath(client.parts, storePath, { guardMs: HOUR })).toMatchObject({
+    expect(await forgetPath(client.parts, storePath)).toMatchObject({
       removed: { directories: 2 },
     });
   });
@@ -201,13 +201,23 @@ describe("forgetting a path", () => {
   test("removes what only it used, at once", async () => {
     const kept = await client.putPath(1, [1, 3]);
     const gone = await client.putPath(2, [3, 4, 6]);
-    const forgotten = await forgetPath(client.parts, gone.storePath, { guardMs: HOUR });
+    const forgotten = await forgetPath(client.parts, gone.storePath);
     expect(forgotten?.removed).toMatchObject({ directories: 2, blobs: 1 });
     expect(await isThere(2)).toBe(false);
     expect(await client.isWhole(gone.node)).toBe(false);
     expect(await client.isWhole(kept.node)).toBe(true);
     expect(await countRecords(client.records)).toMatchObject({ p1: 1, h1: 1, d1: 2, b1: 1 });
-    expect(await forgetPath(client.parts, gone.storePath, { guardMs: HOUR })).toBeUndefined();
+    expect(await forgetPath(client.parts, gone.storePath)).toBeUndefined();
+  });
+
+  test("leaves no list behind that lacks a chunk", async () => {
+    const gone = await client.putPath(1, [3]);
+    // As a longer file that begins alike has them, which nothing reaches.
+    const other = await client.putLonger(3);
+    expect(await client.hasFile(other)).toBe(true);
+    await forgetPath(client.parts, gone.storePath);
+    expect(await client.hasFile(other)).toBe(false);
+    expect((await countRecords(client.records))["b1"]).toBeUndefined();
   });
 
   test("is refused for what is pinned or referred to, unless that goes too", async () => {
@@ -215,9 +225,9 @@ describe("forgetting a path", () => {
     await client.putPath(2, [2], { references: [1] });
     await client.putPath(3, [3], { references: [2] });
     const inUse = { code: "IN_USE", message: expect.stringContaining("path-2") };
-    await expect(forgetPath(client.parts, storePath, { guardMs: HOUR })).rejects.toMatchObject(inUse);
+    await expect(forgetPath(client.parts, storePath)).rejects.toMatchObject(inUse);
     await new Pins(client.records).set("release", { type: "path", storePath: pathOf(3) });
-    const all = { guardMs: HOUR, withReferrers: true };
+    const all = { withReferrers: true };
     const pinned = { code: "IN_USE", message: expect.stringContaining("release") };
     await expect(forgetPath(client.parts, storePath, all)).rejects.toMatchObject(pinned);
     expect(await isThere(3)).toBe(true);

@@ -58,7 +58,7 @@ async function doStep(client: Client, model: Model, step: Step): Promise<void> {
     await client.putContents(files, { asksFirst });
   } else if (step.does === "forget") {
     model.paths.delete(path);
-    await forgetPath(client.parts, pathOf(path), { guardMs: HOUR });
+    await forgetPath(client.parts, pathOf(path));
   } else if (step.does === "pin") {
     const node = await client.putContents(files, { asksFirst });
     await pins.set(`pin-${name}`, { type: "node", node });

@@ -84,6 +84,15 @@ export class Client {
     return await this.pathInfos.put(pathInfoOf(number, await this.putContents(files, options), references));
   }
 
+  /** Stores a file that begins like another one, and shares chunks with it. */
+  async putLonger(file: number): Promise<B3Digest> {
+    return await this.#blobs.put(Buffer.concat([contentsOf(file), Buffer.alloc(5000, file)]));
+  }
+
+  hasFile(digest: B3Digest): Promise<boolean> {
+    return this.#blobs.has(digest);
+  }
+
   /** Whether all of some contents can be read. */
   async isWhole(node: Node): Promise<boolean> {
     if (node.type !== "directory") throw new TypeError("a directory");
