@@ -1,6 +1,7 @@
 import { compareBytes } from "@tvix/byte-stream";
 import {
   CastoreError,
+  InTurn,
   type OperationOptions,
   type RecordChange,
   type RecordCondition,
@@ -8,12 +9,9 @@ import {
   type RecordStore,
 } from "@tvix/castore";
 import { GroupCommit, prefixEnd } from "@tvix/castore/backend";
-import type { AbstractLevel } from "abstract-level";
+import type { AnyLevel } from "./any-level.ts";
 import { PendingWrite, withConditions } from "./pending-write.ts";
-
-/** Any database of the Level family, whatever its default encodings are. */
-// biome-ignore lint/suspicious/noExplicitAny: the three parameters do not matter, encodings are set per call
-export type AnyLevel = AbstractLevel<any, any, any>;
+import type { WriteAheadLog } from "./write-ahead-log.ts";
 
 /** How a {@link Database} writes. */
 export interface DatabaseOptions {
@@ -22,6 +20,8 @@ export interface DatabaseOptions {
    * it survives the end of the process, not a power cut.
    */
   readonly sync?: boolean;
+  /** What all changes are written to before they are made. Default: nothing. */
+  readonly log?: WriteAheadLog | undefined;
   /**
    * Whether the database may be closed and opened again, asked after a write has failed: opening
    * needs room on the disk. Default: never, and later writes fail as the first one did.
@@ -48,6 +48,8 @@ const BATCH_BYTES = 4 << 20;
  */
 export class Database implements RecordStore {
   readonly #level: AnyLevel;
+  readonly #log: WriteAheadLog | undefined;
+  readonly #turn: InTurn = new InTurn();
   /** `sync` is known to databases on a disk only. */
   readonly #writeOptions: typeof VIEWS & { readonly sync: boolean };
   readonly #mayReopen: () => Promise<boolean>;
@@ -58,12 +60,13 @@ export class Database implements RecordStore {
   #closed = false;
 
   constructor(level: AnyLevel, options: DatabaseOptions = {}) {
-    const { sync = false, mayReopen = async () => false, unwritable } = options;
+    const { sync = false, mayReopen = async () => false, unwritable, log } = options;
     this.#level = level;
+    this.#log = log;
     this.#broken = unwritable;
     this.#writeOptions = { ...VIEWS, sync };
     this.#mayReopen = mayReopen;
-    this.#commits = new GroupCommit((writes) => this.#apply(writes), BATCH_BYTES);
+    this.#commits = new GroupCommit((writes) => this.exclusively(() => this.#apply(writes)), BATCH_BYTES);
   }
 
   /** Why writes fail at present; undefined while they do not. */
@@ -77,12 +80,18 @@ export class Database implements RecordStore {
     return this.#broken;
   }
 
+  /** Runs a task while nothing is written: all that was acknowledged is there. */
+  async exclusively<T>(task: () => Promise<T>): Promise<T> {
+    return await this.#turn.run("write", task);
+  }
+
   async #apply(writes: readonly PendingWrite[]): Promise<void> {
     if (this.#broken !== undefined) await this.#reopen(this.#broken);
     const changes = await withConditions(writes, (key) => this.#get(key));
     if (changes.length === 0) return;
     try {
-      await this.#level.batch(changes, this.#writeOptions);
+      const noted = await this.#log?.append(changes);
+      await this.#level.batch(noted === undefined ? changes : [...changes, ...noted], this.#writeOptions);
     } catch (cause) {
       const error = failureOf(cause);
       // LevelDB would go on behind a torn record of its log, and drop all that after a restart.
@@ -97,6 +106,7 @@ export class Database implements RecordStore {
     const reopen = async () => {
       await this.#level.close();
       await this.#level.open();
+      await this.#log?.recover();
     };
     this.#reopening = reopen();
     try {

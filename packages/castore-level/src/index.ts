@@ -1,6 +1,7 @@
+export type { AnyLevel, Views } from "./any-level.ts";
 export {
-  type AnyLevel,
   Database,
   type DatabaseOptions,
 } from "./database.ts";
 export { type LevelStore, type LevelStoreOptions, openLevelStore } from "./open-level-store.ts";
+export type { WriteAheadLog } from "./write-ahead-log.ts";

@@ -1,5 +1,6 @@
 import { type ChunkSizes, type OpenRecordStore, openRecordStore } from "@tvix/castore";
-import { type AnyLevel, Database, type DatabaseOptions } from "./database.ts";
+import type { AnyLevel } from "./any-level.ts";
+import { Database, type DatabaseOptions } from "./database.ts";
 
 /** How a {@link LevelStore} works. */
 export interface LevelStoreOptions extends DatabaseOptions {

@@ -28,11 +28,12 @@ export async function checkIndex(path: string): Promise<Found> {
     throw new CastoreError(
       "CORRUPT",
       `${join(path, "index", "CURRENT")} is missing beside ${content.length} files of the index: ` +
-        "put it back from a backup; it holds the name of the newest MANIFEST file and a line feed",
+        `\`tvix-store repair --data ${path}\` makes the index anew`,
       { subject: path },
     );
   }
-  return { store: content.length > 0 || packs.length > 0 };
+  const journal = await namesIn(join(path, "journal"));
+  return { store: content.length > 0 || packs.length > 0 || journal.length > 0 };
 }
 
 async function namesIn(path: string): Promise<string[]> {

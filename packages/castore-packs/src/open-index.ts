@@ -4,6 +4,8 @@ import { makeDirectory } from "@tvix/castore-fs";
 import { Database } from "@tvix/castore-level";
 import { ClassicLevel } from "classic-level";
 import { checkIndex } from "./check-index.ts";
+import { Journal } from "./journal/journal.ts";
+import { LevelIndex } from "./journal/journal-index.ts";
 import { hasRoom } from "./pack-extents.ts";
 import { standInFor, unwritableFor } from "./read-only-index.ts";
 
@@ -19,14 +21,18 @@ export interface OpenIndexOptions {
   readonly create: boolean;
   /** Whether writes are flushed to the disk. */
   readonly sync: boolean;
+  /** Length after which a file of the journal is complete, in bytes. Default 16 MiB. */
+  readonly journalBytes?: number | undefined;
 }
 
 /** An index that is open. */
 export interface OpenIndex {
   readonly records: Database;
+  /** What it was found to be, beside its journal. */
+  readonly found: Journal["found"];
   /** Why it can only be read, where that is so. */
   readonly unwritable: CastoreError | undefined;
-  /** Gives back the room of records that were removed or replaced. */
+  /** Gives back the room of records that were removed or replaced: no file has them any more. */
   compact(): Promise<void>;
   close(): Promise<void>;
 }
@@ -59,19 +65,23 @@ export async function openIndex(path: string, options: OpenIndexOptions): Promis
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
-async function openOrStandIn(path: string, isThere: boolean, { sync }: OpenIndexOptions): Promise<OpenIndex> {
+/** The folder of the journal, beside that of the index. */
+export const JOURNAL = "journal";
+
+/** Around all keys, which begin with letters or a tilde. */
+const FIRST_KEY = Uint8Array.of(0);
+const LAST_KEY = Uint8Array.of(0xff);
+
+async function openOrStandIn(path: string, isThere: boolean, options: OpenIndexOptions): Promise<OpenIndex> {
   const index = join(path, "index");
   try {
-    const level = await openLevel(index);
-    const mayReopen = () => hasRoom(path, REOPEN_BYTES);
-    return opened(level, new Database(level, { sync, mayReopen }), undefined);
+    return await openWritable(path, await openLevel(index), options);
   } catch (error) {
     const unwritable = unwritableFor(error, rootMessage(error));
     if (!isThere || unwritable === undefined) throw error;
     const standIn = await standInFor(index);
     try {
-      const level = await openLevel(standIn.path);
-      return opened(level, new Database(level, { sync, unwritable }), unwritable, standIn.remove);
+      return await openUnwritable(path, await openLevel(standIn.path), unwritable, standIn.remove);
     } catch (failure) {
       await standIn.remove();
       throw failure;
@@ -79,26 +89,66 @@ async function openOrStandIn(path: string, isThere: boolean, { sync }: OpenIndex
   }
 }
 
-/** Around all keys, which begin with letters or a tilde. */
-const FIRST_KEY = Uint8Array.of(0);
-const LAST_KEY = Uint8Array.of(0xff);
+async function openWritable(path: string, level: Level, options: OpenIndexOptions): Promise<OpenIndex> {
+  const { sync, journalBytes: fileBytes } = options;
+  try {
+    const journal = await Journal.open(join(path, JOURNAL), new LevelIndex(level), {
+      sync,
+      mayWrite: true,
+      fileBytes,
+    });
+    const mayReopen = () => hasRoom(path, REOPEN_BYTES);
+    const records = new Database(level, { mayReopen, log: journal });
+    return {
+      records,
+      found: journal.found,
+      unwritable: undefined,
+      async compact() {
+        await level.compactRange(FIRST_KEY, LAST_KEY);
+        await journal.checkpoint((task) => records.exclusively(task));
+      },
+      async close() {
+        await records.close();
+        try {
+          await journal.close();
+        } finally {
+          await level.close();
+        }
+      },
+    };
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
+}
 
-function opened(
+async function openUnwritable(
+  path: string,
   level: Level,
-  records: Database,
-  unwritable: CastoreError | undefined,
-  release: () => Promise<void> = async () => {},
-): OpenIndex {
-  const close = async () => {
-    try {
-      await records.close();
-      await level.close();
-    } finally {
-      await release();
-    }
+  unwritable: CastoreError,
+  release: () => Promise<void>,
+): Promise<OpenIndex> {
+  const journal = await Journal.open(join(path, JOURNAL), new LevelIndex(level), {
+    sync: false,
+    mayWrite: false,
+  });
+  const records = new Database(level, { unwritable });
+  return {
+    records,
+    found: journal.found,
+    unwritable,
+    async compact() {
+      throw unwritable;
+    },
+    async close() {
+      try {
+        await records.close();
+        await level.close();
+      } finally {
+        await release();
+      }
+    },
   };
-  const compact = () => level.compactRange(FIRST_KEY, LAST_KEY);
-  return { records, unwritable, compact, close };
 }
 
 async function openLevel(path: string): Promise<Level> {

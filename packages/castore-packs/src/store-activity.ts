@@ -18,6 +18,7 @@ export interface StoreActivity {
 export interface StoreSize {
   readonly packs: number;
   readonly index: number;
+  readonly journal: number;
 }
 
 /** Where a store counts what it does. */
@@ -29,8 +30,9 @@ export class ActivityCounts {
 
 /** The lengths of the files of a store, added up. What goes while they are looked at counts as nothing. */
 export async function measureStore(path: string): Promise<StoreSize> {
-  const [packs, index] = await Promise.all([sizeOf(join(path, "packs")), sizeOf(join(path, "index"))]);
-  return { packs, index };
+  const folders = ["packs", "index", "journal"].map((name) => sizeOf(join(path, name)));
+  const [packs = 0, index = 0, journal = 0] = await Promise.all(folders);
+  return { packs, index, journal };
 }
 
 async function sizeOf(folder: string): Promise<number> {

@@ -28,7 +28,7 @@ import {
 } from "@tvix/castore/backend";
 import type { Database } from "@tvix/castore-level";
 import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
-import { checkFormat, writeFormat } from "./format.ts";
+import { checkFormat, noteFormat } from "./format.ts";
 import { type OpenIndex, openIndex, REOPEN_BYTES } from "./open-index.ts";
 import { PackExtents } from "./pack-extents.ts";
 import { openScratch, removeScratch } from "./scratch.ts";
@@ -51,6 +51,8 @@ export interface StoreOptions {
   readonly compressionLevel?: number;
   /** Length after which a pack file is complete, in bytes. Default 256 MiB. */
   readonly packBytes?: number;
+  /** Length after which a file of the journal is complete, in bytes. Default 16 MiB. */
+  readonly journalBytes?: number;
   /** Longest encoding of a directory that is stored, in bytes. Default 32 MiB: some 300,000 entries. */
   readonly maxDirectoryBytes?: number;
   /** Default: 128, 256 and 512 KiB. Blobs of other sizes stay readable. */
@@ -103,12 +105,12 @@ const RECENT_CHUNK_BYTES = 4 << 20;
 const RECENT_STORED_BYTES = 8 << 20;
 
 /**
- * Opens the store in a folder, and makes it where there is none: LevelDB in `index`, chunks
- * in pack files in `packs`. `docs/storage-format.md` describes both.
+ * Opens the store in a folder, and makes it where there is none: LevelDB in `index`, its changes in `journal`, chunks
+ * in pack files in `packs`. `docs/storage-format.md` describes them.
  *
  * After a crash nothing needs to be done: what was acknowledged is there. Where all of `index` is
- * missing beside packs, their chunks are indexed anew, and that goes on with the next process when
- * this one ends before.
+ * missing, it is made again from `journal`; where that is missing as well, the chunks of the packs are indexed anew.
+ * Either goes on with the next process when this one ends before.
  *
  * @param path folder of the store
  * @throws CastoreError LOCKED when another process has it open, UNKNOWN_FORMAT when a newer
@@ -119,8 +121,8 @@ const RECENT_STORED_BYTES = 8 << 20;
  */
 export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
   useNativeBlake3();
-  const { sync = true, create = true, packBytes = 256 << 20 } = options;
-  const index = await openIndex(path, { create, sync });
+  const { sync = true, create = true, packBytes = 256 << 20, journalBytes } = options;
+  const index = await openIndex(path, { create, sync, journalBytes });
   let extents: PackExtents | undefined;
   try {
     if (index.unwritable !== undefined) {
@@ -140,14 +142,16 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
 /** What is done before a store is used. */
 async function prepare(
   path: string,
-  { records, unwritable }: OpenIndex,
+  { records, unwritable, found }: OpenIndex,
   extents: PackExtents,
   { onNotice }: StoreOptions,
 ): Promise<void> {
+  if (found === "rebuilt")
+    onNotice?.(`the index of ${path} was missing, and was made again from its journal`);
   if ((await checkFormat(records)) === "new") {
     const chunks = await rebuildChunkIndex(extents, records);
-    if (chunks > 0) onNotice?.(rebuilt(path, chunks));
-    await writeFormat(records);
+    if (chunks > 0 || found === "partly-rebuilt") onNotice?.(partlyRebuilt(path, chunks, found));
+    await records.write([noteFormat()]);
   }
   if (unwritable !== undefined) return;
   await removeScratch(path);
@@ -247,9 +251,10 @@ async function serve(
   };
 }
 
-function rebuilt(path: string, chunks: number): string {
-  return (
-    `the index of ${path} was missing: ${chunks} chunks were found in its packs and indexed again; ` +
-    "directories, path infos and the lists of long files are lost, and come back when they are stored again"
-  );
+function partlyRebuilt(path: string, chunks: number, found: OpenIndex["found"]): string {
+  const lost =
+    found === "new"
+      ? "directories, path infos and the lists of long files are lost, and come back when they are stored again"
+      : "a part of its journal is lost: `tvix-store verify` tells what is not whole";
+  return `the index of ${path} was missing: ${chunks} chunks were found in its packs and indexed again; ${lost}`;
 }

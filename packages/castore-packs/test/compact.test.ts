@@ -63,7 +63,7 @@ test("gives back the room of what was collected, and everything else can be read
   }
   await using store = await open(path);
   for (const seed of [0, ...kept]) expect(await isReadable(store, seed)).toBe(true);
-  expect((await readdir(path)).sort()).toEqual(["index", "packs"]);
+  expect((await readdir(path)).sort()).toEqual(["index", "journal", "packs"]);
 });
 
 test("readers and writers go on meanwhile", async () => {
@@ -134,5 +134,5 @@ test("what a process has left behind that did not come to its end is removed", a
     await appendFile(join(path, "scratch-is-mine"), "");
   }
   await (await open(path)).close();
-  expect((await readdir(path)).sort()).toEqual(["index", "packs", "scratch-is-mine"]);
+  expect((await readdir(path)).sort()).toEqual(["index", "journal", "packs", "scratch-is-mine"]);
 });

@@ -31,9 +31,19 @@ async function readable(path: string): Promise<number> {
 }
 
 describe("a store whose index is gone", () => {
-  test("finds its chunks in the packs, and says what it has done", async () => {
+  test("makes it again from its journal, and says so", async () => {
     const path = await filled();
     await rm(join(path, "index"), { recursive: true });
+    const notices: string[] = [];
+    await (await openStore(path, { sync: false, onNotice: (text) => notices.push(text) })).close();
+    expect(notices).toEqual([expect.stringContaining("made again from its journal")]);
+    expect(await readable(path)).toBe(BLOBS.length);
+  });
+
+  test("and its journal as well: finds its chunks in the packs, and says what is lost", async () => {
+    const path = await filled();
+    await rm(join(path, "index"), { recursive: true });
+    await rm(join(path, "journal"), { recursive: true });
     const notices: string[] = [];
     await (await openStore(path, { sync: false, onNotice: (text) => notices.push(text) })).close();
     expect(notices).toEqual([expect.stringContaining("50 chunks")]);
@@ -60,7 +70,7 @@ describe("a store whose index is gone", () => {
     const before = await readdir(join(path, "index"));
     await expect(openStore(path)).rejects.toMatchObject({
       code: "CORRUPT",
-      message: expect.stringMatching(/CURRENT is missing .*MANIFEST/),
+      message: expect.stringMatching(/CURRENT is missing .*repair/),
     });
     expect(await readdir(join(path, "index"))).toEqual(before);
     const manifest = before.find((name) => name.startsWith("MANIFEST"));

@@ -66,7 +66,7 @@ test("a store of a newer format is refused", async () => {
   const path = await temporaryDirectory();
   await (await openStore(path)).close();
   const level = new ClassicLevel(join(path, "index"));
-  await level.put("m1format", "2");
+  await level.put("m1format", "3");
   await level.close();
   await expect(openStore(path)).rejects.toMatchObject({ code: "UNKNOWN_FORMAT" });
 });

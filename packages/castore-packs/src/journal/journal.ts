@@ -1,0 +1,156 @@
+import { CastoreError, InTurn, type RecordChange } from "@tvix/castore";
+import type { WriteAheadLog } from "@tvix/castore-level";
+import { storageFailure } from "../storage-failure.ts";
+import { writeCheckpoint } from "./checkpoint.ts";
+import { JournalDirectory } from "./journal-directory.ts";
+import type { JournalIndex } from "./journal-index.ts";
+import { JournalWriter } from "./journal-writer.ts";
+import { isLasting, lastingEntries } from "./lasting.ts";
+import { type OpenedJournal, openJournal } from "./open-journal.ts";
+import { appliedChange, type JournalPosition, markChange } from "./position.ts";
+import { replay } from "./recover-index.ts";
+
+/** How a {@link Journal} works. */
+export interface JournalOptions {
+  /** Whether blocks are flushed to the disk before they count. */
+  readonly sync: boolean;
+  /** Whether files may be written: where not, the index is only brought to where the journal is. */
+  readonly mayWrite: boolean;
+  /** Length after which a file is complete, and the index is brought to the disk, in bytes. Default 16 MiB. */
+  readonly fileBytes?: number | undefined;
+}
+
+/**
+ * The changes of the records of an index, before they are made: what was acknowledged is in the journal, so the index
+ * need not be flushed, and can be made again when it is lost. Derived records are left out.
+ *
+ * Files that are complete go when a checkpoint was written, which holds all records as they are by then. That is when the
+ * files have become longer than the checkpoint before, so each record is written down some two times.
+ */
+export class Journal implements WriteAheadLog {
+  /** What the index was found to be. */
+  readonly found: OpenedJournal["found"];
+  readonly #directory: JournalDirectory;
+  readonly #index: JournalIndex;
+  readonly #options: JournalOptions;
+  readonly #fileBytes: number;
+  readonly #upkeep: InTurn = new InTurn();
+  readonly #writer: JournalWriter;
+  #mark: JournalPosition;
+  /** Bytes of the files since the last checkpoint, and of that. */
+  #journalBytes: number;
+  #checkpointBytes: number;
+  #isClosed = false;
+
+  private constructor(
+    directory: JournalDirectory,
+    index: JournalIndex,
+    options: JournalOptions,
+    opened: OpenedJournal,
+  ) {
+    this.#directory = directory;
+    this.#index = index;
+    this.#options = options;
+    this.#fileBytes = options.fileBytes ?? 16 << 20;
+    this.#writer = new JournalWriter(directory, opened.end);
+    this.#mark = opened.mark;
+    this.#journalBytes = opened.journalBytes;
+    this.#checkpointBytes = opened.checkpointBytes;
+    this.found = opened.found;
+  }
+
+  /**
+   * Opens the journal in a folder, and brings its index to where it is.
+   *
+   * @throws CastoreError CORRUPT when the index is older than what is there of the journal
+   * @throws Error of the system
+   */
+  static async open(path: string, index: JournalIndex, options: JournalOptions): Promise<Journal> {
+    const directory = new JournalDirectory(path, options.sync);
+    const opened = await openJournal(directory, index, options.mayWrite);
+    const journal = new Journal(directory, index, options, opened);
+    if (options.mayWrite) await journal.#writer.resume();
+    return journal;
+  }
+
+  async append(changes: readonly RecordChange[]): Promise<readonly RecordChange[]> {
+    const lasting = changes.filter(({ key }) => isLasting(key));
+    if (lasting.length === 0) return [];
+    try {
+      await this.#makeRoom();
+      const before = this.#writer.position;
+      await this.#writer.append(lasting);
+      const { number, file, offset } = this.#writer.position;
+      this.#journalBytes += file === before.file ? offset - before.offset : offset;
+      return [appliedChange(number)];
+    } catch (error) {
+      throw storageFailure("written", error, "journal");
+    }
+  }
+
+  async recover(): Promise<void> {
+    try {
+      await this.#writer.discardFailed();
+      await replay(this.#directory, this.#index, this.#mark);
+    } catch (error) {
+      throw storageFailure("written", error, "journal");
+    }
+  }
+
+  /**
+   * Writes all records down, after which nothing is left in the journal of those that were removed before.
+   *
+   * @param exclusively runs a task while nothing is written to the index
+   */
+  async checkpoint(exclusively: (task: () => Promise<void>) => Promise<void>): Promise<void> {
+    let number = 0;
+    await exclusively(async () => {
+      number = await this.#writer.rotate();
+    });
+    await this.#upkeep.run("", () => this.#checkpointFrom(number));
+  }
+
+  /** Brings the index to the disk; what is written after that fails. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#upkeep.run("", async () => {
+      await this.#writer.close();
+      const isBehind = this.#writer.position.number > this.#mark.number;
+      if (this.#options.mayWrite && isBehind) await this.#moveMark(this.#writer.position);
+    });
+  }
+
+  /** Called between two writes to the index: it has all that the journal has. */
+  async #makeRoom(): Promise<void> {
+    const { position } = this.#writer;
+    if (position.offset < this.#fileBytes || position.number <= this.#mark.number) return;
+    const number = await this.#writer.rotate();
+    const isDue = this.#journalBytes > Math.max(this.#checkpointBytes, 4 * this.#fileBytes);
+    const task = () => (isDue ? this.#checkpointFrom(number) : this.#moveMark(position));
+    // What fails here is tried again with the next file; the journal grows meanwhile.
+    this.#upkeep.run("", task).catch(() => {});
+  }
+
+  async #moveMark(position: JournalPosition): Promise<void> {
+    if (position.number < this.#mark.number) return;
+    await this.#index.flush();
+    await this.#index.writeDurably([markChange(position)]);
+    this.#mark = position;
+  }
+
+  async #checkpointFrom(number: number): Promise<void> {
+    const bytes = this.#journalBytes;
+    // An index that lacks what only the files before have could not be caught up any more.
+    await this.#moveMark({ number: number - 1, file: number, offset: 0 });
+    this.#checkpointBytes = await writeCheckpoint(this.#directory, number, this.#entries());
+    await this.#directory.removeBefore(number);
+    this.#journalBytes -= bytes;
+  }
+
+  async *#entries(): AsyncGenerator<readonly [Uint8Array, Uint8Array], void, undefined> {
+    for await (const entry of lastingEntries(this.#index)) {
+      if (this.#isClosed) throw new CastoreError("CLOSED", "the store is closed");
+      yield entry;
+    }
+  }
+}
