@@ -8,6 +8,8 @@ export default defineConfig(
     collect: "src/collect.ts",
     grpc: "src/grpc.ts",
     node: "src/node.ts",
+    repair: "src/repair.ts",
+    stats: "src/stats.ts",
     testing: "src/testing.ts",
     verify: "src/verify.ts",
     // Chosen by the import map in package.json.

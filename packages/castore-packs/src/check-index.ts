@@ -8,23 +8,30 @@ const CONTENT = /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
 
 /** What is found in the folder of a store before anything is made there. */
 export interface Found {
-  /** Whether there is an index or a pack. */
+  /** Whether there is an index, a journal or a pack. */
   readonly store: boolean;
+  readonly hasIndex: boolean;
+  readonly hasJournal: boolean;
 }
 
 /**
  * Looks at the folder of a store before its index is opened: where the file that names the
  * current tables is missing, LevelDB would begin anew and remove all of them.
  *
+ * @param isToBeRemade whether the index will be made anew, so that it need not be whole
  * @throws CastoreError CORRUPT that names the missing file
  */
-export async function checkIndex(path: string): Promise<Found> {
+export async function checkIndex(
+  path: string,
+  { isToBeRemade = false }: { readonly isToBeRemade?: boolean } = {},
+): Promise<Found> {
   const index = await namesIn(join(path, "index"));
   const packs = packNumbersOf(await namesIn(join(path, "packs")));
+  const journal = await namesIn(join(path, "journal"));
   const content = index.filter((name) => CONTENT.test(name));
   // A process that ended while it made its first index has stored nothing.
-  const isBegun = packs.length === 0 && content.join() === "MANIFEST-000001";
-  if (content.length > 0 && !isBegun && !index.includes("CURRENT")) {
+  const isBegun = packs.length === 0 && journal.length === 0 && content.join() === "MANIFEST-000001";
+  if (content.length > 0 && !isBegun && !index.includes("CURRENT") && !isToBeRemade) {
     throw new CastoreError(
       "CORRUPT",
       `${join(path, "index", "CURRENT")} is missing beside ${content.length} files of the index: ` +
@@ -32,8 +39,8 @@ export async function checkIndex(path: string): Promise<Found> {
       { subject: path },
     );
   }
-  const journal = await namesIn(join(path, "journal"));
-  return { store: content.length > 0 || packs.length > 0 || journal.length > 0 };
+  const store = content.length > 0 || packs.length > 0 || journal.length > 0;
+  return { store, hasIndex: content.length > 0, hasJournal: journal.length > 0 };
 }
 
 async function namesIn(path: string): Promise<string[]> {

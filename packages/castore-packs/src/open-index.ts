@@ -4,7 +4,7 @@ import { makeDirectory } from "@tvix/castore-fs";
 import { Database } from "@tvix/castore-level";
 import { ClassicLevel } from "classic-level";
 import { checkIndex } from "./check-index.ts";
-import { Journal } from "./journal/journal.ts";
+import { Journal, type JournalSnapshot } from "./journal/journal.ts";
 import { LevelIndex } from "./journal/journal-index.ts";
 import { hasRoom } from "./pack-extents.ts";
 import { standInFor, unwritableFor } from "./read-only-index.ts";
@@ -34,6 +34,8 @@ export interface OpenIndex {
   readonly unwritable: CastoreError | undefined;
   /** Gives back the room of records that were removed or replaced: no file has them any more. */
   compact(): Promise<void>;
+  /** Tells which files of the journal have all records, and keeps them until `use` is done. */
+  whileKept<T>(use: (snapshot: JournalSnapshot) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -107,6 +109,7 @@ async function openWritable(path: string, level: Level, options: OpenIndexOption
         await level.compactRange(FIRST_KEY, LAST_KEY);
         await journal.checkpoint((task) => records.exclusively(task));
       },
+      whileKept: (use) => journal.whileKept((task) => records.exclusively(task), use),
       async close() {
         await records.close();
         try {
@@ -140,6 +143,7 @@ async function openUnwritable(
     async compact() {
       throw unwritable;
     },
+    whileKept: (use) => journal.whileKept((task) => task(), use),
     async close() {
       try {
         await records.close();

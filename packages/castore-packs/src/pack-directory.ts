@@ -73,8 +73,13 @@ export class PackDirectory {
     return handle;
   }
 
+  /** The name of a pack. */
+  nameOf(number: number): string {
+    return `${String(number).padStart(10, "0")}.pack`;
+  }
+
   #file(number: number): string {
-    return join(this.path, `${String(number).padStart(10, "0")}.pack`);
+    return join(this.path, this.nameOf(number));
   }
 }
 

@@ -28,7 +28,8 @@ export interface PackExtentsOptions {
 
 /** Extents as append-only files in a folder; each is a pack. */
 export class PackExtents implements Extents {
-  readonly #directory: PackDirectory;
+  /** The files. */
+  readonly directory: PackDirectory;
   readonly #appender: PackAppender;
   readonly #reader: PackReader;
   readonly #newest: number;
@@ -39,7 +40,7 @@ export class PackExtents implements Extents {
 
   private constructor(directory: PackDirectory, newest: number, options: PackExtentsOptions) {
     const { sync = true, packBytes = 256 << 20, groupBytes = 8 << 20, recoveryBytes = 16 << 20 } = options;
-    this.#directory = directory;
+    this.directory = directory;
     this.#newest = newest;
     this.#packBytes = packBytes;
     this.#recoveryBytes = recoveryBytes;
@@ -62,7 +63,7 @@ export class PackExtents implements Extents {
   /** Goes on in the newest pack, if that is the one that was closed in good order, and as it was then. */
   async resume({ pack, end }: PackEnd): Promise<void> {
     if (pack !== this.#newest || end >= this.#packBytes) return;
-    const handle = await this.#directory.openPack(pack, "r+");
+    const handle = await this.directory.openPack(pack, "r+");
     if ((await handle.stat()).size === end) this.#appender.resume(handle, end);
     else await handle.close();
   }
@@ -91,8 +92,8 @@ export class PackExtents implements Extents {
 
   async *list(): AsyncGenerator<ExtentInfo, void, undefined> {
     this.#checkOpen();
-    for (const extent of await translated("read", () => this.#directory.numbers())) {
-      const length = this.#directory.lengthOf(extent);
+    for (const extent of await translated("read", () => this.directory.numbers())) {
+      const length = this.directory.lengthOf(extent);
       // It may have been retired meanwhile.
       if (length !== undefined) yield { extent, length };
     }
@@ -100,8 +101,8 @@ export class PackExtents implements Extents {
 
   async *chunksOf(extent: number): AsyncGenerator<FoundChunk, void, undefined> {
     this.#checkOpen();
-    if (this.#directory.lengthOf(extent) === undefined) return;
-    const handle = await translated("read", () => this.#directory.openPack(extent, "r"));
+    if (this.directory.lengthOf(extent) === undefined) return;
+    const handle = await translated("read", () => this.directory.openPack(extent, "r"));
     try {
       for await (const { head, offset } of scanPack(handle, 0)) {
         const { digest, encoding, size, storedLength } = head;
@@ -123,7 +124,7 @@ export class PackExtents implements Extents {
     await this.seal(extent);
     await translated("written", async () => {
       await this.#reader.forget(extent);
-      await this.#directory.retirePack(extent);
+      await this.directory.retirePack(extent);
     });
   }
 
@@ -131,7 +132,7 @@ export class PackExtents implements Extents {
     this.#checkOpen();
     const { failure } = this.#appender;
     if (failure === undefined) return undefined;
-    if (isDiskFull(failure) && (await hasRoom(this.#directory.path, this.#recoveryBytes))) {
+    if (isDiskFull(failure) && (await hasRoom(this.directory.path, this.#recoveryBytes))) {
       this.#appender.forgive();
       return undefined;
     }

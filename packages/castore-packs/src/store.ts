@@ -9,6 +9,7 @@ import {
   type DirectoryService,
   InTurn,
   type MemoryLedger,
+  type OperationOptions,
   type StoredBlobs,
 } from "@tvix/castore";
 import {
@@ -16,22 +17,24 @@ import {
   type CompactionOptions,
   type CompactionReport,
   compactExtents,
-  forgetCollector,
   IndexedChunkStore,
   RecordChunkListStore,
   RecordDirectoryService,
-  rebuildChunkIndex,
   recentChunks,
   recentStoredForms,
   removeExpiredUploads,
   type Scratch,
 } from "@tvix/castore/backend";
 import type { Database } from "@tvix/castore-level";
-import { forgetCleanEnd, readCleanEnd, writeCleanEnd } from "./clean-end.ts";
-import { checkFormat, noteFormat } from "./format.ts";
+import { type CopiedFile, type CopyContents, type FilePart, readBackup } from "./backup.ts";
+import { writeCleanEnd } from "./clean-end.ts";
+import { hold } from "./hold.ts";
+import type { JournalSnapshot } from "./journal/journal.ts";
 import { type OpenIndex, openIndex, REOPEN_BYTES } from "./open-index.ts";
 import { PackExtents } from "./pack-extents.ts";
-import { openScratch, removeScratch } from "./scratch.ts";
+import { prepareStore } from "./prepare-store.ts";
+import { openScratch } from "./scratch.ts";
+import { setIndexAside } from "./set-index-aside.ts";
 import { ActivityCounts, measureStore, type StoreActivity, type StoreSize } from "./store-activity.ts";
 import { zstdCodec } from "./zstd-codec.ts";
 import { ZstdPool } from "./zstd-pool.ts";
@@ -40,6 +43,11 @@ import { ZstdPool } from "./zstd-pool.ts";
 export interface StoreOptions {
   /** Whether a store is made where there is none. Default true. */
   readonly create?: boolean;
+  /**
+   * Whether the index is set aside, as a folder beside, and made again from the journal and the packs: for one that is
+   * damaged. Default false.
+   */
+  readonly remakeIndex?: boolean;
   /** Called with a line for a person when opening finds something to tell. Default: nobody is told. */
   readonly onNotice?: (text: string) => void;
   /**
@@ -81,6 +89,14 @@ export interface Store extends AsyncDisposable {
    * @throws CastoreError CORRUPT when it is damaged
    */
   inspectChunk(digest: B3Digest, readsData: boolean): Promise<number>;
+  /** Removes what is known of a chunk that was found damaged. @returns whether it was */
+  forgetDamagedChunk(digest: B3Digest): Promise<boolean>;
+  /**
+   * Searches the packs for chunks that have no record, or a damaged one.
+   *
+   * @returns how many were found
+   */
+  findLostChunks(options?: OperationOptions): Promise<number>;
   /** Makes empty records in the folder, for as long as something is looked through. */
   openScratch(): Promise<Scratch>;
   /**
@@ -88,6 +104,19 @@ export interface Store extends AsyncDisposable {
    * the database do the same. Others may read and write meanwhile.
    */
   compact(options?: CompactionOptions): Promise<CompactionReport>;
+  /**
+   * What a copy of the store lacks, of the moment at which this is called: packs and journal, from which `openStore` makes
+   * the rest. Others may read and write meanwhile; compaction waits until all is read.
+   *
+   * @param known what the copy has so far, by the names of the files
+   * @param onContents told what the copy consists of, before the first part: other files of it go when it is done
+   * @returns bytes in the order in which they are to be written, so that the copy is a whole store all the while
+   */
+  backup(
+    known: ReadonlyMap<string, CopiedFile>,
+    onContents: (contents: CopyContents) => void,
+    options?: OperationOptions,
+  ): AsyncIterable<FilePart>;
   /**
    * Why nothing can be stored at present, such as a full disk; undefined while all is well. Tries
    * to make it possible again.
@@ -122,6 +151,7 @@ const RECENT_STORED_BYTES = 8 << 20;
 export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
   useNativeBlake3();
   const { sync = true, create = true, packBytes = 256 << 20, journalBytes } = options;
+  if (options.remakeIndex === true) await setIndexAside(path);
   const index = await openIndex(path, { create, sync, journalBytes });
   let extents: PackExtents | undefined;
   try {
@@ -130,37 +160,13 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     }
     const packs = join(path, "packs");
     extents = await PackExtents.open(packs, { sync, packBytes, recoveryBytes: REOPEN_BYTES });
-    await prepare(path, index, extents, options);
+    await prepareStore(path, index, extents, options);
     return await serve(path, index, extents, options);
   } catch (error) {
     await extents?.close();
     await index.close();
     throw error;
   }
-}
-
-/** What is done before a store is used. */
-async function prepare(
-  path: string,
-  { records, unwritable, found }: OpenIndex,
-  extents: PackExtents,
-  { onNotice }: StoreOptions,
-): Promise<void> {
-  if (found === "rebuilt")
-    onNotice?.(`the index of ${path} was missing, and was made again from its journal`);
-  if ((await checkFormat(records)) === "new") {
-    const chunks = await rebuildChunkIndex(extents, records);
-    if (chunks > 0 || found === "partly-rebuilt") onNotice?.(partlyRebuilt(path, chunks, found));
-    await records.write([noteFormat()]);
-  }
-  if (unwritable !== undefined) return;
-  await removeScratch(path);
-  await forgetCollector(records);
-  await removeExpiredUploads(records);
-  const clean = await readCleanEnd(records);
-  if (clean === undefined) return;
-  await forgetCleanEnd(records);
-  await extents.resume(clean);
 }
 
 async function serve(
@@ -222,6 +228,12 @@ async function serve(
     return report;
   };
   const inTurn = new InTurn();
+  async function* backup(...[known, onContents, options]: Parameters<Store["backup"]>) {
+    using journal = await hold<JournalSnapshot>((use) =>
+      inTurn.run("compaction", () => index.whileKept(use)),
+    );
+    yield* readBackup(path, extents.directory, journal.value, known, onContents, options);
+  }
   let closing: Promise<void> | undefined;
   const close = async () => {
     closing ??= closeAll();
@@ -242,19 +254,15 @@ async function serve(
     size: () => measureStore(path),
     database: records,
     inspectChunk: (digest, readsData) => chunks.inspect(digest, readsData),
+    forgetDamagedChunk: (digest) => chunks.forgetDamaged(digest),
+    // Not while chunks move from one pack to another.
+    findLostChunks: (options) => inTurn.run("compaction", () => chunks.findLost(options)),
     openScratch: () => openScratch(path),
     // One after the other: each takes for granted that nobody else moves what it looks at.
     compact: (options) => inTurn.run("compaction", () => compact(options)),
+    backup,
     check: async () => (await records.recover()) ?? (await extents.recover()),
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-function partlyRebuilt(path: string, chunks: number, found: OpenIndex["found"]): string {
-  const lost =
-    found === "new"
-      ? "directories, path infos and the lists of long files are lost, and come back when they are stored again"
-      : "a part of its journal is lost: `tvix-store verify` tells what is not whole";
-  return `the index of ${path} was missing: ${chunks} chunks were found in its packs and indexed again; ${lost}`;
 }

@@ -53,14 +53,19 @@ export { holds, nameOfKey } from "./records/condition.ts";
 export { RecordDirectoryService } from "./records/directory-service.ts";
 export { prefixEnd } from "./records/prefix-end.ts";
 export { removeExpiredUploads } from "./records/remove-expired.ts";
-export { CHUNKS, FACTS } from "./records/tables.ts";
+export { CHUNKS, type Content, FACTS } from "./records/tables.ts";
+export { ContentMender, type ContentSource, type MendingParts } from "./repair/mend-contents.ts";
+export { removeRecord } from "./repair/remove-record.ts";
+export { removeIncompleteDirectories, removeUnreadable } from "./repair/remove-unreadable.ts";
+export { type ContentStats, measureContents } from "./stats/measure-contents.ts";
 export { unlessAborted } from "./unless-aborted.ts";
 export type { DataSample } from "./verify/data-sample.ts";
-export type { Fault, FaultKind, FaultySubject } from "./verify/fault.ts";
+export type { Fault, FaultKind, FaultySubject, LocatedFault } from "./verify/fault.ts";
 export { TreeCheck } from "./verify/tree-check.ts";
 export {
   faultOf,
   isFault,
+  locateFaults,
   type VerificationParts,
   type VerifiedCounts,
   type VerifyOptions,

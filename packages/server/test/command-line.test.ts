@@ -335,6 +335,6 @@ describe("the daemon", () => {
   test("makes its data directory where there is none", async () => {
     const data = join(await temporaryDirectory(), "a", "b");
     await startDaemon(data);
-    expect((await readdir(data)).sort()).toEqual(["index", "packs"]);
+    expect((await readdir(data)).sort()).toEqual(["index", "journal", "packs"]);
   });
 });

@@ -1,52 +1,23 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { B3Digest, type Node } from "@tvix/castore";
+import { B3Digest } from "@tvix/castore";
 import { fixtures } from "@tvix/castore/testing";
-import { openStore, type Store } from "@tvix/castore-packs";
-import { NixHash, StorePath } from "@tvix/nix-compat";
-import { type FolderServices, LocalMaintenance, servicesOf } from "@tvix/server";
+import { LocalMaintenance } from "@tvix/server";
 import type { StoreFault } from "@tvix/store/verify";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
+import { fill, LONG, type OpenFolder, opened, PATH } from "./stored-path.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 
-const { directoryNode, directoryOf, pseudoRandomBytes } = fixtures;
-const PATH = StorePath.from(new Uint8Array(20).fill(3), "looked-at");
-const LONG = pseudoRandomBytes(1_500_000, 5);
+const { pseudoRandomBytes } = fixtures;
 
-/** A path with a short file, a long one and an executable in two folders. */
-async function fill({ blobService, directoryService, pathInfoService }: FolderServices): Promise<void> {
-  const file = async (bytes: Uint8Array, executable = false): Promise<Node> => {
-    return { type: "file", digest: await blobService.put(bytes), size: BigInt(bytes.length), executable };
-  };
-  const inner = directoryOf({ long: await file(LONG), short: await file(Buffer.from("short\n")) });
-  const outer = directoryOf({
-    inner: directoryNode(inner),
-    run: await file(pseudoRandomBytes(5000, 6), true),
-  });
-  await directoryService.putMany([inner, outer]);
-  await pathInfoService.put({
-    storePath: PATH,
-    node: directoryNode(outer),
-    references: [PATH],
-    narSize: 1_600_000,
-    narHash: NixHash.from("sha256", new Uint8Array(32).fill(4)),
-    signatures: [],
-    deriver: undefined,
-    contentAddress: undefined,
-  });
-}
-
-async function opened(path: string): Promise<{ store: Store; services: FolderServices }> {
-  const store = await openStore(path, { sync: false, packBytes: 1 << 20 });
-  onTestFinished(() => store.close());
-  return { store, services: servicesOf(store) };
-}
-
-async function faultsOf({ store, services }: Awaited<ReturnType<typeof opened>>): Promise<StoreFault[]> {
+async function faultsOf({ store, services }: OpenFolder): Promise<StoreFault[]> {
   const faults: StoreFault[] = [];
   const onFault = (fault: StoreFault) => void faults.push(fault);
-  const result = await new LocalMaintenance(store, services, { graceMs: 0 }).verify({ data: "all", onFault });
+  const result = await new LocalMaintenance(store, services, { collection: { graceMs: 0 } }).verify({
+    data: "all",
+    onFault,
+  });
   expect(result.faults).toBe(faults.length);
   expect(result.paths).toBe(1);
   return faults;
@@ -56,7 +27,7 @@ test("a store in order has no faults, and all of it was looked at", async () => 
   const open = await opened(await temporaryDirectory());
   await fill(open.services);
   expect(await faultsOf(open)).toEqual([]);
-  const maintenance = new LocalMaintenance(open.store, open.services, { graceMs: 0 });
+  const maintenance = new LocalMaintenance(open.store, open.services, { collection: { graceMs: 0 } });
   const all = await maintenance.verify({ data: "all" });
   expect(all).toMatchObject({ directories: 2, blobs: 1, faults: 0, bytesRead: LONG.length + 5000 + 6 });
   expect(await maintenance.verify()).toMatchObject({ bytesRead: 0, chunks: all.chunks });

@@ -1,6 +1,2 @@
-export {
-  type StoreFault,
-  type StoreVerificationParts,
-  type VerifiedStoreCounts,
-  verifyStore,
-} from "./verify/verify-store.ts";
+export type { StoreFault, StoreVerificationParts, VerifiedStoreCounts } from "./verify/verification.ts";
+export { verifyStore } from "./verify/verify-store.ts";

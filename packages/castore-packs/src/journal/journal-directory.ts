@@ -128,7 +128,12 @@ export class JournalDirectory {
     }
   }
 
+  /** The name of a file. */
+  nameOf(kind: JournalFileKind, number: number): string {
+    return `${String(number).padStart(16, "0")}.${kind}`;
+  }
+
   #file(kind: JournalFileKind, number: number): string {
-    return join(this.path, `${String(number).padStart(16, "0")}.${kind}`);
+    return join(this.path, this.nameOf(kind, number));
   }
 }

@@ -2,13 +2,16 @@ import { CastoreError, InTurn, type RecordChange } from "@tvix/castore";
 import type { WriteAheadLog } from "@tvix/castore-level";
 import { storageFailure } from "../storage-failure.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
-import { JournalDirectory } from "./journal-directory.ts";
+import { JournalDirectory, type JournalFileKind } from "./journal-directory.ts";
 import type { JournalIndex } from "./journal-index.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { isLasting, lastingEntries } from "./lasting.ts";
 import { type OpenedJournal, openJournal } from "./open-journal.ts";
 import { appliedChange, type JournalPosition, markChange } from "./position.ts";
 import { replay } from "./recover-index.ts";
+
+/** Files of a journal, and how much of each counts. */
+export type JournalSnapshot = readonly { readonly name: string; readonly length: number }[];
 
 /** How a {@link Journal} works. */
 export interface JournalOptions {
@@ -108,6 +111,42 @@ export class Journal implements WriteAheadLog {
       number = await this.#writer.rotate();
     });
     await this.#upkeep.run("", () => this.#checkpointFrom(number));
+  }
+
+  /**
+   * Tells which files, up to which length, are all that was acknowledged. They stay until `use` is done with them.
+   *
+   * @param exclusively runs a task while nothing is written to the index
+   */
+  async whileKept<T>(
+    exclusively: (task: () => Promise<void>) => Promise<void>,
+    use: (snapshot: JournalSnapshot) => Promise<T>,
+  ): Promise<T> {
+    return await this.#upkeep.run("", async () => {
+      let end = this.#writer.position;
+      await exclusively(async () => {
+        end = this.#writer.position;
+      });
+      return await use(await this.#filesUpTo(end));
+    });
+  }
+
+  async #filesUpTo(end: JournalPosition): Promise<JournalSnapshot> {
+    const { journals, checkpoints } = await this.#directory.list();
+    const checkpoint = checkpoints.at(-1);
+    const files: { readonly name: string; readonly length: number }[] = [];
+    const add = (kind: JournalFileKind, number: number, length: number | undefined) => {
+      if (length !== undefined) files.push({ name: this.#directory.nameOf(kind, number), length });
+    };
+    if (checkpoint !== undefined) {
+      add("checkpoint", checkpoint, await this.#directory.lengthOf("checkpoint", checkpoint));
+    }
+    for (const number of journals) {
+      if (number < (checkpoint ?? 0) || number > end.file) continue;
+      const length = await this.#directory.lengthOf("journal", number);
+      add("journal", number, number === end.file ? end.offset : length);
+    }
+    return files;
   }
 
   /** Brings the index to the disk; what is written after that fails. */

@@ -5,12 +5,14 @@ import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { ExtentLocation, Extents } from "../extents/extents.ts";
 import type { RecentReads } from "../memory-use/recent-reads.ts";
+import type { OperationOptions } from "../options.ts";
 import type { RecordChange, RecordStore } from "../records/record-store.ts";
 import { CHUNKS, CONDEMNED } from "../records/tables.ts";
 import { type ChunkCodec, type EncodedChunk, type FreshlyEncoded, RAW_CODEC } from "./chunk-codec.ts";
 import { decodeChunkRecord, encodeInline, encodeLocation } from "./chunk-record.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import { DamagedChunks } from "./damaged-chunks.ts";
+import { findLostChunks } from "./find-lost-chunks.ts";
 import { decodeVerified } from "./verify-chunk.ts";
 
 /** What an {@link IndexedChunkStore} is made of. */
@@ -139,6 +141,12 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     }
   }
 
+  /** Searches the extents for chunks that have no record, or a damaged one. @returns how many were found */
+  async findLost(options: OperationOptions = {}): Promise<number> {
+    if (this.#extents === undefined) return 0;
+    return await findLostChunks(this.#extents, this.#records, this.#damaged, options);
+  }
+
   /** Resolves when every chunk that is being written at the moment has its record, or has failed. */
   async settle(): Promise<void> {
     await Promise.allSettled([...this.#writing]);
@@ -165,6 +173,19 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   /** Notes a chunk as damaged that was found so where its record says: it counts as absent until it is written again. */
   async noteDamage(digest: B3Digest, record: Uint8Array): Promise<void> {
     await this.#damaged.add(digest, record);
+  }
+
+  /** Removes the record of a chunk that is damaged. @returns whether there was one */
+  async forgetDamaged(digest: B3Digest): Promise<boolean> {
+    const key = CHUNKS.keyOf(digest);
+    const value = await this.#records.get(key);
+    if (value === undefined || !this.#damaged.has(digest)) return false;
+    const isGone = await this.#records.write(
+      [{ type: "del", key }, ...this.#mending(digest)],
+      [{ key, value }],
+    );
+    if (isGone) this.#damaged.remove(digest);
+    return isGone;
   }
 
   async #write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {

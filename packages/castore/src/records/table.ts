@@ -142,6 +142,13 @@ export class Table<K, V> {
     return store.has(this.keyOf(key));
   }
 
+  /** How many records there are, damaged ones included: all of them are looked at. */
+  async count(store: RecordStore, options: OperationOptions = {}): Promise<number> {
+    let found = 0;
+    for await (const _ of store.entries({ prefix: this.#prefix }, options)) found++;
+    return found;
+  }
+
   /**
    * The records whose keys begin with some bytes, in the order of their keys.
    *

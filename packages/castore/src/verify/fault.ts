@@ -1,3 +1,6 @@
+import type { RecordCondition } from "../records/record-store.ts";
+import type { Content } from "../records/tables.ts";
+
 /** What a piece of content is, or a record beside contents. */
 export type FaultySubject = "chunk" | "blob" | "directory" | "path-info" | "record";
 
@@ -18,4 +21,13 @@ export interface Fault {
   readonly kind: FaultKind;
   /** For people. */
   readonly text: string;
+}
+
+/** A fault, and what it lies in. */
+export interface LocatedFault {
+  readonly fault: Fault;
+  /** The content that lacks something. */
+  readonly content?: Content | undefined;
+  /** The record that is of no use, as it is. */
+  readonly record?: RecordCondition | undefined;
 }

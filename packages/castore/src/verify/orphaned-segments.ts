@@ -5,7 +5,7 @@ import type { ChunkListRecord } from "../records/chunk-list-codec.ts";
 import type { RecordStore } from "../records/record-store.ts";
 import type { TableEntry } from "../records/table.ts";
 import { CHUNK_LISTS, LIST_SEGMENTS, OLD_UPLOADS, UPLOADS } from "../records/tables.ts";
-import type { Fault } from "./fault.ts";
+import type { LocatedFault } from "./fault.ts";
 
 /** Lists of which the segments are kept in mind: one has 36 KiB of records for each, and nobody has so many. */
 const MOST = 1_000_000;
@@ -14,7 +14,7 @@ const MOST = 1_000_000;
 export async function* orphanedSegments(
   records: RecordStore,
   options: OperationOptions = {},
-): AsyncGenerator<Fault, void, undefined> {
+): AsyncGenerator<LocatedFault, void, undefined> {
   const named = new Set<string>();
   for await (const entry of CHUNK_LISTS.entries(records, undefined, options)) {
     const list = listOf(entry);
@@ -33,7 +33,8 @@ export async function* orphanedSegments(
     if (isUpload || !(await records.has(entry.isUnchanged().key)) || (await isNamedNow(records, id)))
       continue;
     const name = `l1 ${encodeHex(id)}`;
-    yield { subject: "record", name, kind: "orphaned", text: "a part of a chunk list that no blob has" };
+    const text = "a part of a chunk list that no blob has";
+    yield { fault: { subject: "record", name, kind: "orphaned", text }, record: entry.isUnchanged() };
   }
 }
 

@@ -33,12 +33,15 @@ export class TreeCheck {
 
   /** What is wrong below a node; nothing for one that is whole. */
   async faultsOf(node: Node, options: OperationOptions = {}): Promise<readonly Fault[]> {
+    const broken = await this.brokenBelow(node, MOST_FAULTS, options);
+    return await Promise.all(broken.map((content) => this.#describe(content)));
+  }
+
+  /** What cannot be read below a node, up to some number of pieces; nothing for one that is whole. */
+  async brokenBelow(node: Node, most: number, options: OperationOptions = {}): Promise<readonly Content[]> {
     if (node.type === "symlink") return [];
     const content = contentOf(node);
-    if (await this.#isWhole(content, options)) return [];
-    const faults: Fault[] = [];
-    await this.#gather(content, faults, new Set());
-    return faults;
+    return (await this.#isWhole(content, options)) ? [] : await this.#gather(content, most);
   }
 
   /** Children before parents, whatever the depth. */
@@ -81,16 +84,19 @@ export class TreeCheck {
     }
   }
 
-  async #gather(content: Content, faults: Fault[], seen: Set<string>): Promise<void> {
+  async #gather(content: Content, most: number): Promise<readonly Content[]> {
+    const broken: Content[] = [];
+    const seen = new Set<string>();
     const waiting = [content];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (let next = waiting.pop(); next !== undefined && broken.length < most; next = waiting.pop()) {
       const name = `${next.kind} ${next.digest}`;
-      if (seen.has(name) || faults.length >= MOST_FAULTS) continue;
+      if (seen.has(name)) continue;
       seen.add(name);
       const children = await this.#childrenOf(next);
-      if (children === undefined) faults.push(await this.#describe(next));
+      if (children === undefined) broken.push(next);
       for (const child of children ?? []) if ((await this.#known(child)) === false) waiting.push(child);
     }
+    return broken;
   }
 
   async #describe({ kind, digest }: Content): Promise<Fault> {

@@ -9,7 +9,7 @@ import type { TableEntry } from "../records/table.ts";
 import { CHUNK_LISTS, CHUNKS, DIRECTORIES } from "../records/tables.ts";
 import { BlobCheck } from "./blob-check.ts";
 import { type DataSample, sampler } from "./data-sample.ts";
-import type { Fault } from "./fault.ts";
+import type { Fault, LocatedFault } from "./fault.ts";
 import { orphanedSegments } from "./orphaned-segments.ts";
 
 /** What is looked through. */
@@ -55,6 +55,15 @@ export async function* verifyContents(
   counts: VerifiedCounts,
   options: VerifyOptions = {},
 ): AsyncGenerator<Fault, void, undefined> {
+  for await (const { fault } of locateFaults(parts, counts, options)) yield fault;
+}
+
+/** The same, with what each fault lies in: chunks first, then chunk lists, directories, and what is left over. */
+export async function* locateFaults(
+  parts: VerificationParts,
+  counts: VerifiedCounts,
+  options: VerifyOptions = {},
+): AsyncGenerator<LocatedFault, void, undefined> {
   yield* verifyChunks(parts, counts, options);
   yield* verifyLists(parts, counts, options);
   yield* verifyDirectories(parts, counts, options);
@@ -65,18 +74,19 @@ async function* verifyChunks(
   { records, inspectChunk }: VerificationParts,
   counts: VerifiedCounts,
   options: VerifyOptions,
-): AsyncGenerator<Fault, void, undefined> {
+): AsyncGenerator<LocatedFault, void, undefined> {
   const { data = "none", bytesPerSecond = Number.POSITIVE_INFINITY, signal } = options;
   const isSampled = sampler(data);
   const started = performance.now();
-  const look = async (entry: TableEntry<B3Digest, unknown>): Promise<Fault | undefined> => {
+  const look = async (entry: TableEntry<B3Digest, unknown>): Promise<LocatedFault | undefined> => {
     const digest = entry.findKey();
     if (digest === undefined) return strayRecord(entry);
     const inspect = async () => {
       const read = await inspectChunk(digest, isSampled(digest));
       counts.bytesRead += read;
     };
-    return await faultOf(inspect, "chunk", digest, () => CHUNKS.has(records, digest));
+    const fault = await faultOf(inspect, "chunk", digest, () => CHUNKS.has(records, digest));
+    return fault && { fault, content: { kind: "chunk", digest } };
   };
   const entries = CHUNKS.entries(records, undefined, options);
   for await (const fault of mapConcurrently(entries, AT_ONCE, look)) {
@@ -88,16 +98,18 @@ async function* verifyChunks(
 }
 
 /** What lies under a key that is none. */
-function strayRecord(entry: TableEntry<unknown, unknown>): Fault {
-  const name = encodeHex(entry.isUnchanged().key);
-  return { subject: "record", name, kind: "orphaned", text: "a record under a key that no version writes" };
+function strayRecord(entry: TableEntry<unknown, unknown>): LocatedFault {
+  const record = entry.isUnchanged();
+  const name = encodeHex(record.key);
+  const text = "a record under a key that no version writes";
+  return { fault: { subject: "record", name, kind: "orphaned", text }, record };
 }
 
 async function* verifyLists(
   { records }: VerificationParts,
   counts: VerifiedCounts,
   options: OperationOptions,
-): AsyncGenerator<Fault, void, undefined> {
+): AsyncGenerator<LocatedFault, void, undefined> {
   const check = new BlobCheck(records);
   for await (const entry of CHUNK_LISTS.entries(records, undefined, options)) {
     counts.blobs++;
@@ -112,7 +124,7 @@ async function* verifyLists(
       digest,
       () => CHUNK_LISTS.has(records, digest),
     );
-    if (fault !== undefined) yield fault;
+    if (fault !== undefined) yield { fault, content: { kind: "blob", digest } };
   }
 }
 
@@ -120,15 +132,7 @@ async function* verifyDirectories(
   { records }: VerificationParts,
   counts: VerifiedCounts,
   options: OperationOptions,
-): AsyncGenerator<Fault, void, undefined> {
-  const inspect = async (digest: B3Digest) => {
-    const encoded = await DIRECTORIES.get(records, digest);
-    if (encoded === undefined) return;
-    for (const { node } of decodeDirectory(encoded, digest).children()) {
-      if (await DIRECTORIES.has(records, node.digest)) continue;
-      throw new CastoreError("INCOMPLETE", `directory ${node.digest} below directory ${digest} is missing`);
-    }
-  };
+): AsyncGenerator<LocatedFault, void, undefined> {
   for await (const entry of DIRECTORIES.entries(records, undefined, options)) {
     counts.directories++;
     const digest = entry.findKey();
@@ -137,8 +141,22 @@ async function* verifyDirectories(
       continue;
     }
     const isThere = () => DIRECTORIES.has(records, digest);
-    const fault = await faultOf(() => inspect(digest), "directory", digest, isThere);
-    if (fault !== undefined) yield fault;
+    const fault = await faultOf(() => checkDirectory(records, digest), "directory", digest, isThere);
+    if (fault !== undefined) yield { fault, content: { kind: "directory", digest } };
+  }
+}
+
+/**
+ * Looks whether a directory is what its digest names, and has those below it.
+ *
+ * @throws CastoreError CORRUPT, INCOMPLETE when it is there, and is not
+ */
+export async function checkDirectory(records: RecordStore, digest: B3Digest): Promise<void> {
+  const encoded = await DIRECTORIES.get(records, digest);
+  if (encoded === undefined) return;
+  for (const { node } of decodeDirectory(encoded, digest).children()) {
+    if (await DIRECTORIES.has(records, node.digest)) continue;
+    throw new CastoreError("INCOMPLETE", `directory ${node.digest} below directory ${digest} is missing`);
   }
 }
 

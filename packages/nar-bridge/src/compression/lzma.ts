@@ -12,10 +12,14 @@ export const LZMA_VERSION: string = (
   createRequire(resolve("@napi-rs/lzma"))("./package.json") as { version: string }
 ).version;
 
-/** An xz stream, made while it is read. */
-export async function* compressXz(source: ByteStream): ByteStream {
+/**
+ * An xz stream, made while it is read.
+ *
+ * @param preset from 0, which is fast, to 9, which is small
+ */
+export async function* compressXz(source: ByteStream, preset: number = FASTEST.preset): ByteStream {
   const { xz } = await codec();
-  yield* bytesOf(xz.compressStream(streamOf(source), FASTEST));
+  yield* bytesOf(xz.compressStream(streamOf(source), { preset }));
 }
 
 /** What an xz stream holds; fails with what the decoder says of one that is none. */

@@ -21,3 +21,12 @@ export function daemonComposition(options: DaemonOptions): Composition {
   const stores = (options.upstream ?? []).flatMap((one) => (one.type === "store" ? [one.address] : []));
   return inFrontOf({ local, stores });
 }
+
+/** Whether all of the store lies in the data directory, whatever is asked for what is not there. */
+export function liesInDataDirectory(options: DaemonOptions): boolean {
+  const { blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr } = options;
+  const isElsewhere = [blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr].some(
+    (one) => one !== undefined,
+  );
+  return !isElsewhere && compositionOfFile(options) === undefined;
+}

@@ -4,14 +4,15 @@ import { openStore, type Store } from "@tvix/castore-packs";
 import { RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
 import type { Logger } from "pino";
 import { connectPeer } from "../compose/connect-peer.ts";
-import type { CompositionEnvironment } from "../compose/environment.ts";
+import type { CompositionEnvironment, OpenDataDirectory } from "../compose/environment.ts";
 import { type OpenComposition, openComposition } from "../compose/open-composition.ts";
 import { storeServicesOf } from "../compose/store-services.ts";
 import { LocalMaintenance } from "../maintenance/local-maintenance.ts";
 import type { Maintenance } from "../maintenance/maintenance.ts";
+import { openRepairSources } from "../maintenance/repair-sources.ts";
 import type { LocalServices } from "../services.ts";
 import { limitsOfUploads } from "./binary-cache-options.ts";
-import { daemonComposition } from "./daemon-composition.ts";
+import { daemonComposition, liesInDataDirectory } from "./daemon-composition.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
 import { collectionDefaults } from "./gc-options.ts";
 
@@ -63,14 +64,18 @@ export async function openDaemonStore(options: DaemonOptions, parts: DaemonStore
     observerOf,
   });
   try {
-    return await daemonStoreOf(open, options);
+    return await daemonStoreOf(open, options, log);
   } catch (error) {
     await open.close();
     throw error;
   }
 }
 
-async function daemonStoreOf(open: OpenComposition, options: DaemonOptions): Promise<DaemonStore> {
+async function daemonStoreOf(
+  open: OpenComposition,
+  options: DaemonOptions,
+  log: Logger,
+): Promise<DaemonStore> {
   const home = await homeOf(open, options);
   const records = home?.store.database ?? new MemoryRecordStore();
   const stores = open.dataDirectories.map(({ store }) => store);
@@ -87,10 +92,7 @@ async function daemonStoreOf(open: OpenComposition, options: DaemonOptions): Pro
       narIndex,
     },
     records,
-    maintenance:
-      isLocal && open.pathInfoService === home.services.pathInfoService
-        ? new LocalMaintenance(home.store, home.services, collectionDefaults(options))
-        : undefined,
+    maintenance: home && isAllIn(home, open, options) ? maintenanceOf(home, options, log) : undefined,
     storedBlobs: hasBlobs ? home.store.storedBlobs : undefined,
     stores,
     async check() {
@@ -102,6 +104,32 @@ async function daemonStoreOf(open: OpenComposition, options: DaemonOptions): Pro
     },
     close: () => open.close(),
   };
+}
+
+/** Whether all that a daemon stores lies in one data directory; what it asks for what is not there does not count. */
+function isAllIn({ services }: OpenDataDirectory, open: OpenComposition, options: DaemonOptions): boolean {
+  const isLocal =
+    open.blobService === services.blobService &&
+    open.directoryService === services.directoryService &&
+    open.pathInfoService === services.pathInfoService;
+  return isLocal || liesInDataDirectory(options);
+}
+
+function maintenanceOf(
+  { store, services }: OpenDataDirectory,
+  options: DaemonOptions,
+  log: Logger,
+): Maintenance {
+  const { maxMessageBytes, upstream = [] } = options;
+  return new LocalMaintenance(store, services, {
+    collection: collectionDefaults(options),
+    openRepairSources: () =>
+      openRepairSources(upstream, {
+        services,
+        connect: (peer) => connectPeer(peer, { ...TO_PEERS, maxMessageBytes }),
+      }),
+    onSourceFailure: (error) => log.warn({ err: error }, "what is lost could not be asked for"),
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { useNativeBlake3 } from "@tvix/blake3-native";
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { addBackupCommands } from "./backup-commands.ts";
 import { addCastoreCommands } from "./castore-commands.ts";
 import { addConfig } from "./config-commands.ts";
 import { addCopyCommand } from "./copy-command.ts";
@@ -12,7 +13,9 @@ import { addMaintenanceCommands } from "./maintenance-commands.ts";
 import { addNarCommands } from "./nar-commands.ts";
 import { endWithReader } from "./output.ts";
 import { addPathInfoCommands } from "./path-info-commands.ts";
+import { addRepairCommand } from "./repair-command.ts";
 import { refuseRepetition, UsageError } from "./repeatable.ts";
+import { addStatsCommand } from "./stats-command.ts";
 import { addTokenCommands } from "./token-commands.ts";
 import { addVerifyCommand } from "./verify-command.ts";
 
@@ -40,6 +43,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   addPathInfoCommands(program);
   addMaintenanceCommands(program);
   addVerifyCommand(program);
+  addRepairCommand(program);
+  addBackupCommands(program);
+  addStatsCommand(program);
   addKeysCommands(program);
   addTokenCommands(program);
   addConfig(program);

@@ -5,7 +5,9 @@ import { type Command, Option } from "commander";
 import { type GrpcPeer, parseGrpcPeer } from "../compose/grpc-peer.ts";
 import { LocalMaintenance } from "../maintenance/local-maintenance.ts";
 import type { Maintenance } from "../maintenance/maintenance.ts";
+import type { RepairUpstream } from "../maintenance/repair-sources.ts";
 import { servicesOf } from "../services.ts";
+import { describeFailure } from "./failure.ts";
 import { collectionDefaults, type GcOptions } from "./gc-options.ts";
 import { directory, integer } from "./parse.ts";
 import { addPeerOptions, connectAs, type PeerCommandOptions } from "./peer-options.ts";
@@ -54,19 +56,44 @@ function peerOf(address: string): GrpcPeer {
   }
 }
 
+/** What only work on a data directory does. */
+export interface DirectoryWork {
+  readonly remakeIndex?: boolean;
+  /** Who is asked for what the store has lost. */
+  readonly repairUpstreams?: readonly RepairUpstream[];
+}
+
 /** Lets `use` look after a store. @throws CastoreError NOT_A_STORE, LOCKED */
 export async function withMaintenance<T>(
   options: StoreOptions & GcOptions,
   use: (maintenance: Maintenance) => Promise<T>,
+  work: DirectoryWork = {},
 ): Promise<T> {
-  if (options.data !== undefined) {
-    const onNotice = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
-    await using store = await openStore(resolve(options.data), { create: false, onNotice });
-    return await use(new LocalMaintenance(store, servicesOf(store), collectionDefaults(options)));
-  }
+  if (options.data !== undefined) return await withDirectory(resolve(options.data), options, work, use);
   const { GrpcMaintenance } = await import("../maintenance/grpc-maintenance.ts");
   await using transport = await connectAs(peerOf(options.serviceAddr), options);
   return await use(new GrpcMaintenance(transport));
+}
+
+async function withDirectory<T>(
+  path: string,
+  options: StoreOptions & GcOptions,
+  { remakeIndex = false, repairUpstreams = [] }: DirectoryWork,
+  use: (maintenance: Maintenance) => Promise<T>,
+): Promise<T> {
+  const onNotice = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
+  await using store = await openStore(path, { create: false, onNotice, remakeIndex });
+  const services = servicesOf(store);
+  const maintenance = new LocalMaintenance(store, services, {
+    collection: collectionDefaults(options),
+    async openRepairSources() {
+      const { openRepairSources } = await import("../maintenance/repair-sources.ts");
+      const connect = (peer: GrpcPeer) => connectAs(peer, options);
+      return await openRepairSources(repairUpstreams, { services, connect, namespace: options.namespace });
+    },
+    onSourceFailure: (error) => onNotice(describeFailure(error)),
+  });
+  return await use(maintenance);
 }
 
 /** Bytes for people. */

@@ -1,18 +1,26 @@
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import type { OperationOptions } from "@tvix/castore";
 import { fromConnectError } from "@tvix/castore-grpc";
+import type { FilePart } from "@tvix/castore-packs";
 import type { StorePath } from "@tvix/nix-compat";
 import { MaintenanceService } from "@tvix/protocol/maintenance";
+import { formatCopiedFiles, parseLengths, parsePart } from "./backup-messages.ts";
 import type {
   CollectionRequest,
   CollectionResult,
   ForgetResult,
   Maintenance,
   NamedPin,
+  RepairRequest,
+  RepairResult,
+  StatsRequest,
+  StatsResult,
   VerificationRequest,
   VerificationResult,
 } from "./maintenance.ts";
 import { formatPin, parseContents, parseGoing, parsePin, parseResult } from "./messages.ts";
+import { parseRepaired, parseStep } from "./repair-messages.ts";
+import { parseStats } from "./stats-messages.ts";
 import { formatSample, parseFault, parseVerified } from "./verification-messages.ts";
 
 /** Maintenance of the store of a server. */
@@ -37,8 +45,7 @@ export class GrpcMaintenance implements Maintenance {
         if (event.case === "path") await onPath?.(parseGoing(event.value));
         if (event.case === "done") result = parseResult(event.value);
       }
-      if (result === undefined) throw new Error("the server does not say what it has done");
-      return result;
+      return told(result);
     });
   }
 
@@ -68,8 +75,53 @@ export class GrpcMaintenance implements Maintenance {
         if (event.case === "fault") await onFault?.(parseFault(event.value));
         if (event.case === "done") result = parseVerified(event.value);
       }
-      if (result === undefined) throw new Error("the server does not say what it has looked at");
-      return result;
+      return told(result);
+    });
+  }
+
+  async repair(request: RepairRequest = {}): Promise<RepairResult> {
+    const { data = "none", bytesPerSecond = 0, onStep, signal } = request;
+    const sample = formatSample(data);
+    const wishes = {
+      bytesPerSecond: BigInt(bytesPerSecond),
+      ...(sample === undefined ? {} : { data: sample }),
+    };
+    return await answered("repair", signal, async () => {
+      let result: RepairResult | undefined;
+      for await (const { event } of this.#client.repair(wishes, callOf(signal))) {
+        if (event.case === "step") await onStep?.(parseStep(event.value));
+        if (event.case === "done") result = parseRepaired(event.value);
+      }
+      return told(result);
+    });
+  }
+
+  async *backup(
+    ...[known, onContents, options = {}]: Parameters<Maintenance["backup"]>
+  ): AsyncGenerator<FilePart, void, undefined> {
+    const { signal } = options;
+    let isWhole = false;
+    try {
+      const request = { files: formatCopiedFiles(known) };
+      for await (const { event } of this.#client.backup(request, callOf(signal))) {
+        if (event.case === "part") yield parsePart(event.value);
+        if (event.case !== "done") continue;
+        onContents(parseLengths(event.value.files));
+        isWhole = true;
+      }
+    } catch (error) {
+      throw fromConnectError(error, "backup", signal);
+    }
+    if (!isWhole) throw new Error("the server does not say what the backup consists of");
+  }
+
+  async stats({ comparedPaths = 0, signal }: StatsRequest = {}): Promise<StatsResult> {
+    return await answered("statistics", signal, async () => {
+      let result: StatsResult | undefined;
+      for await (const { done } of this.#client.stats({ comparedPaths }, callOf(signal))) {
+        if (done !== undefined) result = parseStats(done);
+      }
+      return told(result);
     });
   }
 
@@ -93,6 +145,11 @@ export class GrpcMaintenance implements Maintenance {
       throw fromConnectError(error, "list of pins", signal);
     }
   }
+}
+
+function told<T>(result: T | undefined): T {
+  if (result === undefined) throw new Error("the server does not say what it has done");
+  return result;
 }
 
 async function answered<T>(

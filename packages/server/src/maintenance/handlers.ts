@@ -1,18 +1,25 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import { operationOf } from "@tvix/castore-grpc";
+import type { CopyContents } from "@tvix/castore-packs";
 import { StorePath } from "@tvix/nix-compat";
 import { type CollectRequest, MaintenanceService } from "@tvix/protocol/maintenance";
 import { StoreError } from "@tvix/store";
 import { toConnectError } from "@tvix/store/grpc";
+import type { RepairStep } from "@tvix/store/repair";
 import type { StoreFault } from "@tvix/store/verify";
+import { formatLengths, formatPart, parseCopiedFiles } from "./backup-messages.ts";
 import type {
   CollectionRequest,
   CollectionResult,
   GoingPath,
   Maintenance,
+  RepairResult,
+  StatsResult,
   VerificationResult,
 } from "./maintenance.ts";
 import { formatContents, formatGoing, formatPin, formatResult, parsePin } from "./messages.ts";
+import { formatRepaired, formatStep } from "./repair-messages.ts";
+import { formatStats } from "./stats-messages.ts";
 import { stepsOf } from "./steps.ts";
 import { formatFault, formatVerified, parseVerification } from "./verification-messages.ts";
 
@@ -63,6 +70,50 @@ export function addMaintenanceRoutes(router: ConnectRouter, maintenance: Mainten
           else if (step.type === "result")
             yield { event: { case: "done", value: formatVerified(step.result) } };
           else yield {};
+        }
+      } catch (error) {
+        throw toConnectError(error, context.signal);
+      }
+    },
+
+    async *repair(request, context) {
+      try {
+        const { data, bytesPerSecond } = parseVerification(request);
+        const wishes = { ...(data === undefined ? {} : { data }), bytesPerSecond, ...operationOf(context) };
+        for await (const step of stepsOf<RepairStep, RepairResult>((onStep) =>
+          maintenance.repair({ ...wishes, onStep }),
+        )) {
+          if (step.type === "event") yield { event: { case: "step", value: formatStep(step.event) } };
+          else if (step.type === "result")
+            yield { event: { case: "done", value: formatRepaired(step.result) } };
+          else yield {};
+        }
+      } catch (error) {
+        throw toConnectError(error, context.signal);
+      }
+    },
+
+    async *backup({ files }, context) {
+      try {
+        const known = parseCopiedFiles(files);
+        let contents: CopyContents = new Map();
+        const onContents = (all: CopyContents) => {
+          contents = all;
+        };
+        for await (const value of maintenance.backup(known, onContents, operationOf(context))) {
+          yield { event: { case: "part", value: formatPart(value) } };
+        }
+        yield { event: { case: "done", value: { files: formatLengths(contents) } } };
+      } catch (error) {
+        throw toConnectError(error, context.signal);
+      }
+    },
+
+    async *stats({ comparedPaths }, context) {
+      try {
+        const wishes = { comparedPaths, ...operationOf(context) };
+        for await (const step of stepsOf<never, StatsResult>(() => maintenance.stats(wishes))) {
+          yield step.type === "result" ? { done: formatStats(step.result) } : {};
         }
       } catch (error) {
         throw toConnectError(error, context.signal);

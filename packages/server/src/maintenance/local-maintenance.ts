@@ -1,13 +1,15 @@
 import { type B3Digest, CastoreError, type Node, type OperationOptions } from "@tvix/castore";
 import { readCollection } from "@tvix/castore/backend";
-import type { Store } from "@tvix/castore-packs";
+import type { FilePart, Store } from "@tvix/castore-packs";
 import {
+  compareNars,
   contentsOfSideFiles,
   markSideFiles,
   NAR_BRIDGE_TABLES,
   removeOrphanedExtras,
 } from "@tvix/nar-bridge";
 import { StorePath } from "@tvix/nix-compat";
+import { renderNar } from "@tvix/store";
 import {
   collectStore,
   findStoreGarbage,
@@ -17,7 +19,9 @@ import {
   type Retention,
   type StoreCollectionParts,
 } from "@tvix/store/collect";
-import { verifyStore } from "@tvix/store/verify";
+import { repairStore } from "@tvix/store/repair";
+import { measureStore, samplePaths } from "@tvix/store/stats";
+import { type StoreVerificationParts, verifyStore } from "@tvix/store/verify";
 import type { FolderServices } from "../services.ts";
 import type {
   CollectionRequest,
@@ -26,9 +30,14 @@ import type {
   Maintenance,
   NamedPin,
   PinnedObject,
+  RepairRequest,
+  RepairResult,
+  StatsRequest,
+  StatsResult,
   VerificationRequest,
   VerificationResult,
 } from "./maintenance.ts";
+import type { OpenRepairSources } from "./repair-sources.ts";
 
 /** How a store is collected where a request says nothing else. */
 export interface CollectionDefaults extends Retention {
@@ -39,18 +48,33 @@ export interface CollectionDefaults extends Retention {
 /** A day: few uploads take longer. */
 export const DEFAULT_GRACE_MS = 86_400_000;
 
+/** How a store is looked after. */
+export interface LocalMaintenanceOptions {
+  readonly collection: CollectionDefaults;
+  /** Who is asked for what the store has lost. Default: nobody. */
+  readonly openRepairSources?: (() => Promise<OpenRepairSources>) | undefined;
+  /** Told of those that could not be asked. */
+  readonly onSourceFailure?: ((error: unknown) => void) | undefined;
+}
+
+const NO_SOURCES: OpenRepairSources = { sources: [], async [Symbol.asyncDispose]() {} };
+
 /** Maintenance of a data directory in which all of a store lies. */
 export class LocalMaintenance implements Maintenance {
   readonly #store: Store;
   readonly #services: FolderServices;
   readonly #defaults: CollectionDefaults;
   readonly #pins: Pins;
+  readonly #openSources: () => Promise<OpenRepairSources>;
+  readonly #onFailure: ((error: unknown) => void) | undefined;
 
-  constructor(store: Store, services: FolderServices, defaults: CollectionDefaults) {
+  constructor(store: Store, services: FolderServices, options: LocalMaintenanceOptions) {
     this.#store = store;
     this.#services = services;
-    this.#defaults = defaults;
+    this.#defaults = options.collection;
     this.#pins = new Pins(store.database);
+    this.#openSources = options.openRepairSources ?? (async () => NO_SOURCES);
+    this.#onFailure = options.onSourceFailure;
   }
 
   async collect(request: CollectionRequest = {}): Promise<CollectionResult> {
@@ -91,19 +115,52 @@ export class LocalMaintenance implements Maintenance {
 
   async verify({ onFault, ...options }: VerificationRequest = {}): Promise<VerificationResult> {
     const counts = { chunks: 0, blobs: 0, directories: 0, paths: 0, bytesRead: 0 };
-    const parts = {
-      records: this.#store.database,
-      inspectChunk: this.#store.inspectChunk,
-      openScratch: () => this.#store.openScratch(),
-      tables: NAR_BRIDGE_TABLES.filter(({ derived }) => !derived),
-      rootsAlso: () => contentsOfSideFiles(this.#store.database),
-    };
     let faults = 0;
-    for await (const fault of verifyStore(parts, counts, options)) {
+    for await (const fault of verifyStore(this.#verificationParts(), counts, options)) {
       faults++;
       await onFault?.(fault);
     }
     return { ...counts, faults };
+  }
+
+  async repair({ onStep, ...options }: RepairRequest = {}): Promise<RepairResult> {
+    const counts = { chunks: 0, blobs: 0, directories: 0, paths: 0, bytesRead: 0 };
+    const steps = { mended: 0, quarantined: 0, released: 0, removed: 0, lost: 0 };
+    await using opened = await this.#openSources();
+    const { blobService, directoryService, pathInfoService } = this.#services;
+    const parts = {
+      ...this.#verificationParts(),
+      blobService,
+      directoryService,
+      pathInfoService,
+      forgetDamagedChunk: this.#store.forgetDamagedChunk,
+      findLostChunks: () => this.#store.findLostChunks(operationOf(options.signal)),
+      onPathChanged: async (digest: Uint8Array) => await pathInfoService.forget?.(digest),
+      ...(this.#onFailure === undefined ? {} : { onFailure: this.#onFailure }),
+    };
+    for await (const step of repairStore(parts, opened.sources, counts, options)) {
+      steps[step.action]++;
+      await onStep?.(step);
+    }
+    return { ...counts, steps };
+  }
+
+  backup(...[known, onContents, options]: Parameters<Maintenance["backup"]>): AsyncIterable<FilePart> {
+    return this.#store.backup(known, onContents, options);
+  }
+
+  async stats({ comparedPaths = 0, signal }: StatsRequest = {}): Promise<StatsResult> {
+    const { database } = this.#store;
+    const options = operationOf(signal);
+    const stats = await measureStore(database, options);
+    const sample = comparedPaths === 0 ? [] : await samplePaths(database, comparedPaths, options);
+    const nars = sample.map(
+      ({ node }) =>
+        () =>
+          renderNar(node, this.#services, options),
+    );
+    const comparison = nars.length === 0 ? undefined : await compareNars(nars);
+    return { ...stats, files: await this.#store.size(), comparison };
   }
 
   async setPin({ name, object }: NamedPin): Promise<void> {
@@ -133,6 +190,16 @@ export class LocalMaintenance implements Maintenance {
     }
     if (!(await this.#services.blobService.has(digest))) throw missing("blob", digest);
     return { type, digest, size: 0n, executable: false };
+  }
+
+  #verificationParts(): StoreVerificationParts {
+    return {
+      records: this.#store.database,
+      inspectChunk: this.#store.inspectChunk,
+      openScratch: () => this.#store.openScratch(),
+      tables: NAR_BRIDGE_TABLES.filter(({ derived }) => !derived),
+      rootsAlso: () => contentsOfSideFiles(this.#store.database),
+    };
   }
 
   #parts(): StoreCollectionParts {

@@ -1,7 +1,11 @@
 import type { B3Digest, OperationOptions } from "@tvix/castore";
 import type { VerifyOptions } from "@tvix/castore/backend";
+import type { CopiedFile, CopyContents, FilePart, Store, StoreSize } from "@tvix/castore-packs";
+import type { NarComparison } from "@tvix/nar-bridge";
 import type { StorePath } from "@tvix/nix-compat";
 import type { ReasonToGo, Retention } from "@tvix/store/collect";
+import type { RepairAction, RepairStep } from "@tvix/store/repair";
+import type { StoreStats } from "@tvix/store/stats";
 import type { StoreFault, VerifiedStoreCounts } from "@tvix/store/verify";
 
 /** What is counted of contents. */
@@ -67,6 +71,31 @@ export interface VerificationResult extends VerifiedStoreCounts {
   readonly faults: number;
 }
 
+/** What is mended, and how. */
+export interface RepairRequest extends VerifyOptions {
+  /** Told of each step. */
+  readonly onStep?: (step: RepairStep) => Promise<void> | void;
+}
+
+/** What a repair has looked at, and how many steps of each kind it has taken. */
+export interface RepairResult extends VerifiedStoreCounts {
+  readonly steps: Readonly<Record<RepairAction, number>>;
+}
+
+/** What is stored, and how much that takes. */
+export interface StatsResult extends StoreStats {
+  /** Bytes of the files of the store. */
+  readonly files: StoreSize;
+  /** What some of the paths take as compressed NARs; undefined where nothing was compared. */
+  readonly comparison: NarComparison | undefined;
+}
+
+/** How much is looked at for a {@link StatsResult}. */
+export interface StatsRequest extends OperationOptions {
+  /** How many paths, drawn at random, are compressed as NARs. Default none. */
+  readonly comparedPaths?: number | undefined;
+}
+
 /** What is kept under a name: a path with all that it refers to, a directory with all below it, a blob. */
 export type PinnedObject = StorePath | { readonly type: "directory" | "file"; readonly digest: B3Digest };
 
@@ -89,6 +118,19 @@ export interface Maintenance {
   ): Promise<ForgetResult>;
   /** Looks through everything that is stored. */
   verify(request?: VerificationRequest): Promise<VerificationResult>;
+  /** Looks through everything that is stored, and mends what is wrong. */
+  repair(request?: RepairRequest): Promise<RepairResult>;
+  /**
+   * What a copy of the store lacks; see {@link Store.backup}.
+   *
+   * @param onContents told what the copy consists of, before the last part at the latest
+   */
+  backup(
+    known: ReadonlyMap<string, CopiedFile>,
+    onContents: (contents: CopyContents) => void,
+    options?: OperationOptions,
+  ): AsyncIterable<FilePart>;
+  stats(request?: StatsRequest): Promise<StatsResult>;
   /** @throws StoreError INVALID_NAME, MISSING_REFERENCES; CastoreError INCOMPLETE */
   setPin(pin: NamedPin, options?: OperationOptions): Promise<void>;
   /** @returns whether there was such a pin */

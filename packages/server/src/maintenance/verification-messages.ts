@@ -61,7 +61,10 @@ export function formatSample(sample: DataSample): MessageInitShape<typeof DataSa
 }
 
 /** @throws StoreError INVALID_NAME for a sample that is none */
-export function parseVerification({ data, bytesPerSecond }: VerifyRequest): VerificationRequest {
+export function parseVerification({
+  data,
+  bytesPerSecond,
+}: Pick<VerifyRequest, "data" | "bytesPerSecond">): VerificationRequest {
   return {
     data: parseSample(data),
     bytesPerSecond: bytesPerSecond === 0n ? undefined : Number(bytesPerSecond),

@@ -3,7 +3,7 @@ import { type ContentCounts, removeContents } from "@tvix/castore/backend";
 import type { StorePath } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
-import { PATH_INFOS, PINS, USES } from "../records/tables.ts";
+import { PATH_INFOS, PINS, QUARANTINED, USES } from "../records/tables.ts";
 import { contentsOf, type StoreCollectionParts } from "./collect-store.ts";
 
 /** How a path is forgotten. */
@@ -36,7 +36,7 @@ export async function forgetPath(
 ): Promise<Forgotten | undefined> {
   const { records } = parts;
   const info = await PATH_INFOS.get(records, storePath.digest);
-  if (info === undefined) return undefined;
+  if (info === undefined) return await forgetQuarantined(parts, storePath, options);
   let going = await withReferrers(parts, info, options);
   await checkPins(parts, going);
   const begin = async () => {
@@ -58,6 +58,25 @@ export async function forgetPath(
   const removed = await removeContents(contentsOf(parts, options), begin, options);
   await parts.removeLeftovers?.(records);
   return { paths: going.map(({ storePath: path }) => path), removed };
+}
+
+/** A path that counts as absent already: what is left of its contents goes too. */
+async function forgetQuarantined(
+  parts: StoreCollectionParts,
+  storePath: StorePath,
+  options: ForgetOptions,
+): Promise<Forgotten | undefined> {
+  const { records } = parts;
+  const { digest } = storePath;
+  const record = await QUARANTINED.get(records, digest);
+  if (record === undefined) return undefined;
+  const begin = async () => {
+    await records.write([QUARANTINED.remove(digest)]);
+    const info = PATH_INFOS.decode(digest, record);
+    return info === undefined ? [] : [info.node];
+  };
+  const removed = await removeContents(contentsOf(parts, options), begin, options);
+  return { paths: [storePath], removed };
 }
 
 /** A path, and all that refer to it, directly or not. */

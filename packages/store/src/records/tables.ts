@@ -151,6 +151,18 @@ export const USES: Table<Uint8Array, number> = new Table({
   sealed: false,
 });
 
+/**
+ * PathInfos whose contents are not whole, or that are damaged themselves, by the digest of their store path: the record as
+ * it was. A repair puts them back when all of it is there again.
+ */
+export const QUARANTINED: Table<Uint8Array, Uint8Array> = new Table({
+  prefix: "v1",
+  subject: (digest) => `the quarantined store path ${encodeNixbase32(digest)}`,
+  key: BYTES,
+  value: BYTES,
+  sealed: false,
+});
+
 /** What this package keeps. */
 // biome-ignore lint/suspicious/noExplicitAny: of whatever keys and values
 export const STORE_TABLES: readonly Table<any, any>[] = [
@@ -161,6 +173,7 @@ export const STORE_TABLES: readonly Table<any, any>[] = [
   CALCULATED_NARS,
   NAR_LENGTHS,
   PINS,
+  QUARANTINED,
   USES,
 ];
 

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tvix_store_ext/v1/maintenance.proto.
  */
 export const file_tvix_store_ext_v1_maintenance: GenFile = /*@__PURE__*/
-  fileDesc("CiN0dml4X3N0b3JlX2V4dC92MS9tYWludGVuYW5jZS5wcm90bxIRdHZpeF9zdG9yZV9leHQudjEipQEKDkNvbGxlY3RSZXF1ZXN0Eg8KB2RyeV9ydW4YASABKAgSGgoNZ3JhY2Vfc2Vjb25kcxgCIAEoBEgAiAEBEhsKDnVudXNlZF9zZWNvbmRzGAMgASgESAGIAQESFgoJbWF4X2J5dGVzGAQgASgESAKIAQFCEAoOX2dyYWNlX3NlY29uZHNCEQoPX3VudXNlZF9zZWNvbmRzQgwKCl9tYXhfYnl0ZXMifgoPQ29sbGVjdFJlc3BvbnNlEi8KBHBhdGgYASABKAsyHy50dml4X3N0b3JlX2V4dC52MS5QYXRoVGhhdEdvZXNIABIxCgRkb25lGAIgASgLMiEudHZpeF9zdG9yZV9leHQudjEuQ29sbGVjdGlvbkRvbmVIAEIHCgVldmVudCKgAQoMUGF0aFRoYXRHb2VzEhIKCnN0b3JlX3BhdGgYASABKAkSNgoGcmVhc29uGAIgASgOMiYudHZpeF9zdG9yZV9leHQudjEuUGF0aFRoYXRHb2VzLlJlYXNvbiJECgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEQoNUkVBU09OX1VOVVNFRBABEg8KC1JFQVNPTl9TSVpFEAIixwEKDkNvbGxlY3Rpb25Eb25lEg0KBXBhdGhzGAEgASgEEjEKB3JlbW92ZWQYAiABKAsyIC50dml4X3N0b3JlX2V4dC52MS5Db250ZW50Q291bnRzEjMKCWNvbmRlbW5lZBgDIAEoCzIgLnR2aXhfc3RvcmVfZXh0LnYxLkNvbnRlbnRDb3VudHMSEAoDZHVlGAQgASgESACIAQESEwoLZnJlZWRfYnl0ZXMYBSABKAQSDwoHZGFtYWdlZBgGIAEoBEIGCgRfZHVlIlIKDUNvbnRlbnRDb3VudHMSDQoFYmxvYnMYASABKAQSDgoGY2h1bmtzGAIgASgEEhMKC2RpcmVjdG9yaWVzGAMgASgEEg0KBWJ5dGVzGAQgASgEIjsKDUZvcmdldFJlcXVlc3QSEgoKc3RvcmVfcGF0aBgBIAEoCRIWCg53aXRoX3JlZmVycmVycxgCIAEoCCJ+Cg5Gb3JnZXRSZXNwb25zZRITCgtzdG9yZV9wYXRocxgBIAMoCRIxCgdyZW1vdmVkGAIgASgLMiAudHZpeF9zdG9yZV9leHQudjEuQ29udGVudENvdW50cxITCgtmcmVlZF9ieXRlcxgDIAEoBBIPCgdkYW1hZ2VkGAQgASgEIlYKDVZlcmlmeVJlcXVlc3QSKwoEZGF0YRgBIAEoCzIdLnR2aXhfc3RvcmVfZXh0LnYxLkRhdGFTYW1wbGUSGAoQYnl0ZXNfcGVyX3NlY29uZBgCIAEoBCKQAQoKRGF0YVNhbXBsZRINCgNhbGwYASABKAhIABIyCgRwYXJ0GAIgASgLMiIudHZpeF9zdG9yZV9leHQudjEuRGF0YVNhbXBsZS5QYXJ0SAASEQoHcGVyY2VudBgDIAEoAUgAGiIKBFBhcnQSDgoGbnVtYmVyGAEgASgNEgoKAm9mGAIgASgNQggKBnNhbXBsZSJ5Cg5WZXJpZnlSZXNwb25zZRIpCgVmYXVsdBgBIAEoCzIYLnR2aXhfc3RvcmVfZXh0LnYxLkZhdWx0SAASMwoEZG9uZRgCIAEoCzIjLnR2aXhfc3RvcmVfZXh0LnYxLlZlcmlmaWNhdGlvbkRvbmVIAEIHCgVldmVudCJOCgVGYXVsdBIPCgdzdWJqZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSDAoEa2luZBgDIAEoCRIMCgR0ZXh0GAQgASgJEgoKAm9mGAUgASgJInkKEFZlcmlmaWNhdGlvbkRvbmUSDgoGZmF1bHRzGAEgASgEEg4KBmNodW5rcxgCIAEoBBINCgVibG9icxgDIAEoBBITCgtkaXJlY3RvcmllcxgEIAEoBBINCgVwYXRocxgFIAEoBBISCgpieXRlc19yZWFkGAYgASgEIlgKA1BpbhIMCgRuYW1lGAEgASgJEhQKCnN0b3JlX3BhdGgYAiABKAlIABITCglkaXJlY3RvcnkYAyABKAxIABIOCgRibG9iGAQgASgMSABCCAoGdGFyZ2V0IjQKDVNldFBpblJlcXVlc3QSIwoDcGluGAEgASgLMhYudHZpeF9zdG9yZV9leHQudjEuUGluIhAKDlNldFBpblJlc3BvbnNlIiAKEFJlbW92ZVBpblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIkChFSZW1vdmVQaW5SZXNwb25zZRIPCgdyZW1vdmVkGAEgASgIIhEKD0xpc3RQaW5zUmVxdWVzdCI3ChBMaXN0UGluc1Jlc3BvbnNlEiMKA3BpbhgBIAEoCzIWLnR2aXhfc3RvcmVfZXh0LnYxLlBpbjKGBAoSTWFpbnRlbmFuY2VTZXJ2aWNlElIKB0NvbGxlY3QSIS50dml4X3N0b3JlX2V4dC52MS5Db2xsZWN0UmVxdWVzdBoiLnR2aXhfc3RvcmVfZXh0LnYxLkNvbGxlY3RSZXNwb25zZTABEk0KBkZvcmdldBIgLnR2aXhfc3RvcmVfZXh0LnYxLkZvcmdldFJlcXVlc3QaIS50dml4X3N0b3JlX2V4dC52MS5Gb3JnZXRSZXNwb25zZRJPCgZWZXJpZnkSIC50dml4X3N0b3JlX2V4dC52MS5WZXJpZnlSZXF1ZXN0GiEudHZpeF9zdG9yZV9leHQudjEuVmVyaWZ5UmVzcG9uc2UwARJNCgZTZXRQaW4SIC50dml4X3N0b3JlX2V4dC52MS5TZXRQaW5SZXF1ZXN0GiEudHZpeF9zdG9yZV9leHQudjEuU2V0UGluUmVzcG9uc2USVgoJUmVtb3ZlUGluEiMudHZpeF9zdG9yZV9leHQudjEuUmVtb3ZlUGluUmVxdWVzdBokLnR2aXhfc3RvcmVfZXh0LnYxLlJlbW92ZVBpblJlc3BvbnNlElUKCExpc3RQaW5zEiIudHZpeF9zdG9yZV9leHQudjEuTGlzdFBpbnNSZXF1ZXN0GiMudHZpeF9zdG9yZV9leHQudjEuTGlzdFBpbnNSZXNwb25zZTABYgZwcm90bzM");
+  fileDesc("CiN0dml4X3N0b3JlX2V4dC92MS9tYWludGVuYW5jZS5wcm90bxIRdHZpeF9zdG9yZV9leHQudjEipQEKDkNvbGxlY3RSZXF1ZXN0Eg8KB2RyeV9ydW4YASABKAgSGgoNZ3JhY2Vfc2Vjb25kcxgCIAEoBEgAiAEBEhsKDnVudXNlZF9zZWNvbmRzGAMgASgESAGIAQESFgoJbWF4X2J5dGVzGAQgASgESAKIAQFCEAoOX2dyYWNlX3NlY29uZHNCEQoPX3VudXNlZF9zZWNvbmRzQgwKCl9tYXhfYnl0ZXMifgoPQ29sbGVjdFJlc3BvbnNlEi8KBHBhdGgYASABKAsyHy50dml4X3N0b3JlX2V4dC52MS5QYXRoVGhhdEdvZXNIABIxCgRkb25lGAIgASgLMiEudHZpeF9zdG9yZV9leHQudjEuQ29sbGVjdGlvbkRvbmVIAEIHCgVldmVudCKgAQoMUGF0aFRoYXRHb2VzEhIKCnN0b3JlX3BhdGgYASABKAkSNgoGcmVhc29uGAIgASgOMiYudHZpeF9zdG9yZV9leHQudjEuUGF0aFRoYXRHb2VzLlJlYXNvbiJECgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEQoNUkVBU09OX1VOVVNFRBABEg8KC1JFQVNPTl9TSVpFEAIixwEKDkNvbGxlY3Rpb25Eb25lEg0KBXBhdGhzGAEgASgEEjEKB3JlbW92ZWQYAiABKAsyIC50dml4X3N0b3JlX2V4dC52MS5Db250ZW50Q291bnRzEjMKCWNvbmRlbW5lZBgDIAEoCzIgLnR2aXhfc3RvcmVfZXh0LnYxLkNvbnRlbnRDb3VudHMSEAoDZHVlGAQgASgESACIAQESEwoLZnJlZWRfYnl0ZXMYBSABKAQSDwoHZGFtYWdlZBgGIAEoBEIGCgRfZHVlIlIKDUNvbnRlbnRDb3VudHMSDQoFYmxvYnMYASABKAQSDgoGY2h1bmtzGAIgASgEEhMKC2RpcmVjdG9yaWVzGAMgASgEEg0KBWJ5dGVzGAQgASgEIjsKDUZvcmdldFJlcXVlc3QSEgoKc3RvcmVfcGF0aBgBIAEoCRIWCg53aXRoX3JlZmVycmVycxgCIAEoCCJ+Cg5Gb3JnZXRSZXNwb25zZRITCgtzdG9yZV9wYXRocxgBIAMoCRIxCgdyZW1vdmVkGAIgASgLMiAudHZpeF9zdG9yZV9leHQudjEuQ29udGVudENvdW50cxITCgtmcmVlZF9ieXRlcxgDIAEoBBIPCgdkYW1hZ2VkGAQgASgEIlYKDVZlcmlmeVJlcXVlc3QSKwoEZGF0YRgBIAEoCzIdLnR2aXhfc3RvcmVfZXh0LnYxLkRhdGFTYW1wbGUSGAoQYnl0ZXNfcGVyX3NlY29uZBgCIAEoBCKQAQoKRGF0YVNhbXBsZRINCgNhbGwYASABKAhIABIyCgRwYXJ0GAIgASgLMiIudHZpeF9zdG9yZV9leHQudjEuRGF0YVNhbXBsZS5QYXJ0SAASEQoHcGVyY2VudBgDIAEoAUgAGiIKBFBhcnQSDgoGbnVtYmVyGAEgASgNEgoKAm9mGAIgASgNQggKBnNhbXBsZSJ5Cg5WZXJpZnlSZXNwb25zZRIpCgVmYXVsdBgBIAEoCzIYLnR2aXhfc3RvcmVfZXh0LnYxLkZhdWx0SAASMwoEZG9uZRgCIAEoCzIjLnR2aXhfc3RvcmVfZXh0LnYxLlZlcmlmaWNhdGlvbkRvbmVIAEIHCgVldmVudCJOCgVGYXVsdBIPCgdzdWJqZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSDAoEa2luZBgDIAEoCRIMCgR0ZXh0GAQgASgJEgoKAm9mGAUgASgJInkKEFZlcmlmaWNhdGlvbkRvbmUSDgoGZmF1bHRzGAEgASgEEg4KBmNodW5rcxgCIAEoBBINCgVibG9icxgDIAEoBBITCgtkaXJlY3RvcmllcxgEIAEoBBINCgVwYXRocxgFIAEoBBISCgpieXRlc19yZWFkGAYgASgEIlYKDVJlcGFpclJlcXVlc3QSKwoEZGF0YRgBIAEoCzIdLnR2aXhfc3RvcmVfZXh0LnYxLkRhdGFTYW1wbGUSGAoQYnl0ZXNfcGVyX3NlY29uZBgCIAEoBCJ3Cg5SZXBhaXJSZXNwb25zZRItCgRzdGVwGAEgASgLMh0udHZpeF9zdG9yZV9leHQudjEuUmVwYWlyU3RlcEgAEi0KBGRvbmUYAiABKAsyHS50dml4X3N0b3JlX2V4dC52MS5SZXBhaXJEb25lSABCBwoFZXZlbnQiOAoKUmVwYWlyU3RlcBIOCgZhY3Rpb24YASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0ZXh0GAMgASgJIpoBCgpSZXBhaXJEb25lEjYKCWxvb2tlZF9hdBgBIAEoCzIjLnR2aXhfc3RvcmVfZXh0LnYxLlZlcmlmaWNhdGlvbkRvbmUSDgoGbWVuZGVkGAIgASgEEhMKC3F1YXJhbnRpbmVkGAMgASgEEhAKCHJlbGVhc2VkGAQgASgEEg8KB3JlbW92ZWQYBSABKAQSDAoEbG9zdBgGIAEoBCI9Cg1CYWNrdXBSZXF1ZXN0EiwKBWZpbGVzGAEgAygLMh0udHZpeF9zdG9yZV9leHQudjEuQ29waWVkRmlsZSI4CgpDb3BpZWRGaWxlEgwKBG5hbWUYASABKAkSDgoGbGVuZ3RoGAIgASgEEgwKBHRhaWwYAyABKAwidQoOQmFja3VwUmVzcG9uc2USKwoEcGFydBgBIAEoCzIbLnR2aXhfc3RvcmVfZXh0LnYxLkZpbGVQYXJ0SAASLQoEZG9uZRgCIAEoCzIdLnR2aXhfc3RvcmVfZXh0LnYxLkJhY2t1cERvbmVIAEIHCgVldmVudCI2CghGaWxlUGFydBIMCgRuYW1lGAEgASgJEg4KBm9mZnNldBgCIAEoBBIMCgRkYXRhGAMgASgMIjoKCkJhY2t1cERvbmUSLAoFZmlsZXMYASADKAsyHS50dml4X3N0b3JlX2V4dC52MS5GaWxlTGVuZ3RoIioKCkZpbGVMZW5ndGgSDAoEbmFtZRgBIAEoCRIOCgZsZW5ndGgYAiABKAQiJgoMU3RhdHNSZXF1ZXN0EhYKDmNvbXBhcmVkX3BhdGhzGAEgASgNIjsKDVN0YXRzUmVzcG9uc2USKgoEZG9uZRgBIAEoCzIcLnR2aXhfc3RvcmVfZXh0LnYxLlN0YXRzRG9uZSLFAgoJU3RhdHNEb25lEg0KBXBhdGhzGAEgASgEEhMKC3F1YXJhbnRpbmVkGAIgASgEEgwKBHBpbnMYAyABKAQSEwoLZGlyZWN0b3JpZXMYBCABKAQSDQoFYmxvYnMYBSABKAQSDgoGY2h1bmtzGAYgASgEEg8KB2RhbWFnZWQYByABKAQSEQoJbmFyX2J5dGVzGAggASgEEhMKC2NodW5rX2J5dGVzGAkgASgEEhQKDHN0b3JlZF9ieXRlcxgKIAEoBBIXCg9wYWNrX2ZpbGVfYnl0ZXMYCyABKAQSGAoQaW5kZXhfZmlsZV9ieXRlcxgMIAEoBBIaChJqb3VybmFsX2ZpbGVfYnl0ZXMYDSABKAQSNAoKY29tcGFyaXNvbhgOIAEoCzIgLnR2aXhfc3RvcmVfZXh0LnYxLk5hckNvbXBhcmlzb24iVwoNTmFyQ29tcGFyaXNvbhINCgVwYXRocxgBIAEoBBIRCgluYXJfYnl0ZXMYAiABKAQSEgoKenN0ZF9ieXRlcxgDIAEoBBIQCgh4el9ieXRlcxgEIAEoBCJYCgNQaW4SDAoEbmFtZRgBIAEoCRIUCgpzdG9yZV9wYXRoGAIgASgJSAASEwoJZGlyZWN0b3J5GAMgASgMSAASDgoEYmxvYhgEIAEoDEgAQggKBnRhcmdldCI0Cg1TZXRQaW5SZXF1ZXN0EiMKA3BpbhgBIAEoCzIWLnR2aXhfc3RvcmVfZXh0LnYxLlBpbiIQCg5TZXRQaW5SZXNwb25zZSIgChBSZW1vdmVQaW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiJAoRUmVtb3ZlUGluUmVzcG9uc2USDwoHcmVtb3ZlZBgBIAEoCCIRCg9MaXN0UGluc1JlcXVlc3QiNwoQTGlzdFBpbnNSZXNwb25zZRIjCgNwaW4YASABKAsyFi50dml4X3N0b3JlX2V4dC52MS5QaW4y9gUKEk1haW50ZW5hbmNlU2VydmljZRJSCgdDb2xsZWN0EiEudHZpeF9zdG9yZV9leHQudjEuQ29sbGVjdFJlcXVlc3QaIi50dml4X3N0b3JlX2V4dC52MS5Db2xsZWN0UmVzcG9uc2UwARJNCgZGb3JnZXQSIC50dml4X3N0b3JlX2V4dC52MS5Gb3JnZXRSZXF1ZXN0GiEudHZpeF9zdG9yZV9leHQudjEuRm9yZ2V0UmVzcG9uc2USTwoGVmVyaWZ5EiAudHZpeF9zdG9yZV9leHQudjEuVmVyaWZ5UmVxdWVzdBohLnR2aXhfc3RvcmVfZXh0LnYxLlZlcmlmeVJlc3BvbnNlMAESTwoGUmVwYWlyEiAudHZpeF9zdG9yZV9leHQudjEuUmVwYWlyUmVxdWVzdBohLnR2aXhfc3RvcmVfZXh0LnYxLlJlcGFpclJlc3BvbnNlMAESTwoGQmFja3VwEiAudHZpeF9zdG9yZV9leHQudjEuQmFja3VwUmVxdWVzdBohLnR2aXhfc3RvcmVfZXh0LnYxLkJhY2t1cFJlc3BvbnNlMAESTAoFU3RhdHMSHy50dml4X3N0b3JlX2V4dC52MS5TdGF0c1JlcXVlc3QaIC50dml4X3N0b3JlX2V4dC52MS5TdGF0c1Jlc3BvbnNlMAESTQoGU2V0UGluEiAudHZpeF9zdG9yZV9leHQudjEuU2V0UGluUmVxdWVzdBohLnR2aXhfc3RvcmVfZXh0LnYxLlNldFBpblJlc3BvbnNlElYKCVJlbW92ZVBpbhIjLnR2aXhfc3RvcmVfZXh0LnYxLlJlbW92ZVBpblJlcXVlc3QaJC50dml4X3N0b3JlX2V4dC52MS5SZW1vdmVQaW5SZXNwb25zZRJVCghMaXN0UGlucxIiLnR2aXhfc3RvcmVfZXh0LnYxLkxpc3RQaW5zUmVxdWVzdBojLnR2aXhfc3RvcmVfZXh0LnYxLkxpc3RQaW5zUmVzcG9uc2UwAWIGcHJvdG8z");
 
 /**
  * @generated from message tvix_store_ext.v1.CollectRequest
@@ -517,6 +517,463 @@ export const VerificationDoneSchema: GenMessage<VerificationDone> = /*@__PURE__*
   messageDesc(file_tvix_store_ext_v1_maintenance, 11);
 
 /**
+ * @generated from message tvix_store_ext.v1.RepairRequest
+ */
+export type RepairRequest = Message<"tvix_store_ext.v1.RepairRequest"> & {
+  /**
+   * Of which chunks the bytes are read. Without it none are.
+   *
+   * @generated from field: tvix_store_ext.v1.DataSample data = 1;
+   */
+  data?: DataSample | undefined;
+
+  /**
+   * Bytes that are read in a second, at most. 0: as many as can be.
+   *
+   * @generated from field: uint64 bytes_per_second = 2;
+   */
+  bytesPerSecond: bigint;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.RepairRequest.
+ * Use `create(RepairRequestSchema)` to create a new message.
+ */
+export const RepairRequestSchema: GenMessage<RepairRequest> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 12);
+
+/**
+ * @generated from message tvix_store_ext.v1.RepairResponse
+ */
+export type RepairResponse = Message<"tvix_store_ext.v1.RepairResponse"> & {
+  /**
+   * @generated from oneof tvix_store_ext.v1.RepairResponse.event
+   */
+  event: {
+    /**
+     * @generated from field: tvix_store_ext.v1.RepairStep step = 1;
+     */
+    value: RepairStep;
+    case: "step";
+  } | {
+    /**
+     * @generated from field: tvix_store_ext.v1.RepairDone done = 2;
+     */
+    value: RepairDone;
+    case: "done";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.RepairResponse.
+ * Use `create(RepairResponseSchema)` to create a new message.
+ */
+export const RepairResponseSchema: GenMessage<RepairResponse> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 13);
+
+/**
+ * Something that a repair has done, or could not do.
+ *
+ * @generated from message tvix_store_ext.v1.RepairStep
+ */
+export type RepairStep = Message<"tvix_store_ext.v1.RepairStep"> & {
+  /**
+   * `mended`, `quarantined`, `released`, `removed`, `lost`.
+   *
+   * @generated from field: string action = 1;
+   */
+  action: string;
+
+  /**
+   * A store path, a pin, a digest, the name of a record.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * For people.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.RepairStep.
+ * Use `create(RepairStepSchema)` to create a new message.
+ */
+export const RepairStepSchema: GenMessage<RepairStep> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 14);
+
+/**
+ * @generated from message tvix_store_ext.v1.RepairDone
+ */
+export type RepairDone = Message<"tvix_store_ext.v1.RepairDone"> & {
+  /**
+   * What was looked at; `faults` is 0.
+   *
+   * @generated from field: tvix_store_ext.v1.VerificationDone looked_at = 1;
+   */
+  lookedAt?: VerificationDone | undefined;
+
+  /**
+   * Steps of each kind.
+   *
+   * @generated from field: uint64 mended = 2;
+   */
+  mended: bigint;
+
+  /**
+   * @generated from field: uint64 quarantined = 3;
+   */
+  quarantined: bigint;
+
+  /**
+   * @generated from field: uint64 released = 4;
+   */
+  released: bigint;
+
+  /**
+   * @generated from field: uint64 removed = 5;
+   */
+  removed: bigint;
+
+  /**
+   * @generated from field: uint64 lost = 6;
+   */
+  lost: bigint;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.RepairDone.
+ * Use `create(RepairDoneSchema)` to create a new message.
+ */
+export const RepairDoneSchema: GenMessage<RepairDone> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 15);
+
+/**
+ * @generated from message tvix_store_ext.v1.BackupRequest
+ */
+export type BackupRequest = Message<"tvix_store_ext.v1.BackupRequest"> & {
+  /**
+   * What the copy consists of so far.
+   *
+   * @generated from field: repeated tvix_store_ext.v1.CopiedFile files = 1;
+   */
+  files: CopiedFile[];
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 16);
+
+/**
+ * A file of a copy of the store.
+ *
+ * @generated from message tvix_store_ext.v1.CopiedFile
+ */
+export type CopiedFile = Message<"tvix_store_ext.v1.CopiedFile"> & {
+  /**
+   * Such as packs/0000000001.pack.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 length = 2;
+   */
+  length: bigint;
+
+  /**
+   * BLAKE3 of its last 64 KiB, or of all of a shorter one.
+   *
+   * @generated from field: bytes tail = 3;
+   */
+  tail: Uint8Array;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.CopiedFile.
+ * Use `create(CopiedFileSchema)` to create a new message.
+ */
+export const CopiedFileSchema: GenMessage<CopiedFile> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 17);
+
+/**
+ * @generated from message tvix_store_ext.v1.BackupResponse
+ */
+export type BackupResponse = Message<"tvix_store_ext.v1.BackupResponse"> & {
+  /**
+   * @generated from oneof tvix_store_ext.v1.BackupResponse.event
+   */
+  event: {
+    /**
+     * @generated from field: tvix_store_ext.v1.FilePart part = 1;
+     */
+    value: FilePart;
+    case: "part";
+  } | {
+    /**
+     * @generated from field: tvix_store_ext.v1.BackupDone done = 2;
+     */
+    value: BackupDone;
+    case: "done";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.BackupResponse.
+ * Use `create(BackupResponseSchema)` to create a new message.
+ */
+export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 18);
+
+/**
+ * Bytes of a file. What is behind them in the copy goes.
+ *
+ * @generated from message tvix_store_ext.v1.FilePart
+ */
+export type FilePart = Message<"tvix_store_ext.v1.FilePart"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 offset = 2;
+   */
+  offset: bigint;
+
+  /**
+   * @generated from field: bytes data = 3;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.FilePart.
+ * Use `create(FilePartSchema)` to create a new message.
+ */
+export const FilePartSchema: GenMessage<FilePart> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 19);
+
+/**
+ * @generated from message tvix_store_ext.v1.BackupDone
+ */
+export type BackupDone = Message<"tvix_store_ext.v1.BackupDone"> & {
+  /**
+   * All of them: others go.
+   *
+   * @generated from field: repeated tvix_store_ext.v1.FileLength files = 1;
+   */
+  files: FileLength[];
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.BackupDone.
+ * Use `create(BackupDoneSchema)` to create a new message.
+ */
+export const BackupDoneSchema: GenMessage<BackupDone> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 20);
+
+/**
+ * @generated from message tvix_store_ext.v1.FileLength
+ */
+export type FileLength = Message<"tvix_store_ext.v1.FileLength"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 length = 2;
+   */
+  length: bigint;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.FileLength.
+ * Use `create(FileLengthSchema)` to create a new message.
+ */
+export const FileLengthSchema: GenMessage<FileLength> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 21);
+
+/**
+ * @generated from message tvix_store_ext.v1.StatsRequest
+ */
+export type StatsRequest = Message<"tvix_store_ext.v1.StatsRequest"> & {
+  /**
+   * How many paths, drawn at random, are compressed as NARs to compare. Default none.
+   *
+   * @generated from field: uint32 compared_paths = 1;
+   */
+  comparedPaths: number;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.StatsRequest.
+ * Use `create(StatsRequestSchema)` to create a new message.
+ */
+export const StatsRequestSchema: GenMessage<StatsRequest> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 22);
+
+/**
+ * @generated from message tvix_store_ext.v1.StatsResponse
+ */
+export type StatsResponse = Message<"tvix_store_ext.v1.StatsResponse"> & {
+  /**
+   * @generated from field: tvix_store_ext.v1.StatsDone done = 1;
+   */
+  done?: StatsDone | undefined;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.StatsResponse.
+ * Use `create(StatsResponseSchema)` to create a new message.
+ */
+export const StatsResponseSchema: GenMessage<StatsResponse> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 23);
+
+/**
+ * @generated from message tvix_store_ext.v1.StatsDone
+ */
+export type StatsDone = Message<"tvix_store_ext.v1.StatsDone"> & {
+  /**
+   * @generated from field: uint64 paths = 1;
+   */
+  paths: bigint;
+
+  /**
+   * Paths that are not offered, since not all of them is there.
+   *
+   * @generated from field: uint64 quarantined = 2;
+   */
+  quarantined: bigint;
+
+  /**
+   * @generated from field: uint64 pins = 3;
+   */
+  pins: bigint;
+
+  /**
+   * @generated from field: uint64 directories = 4;
+   */
+  directories: bigint;
+
+  /**
+   * Blobs of several chunks.
+   *
+   * @generated from field: uint64 blobs = 5;
+   */
+  blobs: bigint;
+
+  /**
+   * @generated from field: uint64 chunks = 6;
+   */
+  chunks: bigint;
+
+  /**
+   * Chunks that are known to be damaged.
+   *
+   * @generated from field: uint64 damaged = 7;
+   */
+  damaged: bigint;
+
+  /**
+   * Bytes of the NARs of all paths.
+   *
+   * @generated from field: uint64 nar_bytes = 8;
+   */
+  narBytes: bigint;
+
+  /**
+   * Bytes of all chunks, as they are, and as they are stored.
+   *
+   * @generated from field: uint64 chunk_bytes = 9;
+   */
+  chunkBytes: bigint;
+
+  /**
+   * @generated from field: uint64 stored_bytes = 10;
+   */
+  storedBytes: bigint;
+
+  /**
+   * Bytes of the files of the store.
+   *
+   * @generated from field: uint64 pack_file_bytes = 11;
+   */
+  packFileBytes: bigint;
+
+  /**
+   * @generated from field: uint64 index_file_bytes = 12;
+   */
+  indexFileBytes: bigint;
+
+  /**
+   * @generated from field: uint64 journal_file_bytes = 13;
+   */
+  journalFileBytes: bigint;
+
+  /**
+   * Absent where nothing was compared.
+   *
+   * @generated from field: tvix_store_ext.v1.NarComparison comparison = 14;
+   */
+  comparison?: NarComparison | undefined;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.StatsDone.
+ * Use `create(StatsDoneSchema)` to create a new message.
+ */
+export const StatsDoneSchema: GenMessage<StatsDone> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 24);
+
+/**
+ * What some of the paths take as compressed NARs.
+ *
+ * @generated from message tvix_store_ext.v1.NarComparison
+ */
+export type NarComparison = Message<"tvix_store_ext.v1.NarComparison"> & {
+  /**
+   * @generated from field: uint64 paths = 1;
+   */
+  paths: bigint;
+
+  /**
+   * @generated from field: uint64 nar_bytes = 2;
+   */
+  narBytes: bigint;
+
+  /**
+   * With level 3.
+   *
+   * @generated from field: uint64 zstd_bytes = 3;
+   */
+  zstdBytes: bigint;
+
+  /**
+   * With level 6.
+   *
+   * @generated from field: uint64 xz_bytes = 4;
+   */
+  xzBytes: bigint;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.NarComparison.
+ * Use `create(NarComparisonSchema)` to create a new message.
+ */
+export const NarComparisonSchema: GenMessage<NarComparison> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_maintenance, 25);
+
+/**
  * @generated from message tvix_store_ext.v1.Pin
  */
 export type Pin = Message<"tvix_store_ext.v1.Pin"> & {
@@ -562,7 +1019,7 @@ export type Pin = Message<"tvix_store_ext.v1.Pin"> & {
  * Use `create(PinSchema)` to create a new message.
  */
 export const PinSchema: GenMessage<Pin> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 12);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 26);
 
 /**
  * @generated from message tvix_store_ext.v1.SetPinRequest
@@ -579,7 +1036,7 @@ export type SetPinRequest = Message<"tvix_store_ext.v1.SetPinRequest"> & {
  * Use `create(SetPinRequestSchema)` to create a new message.
  */
 export const SetPinRequestSchema: GenMessage<SetPinRequest> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 13);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 27);
 
 /**
  * @generated from message tvix_store_ext.v1.SetPinResponse
@@ -592,7 +1049,7 @@ export type SetPinResponse = Message<"tvix_store_ext.v1.SetPinResponse"> & {
  * Use `create(SetPinResponseSchema)` to create a new message.
  */
 export const SetPinResponseSchema: GenMessage<SetPinResponse> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 14);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 28);
 
 /**
  * @generated from message tvix_store_ext.v1.RemovePinRequest
@@ -609,7 +1066,7 @@ export type RemovePinRequest = Message<"tvix_store_ext.v1.RemovePinRequest"> & {
  * Use `create(RemovePinRequestSchema)` to create a new message.
  */
 export const RemovePinRequestSchema: GenMessage<RemovePinRequest> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 15);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 29);
 
 /**
  * @generated from message tvix_store_ext.v1.RemovePinResponse
@@ -628,7 +1085,7 @@ export type RemovePinResponse = Message<"tvix_store_ext.v1.RemovePinResponse"> &
  * Use `create(RemovePinResponseSchema)` to create a new message.
  */
 export const RemovePinResponseSchema: GenMessage<RemovePinResponse> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 16);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 30);
 
 /**
  * @generated from message tvix_store_ext.v1.ListPinsRequest
@@ -641,7 +1098,7 @@ export type ListPinsRequest = Message<"tvix_store_ext.v1.ListPinsRequest"> & {
  * Use `create(ListPinsRequestSchema)` to create a new message.
  */
 export const ListPinsRequestSchema: GenMessage<ListPinsRequest> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 17);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 31);
 
 /**
  * @generated from message tvix_store_ext.v1.ListPinsResponse
@@ -658,7 +1115,7 @@ export type ListPinsResponse = Message<"tvix_store_ext.v1.ListPinsResponse"> & {
  * Use `create(ListPinsResponseSchema)` to create a new message.
  */
 export const ListPinsResponseSchema: GenMessage<ListPinsResponse> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_maintenance, 18);
+  messageDesc(file_tvix_store_ext_v1_maintenance, 32);
 
 /**
  * What those who run a store do with it. No client needs it to store or to read.
@@ -698,6 +1155,42 @@ export const MaintenanceService: GenService<{
     methodKind: "server_streaming";
     input: typeof VerifyRequestSchema;
     output: typeof VerifyResponseSchema;
+  },
+  /**
+   * Looks through everything as Verify does, and mends what is wrong: from what
+   * the store has, and from the upstreams that the server is set up with. What
+   * cannot be mended counts as absent from then on. The last message tells how
+   * much that was, those before it each step.
+   *
+   * @generated from rpc tvix_store_ext.v1.MaintenanceService.Repair
+   */
+  repair: {
+    methodKind: "server_streaming";
+    input: typeof RepairRequestSchema;
+    output: typeof RepairResponseSchema;
+  },
+  /**
+   * What a copy of the store lacks that was made by earlier calls, of one moment.
+   * Others may read and write meanwhile. The last message says what the copy
+   * consists of, those before it what has to be written to it, in that order.
+   *
+   * @generated from rpc tvix_store_ext.v1.MaintenanceService.Backup
+   */
+  backup: {
+    methodKind: "server_streaming";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupResponseSchema;
+  },
+  /**
+   * What is stored, and how much that takes. The last message tells; those before
+   * it say nothing.
+   *
+   * @generated from rpc tvix_store_ext.v1.MaintenanceService.Stats
+   */
+  stats: {
+    methodKind: "server_streaming";
+    input: typeof StatsRequestSchema;
+    output: typeof StatsResponseSchema;
   },
   /**
    * Keeps something under a name, which then names nothing else.

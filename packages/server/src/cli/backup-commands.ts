@@ -1,0 +1,70 @@
+import { constants, copyFile, readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { makeDirectory } from "@tvix/castore-fs";
+import { type CopyContents, openStore } from "@tvix/castore-packs";
+import { type Command, Option } from "commander";
+import { BackupFolder } from "../maintenance/backup-folder.ts";
+import { mebibytes, type StoreOptions, withMaintenance, withStore } from "./maintained-store.ts";
+import { print } from "./output.ts";
+import { directory } from "./parse.ts";
+
+/** `tvix-store backup`, `restore-backup`: a copy of a store, and a store of a copy. */
+export function addBackupCommands(program: Command): void {
+  withStore(program.command("backup"))
+    .description("copy the whole store into a folder, or what is new since it was copied there")
+    .argument("<folder>", "empty, or a backup of this store")
+    .action(backup);
+  program
+    .command("restore-backup")
+    .description("make a data directory of a backup")
+    .argument("<folder>", "a backup")
+    .addOption(
+      new Option("--data <directory>", "where there is no store yet")
+        .argParser(directory)
+        .makeOptionMandatory(),
+    )
+    .action(restore);
+}
+
+async function backup(folder: string, { json = false, ...options }: StoreOptions): Promise<void> {
+  const result = await withMaintenance(options, async (maintenance) => {
+    await using copy = await BackupFolder.open(resolve(folder));
+    let contents: CopyContents = new Map();
+    let written = 0;
+    const onContents = (all: CopyContents) => {
+      contents = all;
+    };
+    for await (const part of maintenance.backup(await copy.known(), onContents)) {
+      await copy.write(part);
+      written += part.data.length;
+    }
+    await copy.finish(contents);
+    return { bytes: [...contents.values()].reduce((sum, length) => sum + length, 0), written };
+  });
+  if (json) await print(`${JSON.stringify(result)}\n`);
+  else {
+    process.stderr.write(
+      `the backup has ${mebibytes(result.bytes)}, of which ${mebibytes(result.written)} are new\n`,
+    );
+  }
+}
+
+async function restore(folder: string, { data }: { readonly data: string }): Promise<void> {
+  const [from, to] = [resolve(folder), resolve(data)];
+  if (!(await BackupFolder.isOne(from))) throw new Error(`${folder} is no backup`);
+  await makeDirectory(to);
+  if ((await readdir(to)).length > 0) throw new Error(`${data} has something in it`);
+  for (const name of ["packs", "journal"]) {
+    await makeDirectory(join(to, name));
+    for (const file of await readdir(join(from, name))) {
+      // Where the file system can, without copying.
+      await copyFile(join(from, name, file), join(to, name, file), constants.COPYFILE_FICLONE);
+    }
+  }
+  const onNotice = () => {};
+  await using store = await openStore(to, { create: false, onNotice });
+  const { packs, journal } = await store.size();
+  process.stderr.write(
+    `restored ${mebibytes(packs + journal)}; verify --read-data tells whether all is well\n`,
+  );
+}

@@ -1,0 +1,1 @@
+export { measureStore, type StoreStats, samplePaths } from "./stats/measure-store.ts";
