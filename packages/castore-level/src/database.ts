@@ -20,6 +20,8 @@ export interface DatabaseOptions {
    * it survives the end of the process, not a power cut.
    */
   readonly sync?: boolean;
+  /** Called before changes are made; refuses them by throwing. Default: all are made. */
+  readonly admit?: ((changes: readonly RecordChange[]) => void) | undefined;
   /** What all changes are written to before they are made. Default: nothing. */
   readonly log?: WriteAheadLog | undefined;
   /**
@@ -49,6 +51,7 @@ const BATCH_BYTES = 4 << 20;
 export class Database implements RecordStore {
   readonly #level: AnyLevel;
   readonly #log: WriteAheadLog | undefined;
+  readonly #admit: DatabaseOptions["admit"];
   readonly #turn: InTurn = new InTurn();
   /** `sync` is known to databases on a disk only. */
   readonly #writeOptions: typeof VIEWS & { readonly sync: boolean };
@@ -60,9 +63,10 @@ export class Database implements RecordStore {
   #closed = false;
 
   constructor(level: AnyLevel, options: DatabaseOptions = {}) {
-    const { sync = false, mayReopen = async () => false, unwritable, log } = options;
+    const { sync = false, mayReopen = async () => false, unwritable, log, admit } = options;
     this.#level = level;
     this.#log = log;
+    this.#admit = admit;
     this.#broken = unwritable;
     this.#writeOptions = { ...VIEWS, sync };
     this.#mayReopen = mayReopen;
@@ -157,6 +161,7 @@ export class Database implements RecordStore {
     conditions: readonly RecordCondition[] = [],
   ): Promise<boolean> {
     this.#checkOpen();
+    this.#admit?.(changes);
     const write = new PendingWrite(changes, conditions);
     await this.#commits.commit(write, write.bytes);
     if (write.failure !== undefined) throw write.failure.error;

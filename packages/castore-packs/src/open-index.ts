@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { CastoreError } from "@tvix/castore";
+import { CastoreError, type RecordChange } from "@tvix/castore";
 import { makeDirectory } from "@tvix/castore-fs";
 import { Database } from "@tvix/castore-level";
 import { ClassicLevel } from "classic-level";
@@ -23,6 +23,8 @@ export interface OpenIndexOptions {
   readonly sync: boolean;
   /** Length after which a file of the journal is complete, in bytes. Default 16 MiB. */
   readonly journalBytes?: number | undefined;
+  /** Called before records are written; refuses that by throwing. */
+  readonly admit?: ((changes: readonly RecordChange[]) => void) | undefined;
 }
 
 /** An index that is open. */
@@ -92,7 +94,7 @@ async function openOrStandIn(path: string, isThere: boolean, options: OpenIndexO
 }
 
 async function openWritable(path: string, level: Level, options: OpenIndexOptions): Promise<OpenIndex> {
-  const { sync, journalBytes: fileBytes } = options;
+  const { sync, journalBytes: fileBytes, admit } = options;
   try {
     const journal = await Journal.open(join(path, JOURNAL), new LevelIndex(level), {
       sync,
@@ -100,7 +102,7 @@ async function openWritable(path: string, level: Level, options: OpenIndexOption
       fileBytes,
     });
     const mayReopen = () => hasRoom(path, REOPEN_BYTES);
-    const records = new Database(level, { mayReopen, log: journal });
+    const records = new Database(level, { mayReopen, log: journal, admit });
     return {
       records,
       found: journal.found,

@@ -10,6 +10,7 @@ import {
   InTurn,
   type MemoryLedger,
   type OperationOptions,
+  type RecordChange,
   type StoredBlobs,
 } from "@tvix/castore";
 import {
@@ -28,6 +29,7 @@ import {
 import type { Database } from "@tvix/castore-level";
 import { type CopiedFile, type CopyContents, type FilePart, readBackup } from "./backup.ts";
 import { writeCleanEnd } from "./clean-end.ts";
+import { DiskLimit } from "./disk-limit.ts";
 import { hold } from "./hold.ts";
 import type { JournalSnapshot } from "./journal/journal.ts";
 import { type OpenIndex, openIndex, REOPEN_BYTES } from "./open-index.ts";
@@ -61,6 +63,8 @@ export interface StoreOptions {
   readonly packBytes?: number;
   /** Length after which a file of the journal is complete, in bytes. Default 16 MiB. */
   readonly journalBytes?: number;
+  /** What the store may take of the disk, in bytes: from then on nothing is stored until some has gone. Default: any number. */
+  readonly maxDiskBytes?: number | undefined;
   /** Longest encoding of a directory that is stored, in bytes. Default 32 MiB: some 300,000 entries. */
   readonly maxDirectoryBytes?: number;
   /** Default: 128, 256 and 512 KiB. Blobs of other sizes stay readable. */
@@ -152,7 +156,9 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
   useNativeBlake3();
   const { sync = true, create = true, packBytes = 256 << 20, journalBytes } = options;
   if (options.remakeIndex === true) await setIndexAside(path);
-  const index = await openIndex(path, { create, sync, journalBytes });
+  const limit = diskLimitOf(path, options);
+  const admit = limit && ((changes: readonly RecordChange[]) => limit.checkChanges(changes));
+  const index = await openIndex(path, { create, sync, journalBytes, admit });
   let extents: PackExtents | undefined;
   try {
     if (index.unwritable !== undefined) {
@@ -161,7 +167,8 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     const packs = join(path, "packs");
     extents = await PackExtents.open(packs, { sync, packBytes, recoveryBytes: REOPEN_BYTES });
     await prepareStore(path, index, extents, options);
-    return await serve(path, index, extents, options);
+    await limit?.measure();
+    return await serve(path, index, extents, limit, options);
   } catch (error) {
     await extents?.close();
     await index.close();
@@ -169,10 +176,19 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
   }
 }
 
+function diskLimitOf(path: string, { maxDiskBytes }: StoreOptions): DiskLimit | undefined {
+  if (maxDiskBytes === undefined) return undefined;
+  return new DiskLimit(maxDiskBytes, async () => {
+    const { packs, index, journal } = await measureStore(path);
+    return packs + index + journal;
+  });
+}
+
 async function serve(
   path: string,
   index: OpenIndex,
   extents: PackExtents,
+  limit: DiskLimit | undefined,
   { compressionLevel = 3, chunkSizes, maxDirectoryBytes, memory }: StoreOptions,
 ): Promise<Store> {
   const { records } = index;
@@ -188,6 +204,8 @@ async function serve(
     recent,
     recentStored,
     onWrite: (size, storedLength) => {
+      limit?.check();
+      limit?.add(storedLength);
       counts.chunkBytesNew += size;
       counts.chunkBytesStored += storedLength;
     },
@@ -225,6 +243,7 @@ async function serve(
     };
     const report = await compactExtents(parts, options);
     await index.compact();
+    await limit?.measure();
     return report;
   };
   const inTurn = new InTurn();

@@ -32,7 +32,7 @@ export interface ChunkStoreParts {
   readonly recent?: RecentReads<Uint8Array>;
   /** Remembers stored forms that were read. Default: nothing does. */
   readonly recentStored?: RecentReads<EncodedChunk>;
-  /** Told of each chunk that is written: its length, and what is stored of it, in bytes. */
+  /** Told of each chunk that is about to be written: its length, and what is stored of it, in bytes. May refuse by throwing. */
   readonly onWrite?: (size: number, storedLength: number) => void;
 }
 
@@ -191,7 +191,12 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   async #write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
     const { length } = bytes;
     const encoded = await this.#codec.encode(bytes, release);
-    this.#onWrite(length, encoded.payload.length);
+    try {
+      this.#onWrite(length, encoded.payload.length);
+    } catch (error) {
+      encoded.release();
+      throw error;
+    }
     const value = await this.#place(digest, encoded);
     await this.#records.write([CHUNKS.put(digest, value), ...this.#mending(digest)]);
     // What was stored may have had another form.

@@ -120,7 +120,7 @@ function textOf(error: unknown, status: number): string {
 }
 
 const STORAGE_TEXTS: Partial<Readonly<Record<CastoreErrorCode, string>>> = {
-  NO_SPACE: "no space is left on the disk",
+  NO_SPACE: "no space is left for what is stored",
   TOO_BUSY: "too much is under way, try again later",
   STORAGE_FAILURE: "the storage has failed",
   CLOSED: "the server is shutting down",

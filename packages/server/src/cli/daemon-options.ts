@@ -24,6 +24,8 @@ export interface DaemonOptions
   readonly signingKeyFile?: readonly string[];
   readonly logLevel: string;
   readonly logRequests?: boolean;
+  /** In MiB. */
+  readonly maxDiskUse?: number;
   readonly maxConnections?: number;
   readonly maxConnectionsPerAddress?: number;
   readonly maxRequests?: number;

@@ -50,13 +50,14 @@ const TO_PEERS = { connectTimeoutMs: 3000, reconnectMs: 3000, restMs: 5000 };
 /** Opens the store of a daemon. */
 export async function openDaemonStore(options: DaemonOptions, parts: DaemonStoreParts): Promise<DaemonStore> {
   const { memory, log, upstreamHeaders, observerOf } = parts;
-  const { sync, compressionLevel, maxMessageBytes } = options;
+  const { sync, compressionLevel, maxMessageBytes: maxDirectoryBytes, maxDiskUse } = options;
+  const maxDiskBytes = maxDiskUse === undefined ? undefined : maxDiskUse * 2 ** 20;
   const onNotice = (text: string) => log.warn(text);
   const open = await openComposition(daemonComposition(options), {
     openStore: (path) =>
-      openStore(path, { memory, sync, compressionLevel, maxDirectoryBytes: maxMessageBytes, onNotice }),
-    connect: (peer) => connectPeer(peer, { ...TO_PEERS, maxMessageBytes }),
-    maxDirectoryBytes: maxMessageBytes,
+      openStore(path, { memory, sync, compressionLevel, maxDirectoryBytes, maxDiskBytes, onNotice }),
+    connect: (peer) => connectPeer(peer, { ...TO_PEERS, maxMessageBytes: maxDirectoryBytes }),
+    maxDirectoryBytes,
     memory,
     log,
     upstreamLimits: limitsOfUploads(options),

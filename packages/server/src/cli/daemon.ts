@@ -128,6 +128,11 @@ export function addDaemonCommand(program: Command): void {
       DEFAULT_MEMORY_MIB,
     )
     .option(
+      "--max-disk-use <MiB>",
+      "what the data directory may take: then nothing is stored until some has gone; default any size",
+      integer(1, 1 << 30),
+    )
+    .option(
       "--max-connections <number>",
       "at a time; default what the process may open, less 256",
       integer(1, 1 << 20),
