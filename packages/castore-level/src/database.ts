@@ -10,6 +10,7 @@ import {
 } from "@tvix/castore";
 import { GroupCommit, prefixEnd } from "@tvix/castore/backend";
 import type { AnyLevel } from "./any-level.ts";
+import { databaseFailure } from "./database-failure.ts";
 import { PendingWrite, withConditions } from "./pending-write.ts";
 import type { WriteAheadLog } from "./write-ahead-log.ts";
 
@@ -97,7 +98,7 @@ export class Database implements RecordStore {
       const noted = await this.#log?.append(changes);
       await this.#level.batch(noted === undefined ? changes : [...changes, ...noted], this.#writeOptions);
     } catch (cause) {
-      const error = failureOf(cause);
+      const error = databaseFailure(cause);
       // LevelDB would go on behind a torn record of its log, and drop all that after a restart.
       if (error.code !== "CLOSED") this.#broken = error;
       throw error;
@@ -117,7 +118,7 @@ export class Database implements RecordStore {
       await this.#reopening;
       this.#broken = undefined;
     } catch (cause) {
-      throw failureOf(cause);
+      throw databaseFailure(cause);
     } finally {
       this.#reopening = undefined;
     }
@@ -135,7 +136,7 @@ export class Database implements RecordStore {
       const value = await this.#find(key);
       return value === undefined ? undefined : view(value);
     } catch (cause) {
-      throw failureOf(cause);
+      throw databaseFailure(cause);
     }
   }
 
@@ -189,7 +190,7 @@ export class Database implements RecordStore {
       }
     } catch (cause) {
       if (signal?.aborted === true) throw signal.reason;
-      throw failureOf(cause);
+      throw databaseFailure(cause);
     }
   }
 
@@ -212,20 +213,4 @@ export class Database implements RecordStore {
 /** The same memory without the methods of Buffer, which some databases return. */
 function view(value: Uint8Array): Uint8Array {
   return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-}
-
-/** What the failure of a database is to a caller. */
-function failureOf(cause: unknown): CastoreError {
-  if (CastoreError.is(cause)) return cause;
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  if (code === "LEVEL_DATABASE_NOT_OPEN" || code === "LEVEL_ITERATOR_NOT_OPEN")
-    return new CastoreError("CLOSED", "the store is closed", { cause });
-  if (isDiskFull(cause)) return new CastoreError("NO_SPACE", "no space is left for the index", { cause });
-  return new CastoreError("STORAGE_FAILURE", "the database failed", { cause });
-}
-
-/** LevelDB passes on the system's text only, not its code. */
-function isDiskFull(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return /No space left on device/.test(error.message) || isDiskFull(error.cause);
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { CastoreError, type RecordChange } from "@tvix/castore";
 import { makeDirectory } from "@tvix/castore-fs";
-import { Database } from "@tvix/castore-level";
+import { Database, databaseFailure } from "@tvix/castore-level";
 import { ClassicLevel } from "classic-level";
 import { checkIndex } from "./check-index.ts";
 import { Journal, type JournalSnapshot } from "./journal/journal.ts";
@@ -108,16 +108,22 @@ async function openWritable(path: string, level: Level, options: OpenIndexOption
       found: journal.found,
       unwritable: undefined,
       async compact() {
-        await level.compactRange(FIRST_KEY, LAST_KEY);
-        await journal.checkpoint((task) => records.exclusively(task));
+        try {
+          await level.compactRange(FIRST_KEY, LAST_KEY);
+          await journal.checkpoint((task) => records.exclusively(task));
+        } catch (cause) {
+          throw databaseFailure(cause);
+        }
       },
       whileKept: (use) => journal.whileKept((task) => records.exclusively(task), use),
       async close() {
         await records.close();
         try {
           await journal.close();
-        } finally {
           await level.close();
+        } catch (cause) {
+          await level.close().catch(() => {});
+          throw databaseFailure(cause);
         }
       },
     };
@@ -150,8 +156,11 @@ async function openUnwritable(
       try {
         await records.close();
         await level.close();
+      } catch (cause) {
+        throw databaseFailure(cause);
       } finally {
-        await release();
+        // What is left lies among temporary files.
+        await release().catch(() => {});
       }
     },
   };

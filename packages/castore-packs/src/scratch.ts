@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Scratch } from "@tvix/castore/backend";
-import { Database } from "@tvix/castore-level";
+import { Database, databaseFailure } from "@tvix/castore-level";
 import { ClassicLevel } from "classic-level";
 
 /** What the folders of scratch records are called, beside those of a store. */
@@ -15,14 +15,22 @@ export async function openScratch(path: string): Promise<Scratch> {
     keyEncoding: "view",
     valueEncoding: "view",
   });
-  await level.open();
+  try {
+    await level.open();
+  } catch (cause) {
+    throw databaseFailure(cause);
+  }
   const records = new Database(level, { sync: false });
   return {
     records,
     async remove() {
       await records.close();
-      await level.close();
-      await rm(folder, { recursive: true, force: true });
+      try {
+        await level.close();
+        await rm(folder, { recursive: true, force: true });
+      } catch (cause) {
+        throw databaseFailure(cause);
+      }
     },
   };
 }

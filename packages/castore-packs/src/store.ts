@@ -26,7 +26,7 @@ import {
   removeExpiredUploads,
   type Scratch,
 } from "@tvix/castore/backend";
-import type { Database } from "@tvix/castore-level";
+import { type Database, databaseFailure } from "@tvix/castore-level";
 import { type CopiedFile, type CopyContents, type FilePart, readBackup } from "./backup.ts";
 import { writeCleanEnd } from "./clean-end.ts";
 import { DiskLimit } from "./disk-limit.ts";
@@ -172,7 +172,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
   } catch (error) {
     await extents?.close();
     await index.close();
-    throw error;
+    throw databaseFailure(error);
   }
 }
 
@@ -229,6 +229,8 @@ async function serve(
       await extents.close();
       // Where the mark cannot be written, the next process begins a new pack, and nothing is lost.
       if (extents.end !== undefined) await writeCleanEnd(records, extents.end).catch(() => {});
+    } catch (error) {
+      throw databaseFailure(error);
     } finally {
       await index.close();
     }

@@ -3,7 +3,8 @@ export type Note =
   | { readonly type: "put"; readonly path: string; readonly narHash: string }
   | { readonly type: "forgetting" | "forgotten"; readonly path: string }
   | { readonly type: "blob"; readonly digest: string }
-  | { readonly type: "collecting" };
+  | { readonly type: "collecting" }
+  | { readonly type: "failed"; readonly name: string; readonly code: string; readonly message: string };
 
 /** What a store has to have after some notes. */
 export class Story {
@@ -13,6 +14,7 @@ export class Story {
   readonly forgotten = new Set<string>();
   /** Blobs that have to be there. */
   readonly blobs = new Set<string>();
+  readonly failures: Extract<Note, { type: "failed" }>[] = [];
 
   add(note: Note): void {
     if (note.type === "put") {
@@ -21,6 +23,7 @@ export class Story {
     } else if (note.type === "forgetting") this.paths.delete(note.path);
     else if (note.type === "forgotten") this.forgotten.add(note.path);
     else if (note.type === "blob") this.blobs.add(note.digest);
+    else if (note.type === "failed") this.failures.push(note);
     // What nothing refers to may go from then on.
     else this.blobs.clear();
   }

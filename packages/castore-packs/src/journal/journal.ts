@@ -149,13 +149,14 @@ export class Journal implements WriteAheadLog {
     return files;
   }
 
-  /** Brings the index to the disk; what is written after that fails. */
+  /** Brings the index to the disk, where that can be; what is written after that fails. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#upkeep.run("", async () => {
       await this.#writer.close();
       const isBehind = this.#writer.position.number > this.#mark.number;
-      if (this.#options.mayWrite && isBehind) await this.#moveMark(this.#writer.position);
+      // Where that fails, whoever opens it next does what is left.
+      if (this.#options.mayWrite && isBehind) await this.#moveMark(this.#writer.position).catch(() => {});
     });
   }
 
