@@ -25,6 +25,7 @@ export type {
   VerificationRequest,
   VerificationResult,
 } from "./maintenance/maintenance.ts";
+export { ScheduledScrubs, type ScrubOptions } from "./maintenance/scheduled-scrubs.ts";
 export { OidcAuthenticator } from "./oidc/authenticator.ts";
 export { type OidcRule, readOidcRules } from "./oidc/rules.ts";
 export { type AccessOptions, type RunningServer, type ServerOptions, startServer } from "./server.ts";

@@ -17,6 +17,10 @@ export interface GcOptions {
 export interface DaemonGcOptions extends GcOptions {
   /** In milliseconds. */
   readonly gcInterval?: number;
+  /** In MiB in a second. */
+  readonly scrubRate?: number;
+  /** In milliseconds. */
+  readonly scrubPeriod: number;
 }
 
 /** Adds the options that say how the store of a daemon is collected. */
@@ -36,6 +40,16 @@ export function addDaemonGcOptions(command: Command): void {
       "--gc-max-size <MiB>",
       "what all that is kept may take; who was used the longest time ago goes first; default any size",
       integer(1, 1 << 30),
+    )
+    .option(
+      "--scrub-rate <MiB>",
+      "look through the store by itself, and read so much of it in a second at most; default it is not",
+      integer(1, 1 << 20),
+    )
+    .addOption(
+      new Option("--scrub-period <time>", "time in which all of it is read once, a part a day")
+        .argParser(parseDuration)
+        .default(30 * 86_400_000, "30d"),
     )
     .addOption(
       new Option("--gc-grace <time>", "how long what is condemned can still be had back")

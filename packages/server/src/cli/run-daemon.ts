@@ -5,6 +5,7 @@ import { guarded } from "../guard.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
 import { ReloadingTls } from "../listen/reloading-tls.ts";
 import { ScheduledCollections } from "../maintenance/scheduled-collections.ts";
+import { ScheduledScrubs } from "../maintenance/scheduled-scrubs.ts";
 import { ServiceCalls } from "../metrics/service-calls.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { signing } from "../services.ts";
@@ -50,7 +51,7 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
     log.info({ signal: early }, "ended before it had started");
     process.exit(0);
   }
-  const { store, upstreams, server, tracing, collections } = await starting;
+  const { store, upstreams, server, tracing, collections, scrubs } = await starting;
   reloading = new ReloadableSettings({ ...options }, server, log);
   void notify(log, "READY=1");
 
@@ -60,6 +61,7 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
   const clean = await server.close(options.shutdownTimeout * 1000);
   if (!clean) log.warn("calls that had not ended in time were cut off");
   await collections?.close();
+  await scrubs?.close();
   await upstreams.close();
   await Promise.all([store.close(), tracing?.end()]);
   log.info("stopped");
@@ -74,6 +76,7 @@ interface Started {
   readonly server: RunningServer;
   readonly tracing: Tracing | undefined;
   readonly collections: ScheduledCollections | undefined;
+  readonly scrubs: ScheduledScrubs | undefined;
 }
 
 async function start(options: DaemonOptions, log: Logger): Promise<Started> {
@@ -141,7 +144,8 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
     const data = placesOf(options);
     if (process.stderr.isTTY) process.stderr.write(welcome(server.addresses, data, tls !== undefined));
     else log.info({ addresses, data, sync }, "serving");
-    return { store, upstreams, server, tracing, collections: await collectionsOf(options, store, log) };
+    const collections = await collectionsOf(options, store, log);
+    return { store, upstreams, server, tracing, collections, scrubs: scrubsOf(options, store, log) };
   } catch (error) {
     await upstreams?.close();
     await store.close();
@@ -161,6 +165,19 @@ async function collectionsOf(
   const isUnfinished = (await maintenance?.isUnfinished?.()) ?? false;
   if (maintenance === undefined || (intervalMs === undefined && !isUnfinished)) return undefined;
   return new ScheduledCollections(maintenance, { intervalMs, isUnfinished }, log);
+}
+
+/** A store that is looked through by itself, where that is asked for. */
+function scrubsOf(
+  { scrubRate, scrubPeriod: periodMs }: DaemonOptions,
+  { maintenance, records }: DaemonStore,
+  log: Logger,
+): ScheduledScrubs | undefined {
+  if (scrubRate === undefined) return undefined;
+  if (maintenance === undefined) {
+    throw new UsageError("--scrub-rate is for a store that lies in one data directory as a whole");
+  }
+  return new ScheduledScrubs(maintenance, records, { periodMs, bytesPerSecond: scrubRate * 2 ** 20 }, log);
 }
 
 /** Where the data is, for people. */
