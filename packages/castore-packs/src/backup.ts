@@ -18,8 +18,20 @@ export interface FilePart {
   readonly data: Uint8Array;
 }
 
-/** What a copy of a store consists of: the lengths of its files, by their names. */
-export type CopyContents = ReadonlyMap<string, number>;
+/** What there is of a copy. */
+export interface CopyState {
+  /** The store that it is a copy of; undefined for one that has nothing yet. */
+  readonly storeId: string | undefined;
+  /** By the names of the files. */
+  readonly files: ReadonlyMap<string, CopiedFile>;
+}
+
+/** What a copy of a store consists of. */
+export interface CopyContents {
+  readonly storeId: string;
+  /** The lengths of its files, by their names. */
+  readonly files: ReadonlyMap<string, number>;
+}
 
 /** Bytes at the end of a file by which it is recognized. */
 export const TAIL_BYTES: number = 64 << 10;
@@ -46,7 +58,7 @@ export async function* readBackup(
   packs: PackDirectory,
   journal: JournalSnapshot,
   known: ReadonlyMap<string, CopiedFile>,
-  onContents: (contents: CopyContents) => void,
+  onContents: (files: ReadonlyMap<string, number>) => void,
   { signal }: OperationOptions = {},
 ): AsyncGenerator<FilePart, void, undefined> {
   const files: SourceFile[] = [];

@@ -6,6 +6,9 @@ import { packNumbersOf } from "./pack-directory.ts";
 /** Files of LevelDB that have something in them. */
 const CONTENT = /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
 
+/** Files of a journal that are complete. */
+const JOURNAL = /\.(journal|checkpoint)$/;
+
 /** What is found in the folder of a store before anything is made there. */
 export interface Found {
   /** Whether there is an index, a journal or a pack. */
@@ -27,7 +30,7 @@ export async function checkIndex(
 ): Promise<Found> {
   const index = await namesIn(join(path, "index"));
   const packs = packNumbersOf(await namesIn(join(path, "packs")));
-  const journal = await namesIn(join(path, "journal"));
+  const journal = (await namesIn(join(path, "journal"))).filter((name) => JOURNAL.test(name));
   const content = index.filter((name) => CONTENT.test(name));
   // A process that ended while it made its first index has stored nothing.
   const isBegun = packs.length === 0 && journal.length === 0 && content.join() === "MANIFEST-000001";

@@ -19,3 +19,35 @@ export async function hold<T>(run: (use: (value: T) => Promise<void>) => Promise
     run(use).catch(reject);
   });
 }
+
+/** What is held by those who may not let go by themselves: all of it is let go together. */
+export class Holds {
+  readonly #held = new Set<Held<unknown>>();
+  #isOver = false;
+
+  /** Whether nothing is held any more, nor will be. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The same as {@link hold}, until {@link letGo} is called at the latest. */
+  async hold<T>(run: (use: (value: T) => Promise<void>) => Promise<void>): Promise<Held<T>> {
+    const held = await hold(run);
+    this.#held.add(held);
+    if (this.#isOver) held[Symbol.dispose]();
+    return {
+      value: held.value,
+      [Symbol.dispose]: () => {
+        this.#held.delete(held);
+        held[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** Lets go of everything. */
+  letGo(): void {
+    this.#isOver = true;
+    for (const held of this.#held) held[Symbol.dispose]();
+    this.#held.clear();
+  }
+}

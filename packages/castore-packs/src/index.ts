@@ -1,5 +1,13 @@
-export { type CopiedFile, type CopyContents, type FilePart, TAIL_BYTES, tailOf } from "./backup.ts";
+export {
+  type CopiedFile,
+  type CopyContents,
+  type CopyState,
+  type FilePart,
+  TAIL_BYTES,
+  tailOf,
+} from "./backup.ts";
 export type { PackEnd } from "./pack-directory.ts";
 export { PackExtents, type PackExtentsOptions } from "./pack-extents.ts";
-export { openStore, type Store, type StoreOptions } from "./store.ts";
+export { openStore } from "./store.ts";
 export type { StoreActivity, StoreSize } from "./store-activity.ts";
+export type { Store, StoreOptions } from "./store-options.ts";

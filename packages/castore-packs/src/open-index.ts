@@ -4,7 +4,7 @@ import { makeDirectory } from "@tvix/castore-fs";
 import { Database, databaseFailure } from "@tvix/castore-level";
 import { ClassicLevel } from "classic-level";
 import { checkIndex } from "./check-index.ts";
-import { Journal, type JournalSnapshot } from "./journal/journal.ts";
+import { Journal, type JournalOptions, type JournalSnapshot } from "./journal/journal.ts";
 import { LevelIndex } from "./journal/journal-index.ts";
 import { hasRoom } from "./pack-extents.ts";
 import { standInFor, unwritableFor } from "./read-only-index.ts";
@@ -36,6 +36,10 @@ export interface OpenIndex {
   readonly unwritable: CastoreError | undefined;
   /** Gives back the room of records that were removed or replaced: no file has them any more. */
   compact(): Promise<void>;
+  /** Reads the journal. @returns whether the index could be made from it */
+  checkJournal(): Promise<boolean>;
+  /** Begins the journal again, with all records that there are. */
+  renewJournal(): Promise<void>;
   /** Tells which files of the journal have all records, and keeps them until `use` is done. */
   whileKept<T>(use: (snapshot: JournalSnapshot) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -60,12 +64,18 @@ export async function openIndex(path: string, options: OpenIndexOptions): Promis
     if (rootCode(cause) === "LEVEL_LOCKED") {
       throw new CastoreError("LOCKED", `${path} is in use by another process`, { cause, subject: path });
     }
-    throw new CastoreError("STORAGE_FAILURE", `${path} cannot be opened: ${rootMessage(cause)}`, {
-      cause,
-      subject: path,
-    });
+    const message = rootMessage(cause);
+    const isDamaged = DAMAGED.test(message);
+    throw new CastoreError(
+      isDamaged ? "CORRUPT" : "STORAGE_FAILURE",
+      isDamaged ? `the index of ${path} is damaged: ${message}` : `${path} cannot be opened: ${message}`,
+      { cause, subject: path },
+    );
   }
 }
+
+/** How LevelDB says that its files are not what they should be, or not all there. */
+const DAMAGED = /Corruption|IO error: .*No such file|create_if_missing/;
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
@@ -95,42 +105,35 @@ async function openOrStandIn(path: string, isThere: boolean, options: OpenIndexO
 
 async function openWritable(path: string, level: Level, options: OpenIndexOptions): Promise<OpenIndex> {
   const { sync, journalBytes: fileBytes, admit } = options;
-  try {
-    const journal = await Journal.open(join(path, JOURNAL), new LevelIndex(level), {
-      sync,
-      mayWrite: true,
-      fileBytes,
-    });
-    const mayReopen = () => hasRoom(path, REOPEN_BYTES);
-    const records = new Database(level, { mayReopen, log: journal, admit });
-    return {
-      records,
-      found: journal.found,
-      unwritable: undefined,
-      async compact() {
-        try {
-          await level.compactRange(FIRST_KEY, LAST_KEY);
-          await journal.checkpoint((task) => records.exclusively(task));
-        } catch (cause) {
-          throw databaseFailure(cause);
-        }
-      },
-      whileKept: (use) => journal.whileKept((task) => records.exclusively(task), use),
-      async close() {
-        await records.close();
-        try {
-          await journal.close();
-          await level.close();
-        } catch (cause) {
-          await level.close().catch(() => {});
-          throw databaseFailure(cause);
-        }
-      },
-    };
-  } catch (error) {
-    await level.close();
-    throw error;
-  }
+  const journal = await openJournalOf(path, level, { sync, mayWrite: true, fileBytes });
+  const mayReopen = () => hasRoom(path, REOPEN_BYTES);
+  const records = new Database(level, { mayReopen, log: journal, admit });
+  return {
+    records,
+    found: journal.found,
+    unwritable: undefined,
+    async compact() {
+      try {
+        await level.compactRange(FIRST_KEY, LAST_KEY);
+        await journal.checkpoint((task) => records.exclusively(task));
+      } catch (cause) {
+        throw databaseFailure(cause);
+      }
+    },
+    checkJournal: () => journal.isWhole((task) => records.exclusively(task)),
+    renewJournal: () => journal.checkpoint((task) => records.exclusively(task)),
+    whileKept: (use) => journal.whileKept((task) => records.exclusively(task), use),
+    async close() {
+      await records.close();
+      try {
+        await journal.close();
+        await level.close();
+      } catch (cause) {
+        await level.close().catch(() => {});
+        throw databaseFailure(cause);
+      }
+    },
+  };
 }
 
 async function openUnwritable(
@@ -139,16 +142,17 @@ async function openUnwritable(
   unwritable: CastoreError,
   release: () => Promise<void>,
 ): Promise<OpenIndex> {
-  const journal = await Journal.open(join(path, JOURNAL), new LevelIndex(level), {
-    sync: false,
-    mayWrite: false,
-  });
+  const journal = await openJournalOf(path, level, { sync: false, mayWrite: false });
   const records = new Database(level, { unwritable });
   return {
     records,
     found: journal.found,
     unwritable,
     async compact() {
+      throw unwritable;
+    },
+    checkJournal: () => journal.isWhole((task) => task()),
+    async renewJournal() {
       throw unwritable;
     },
     whileKept: (use) => journal.whileKept((task) => task(), use),
@@ -164,6 +168,16 @@ async function openUnwritable(
       }
     },
   };
+}
+
+/** Opens the journal of an index, which is closed where that fails. */
+async function openJournalOf(path: string, level: Level, options: JournalOptions): Promise<Journal> {
+  try {
+    return await Journal.open(join(path, JOURNAL), new LevelIndex(level), options);
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
 }
 
 async function openLevel(path: string): Promise<Level> {

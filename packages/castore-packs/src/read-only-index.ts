@@ -8,8 +8,8 @@ const TABLE = /\.(ldb|sst)$/;
 const COPIED = /^(CURRENT|MANIFEST-\d+|\d+\.log)$/;
 
 /** How LevelDB says that it can write nothing: it passes on the system's text only. */
-const READ_ONLY = /Read-only file system/;
-const FULL = /No space left on device|Disk quota exceeded/;
+const READ_ONLY = /Read-only file system|EROFS/;
+const FULL = /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/;
 
 /**
  * Why nothing can be written where an index could not be opened; undefined where that is not why.

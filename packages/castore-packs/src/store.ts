@@ -1,22 +1,9 @@
 import { join } from "node:path";
 import { useNativeBlake3 } from "@tvix/blake3-native";
-import {
-  type B3Digest,
-  type BlobService,
-  type CastoreError,
-  ChunkedBlobService,
-  type ChunkSizes,
-  type DirectoryService,
-  InTurn,
-  type MemoryLedger,
-  type OperationOptions,
-  type RecordChange,
-  type StoredBlobs,
-} from "@tvix/castore";
+import { type B3Digest, CastoreError, ChunkedBlobService, InTurn, type RecordChange } from "@tvix/castore";
 import {
   ChunkedStoredBlobs,
   type CompactionOptions,
-  type CompactionReport,
   compactExtents,
   IndexedChunkStore,
   RecordChunkListStore,
@@ -24,111 +11,23 @@ import {
   recentChunks,
   recentStoredForms,
   removeExpiredUploads,
-  type Scratch,
 } from "@tvix/castore/backend";
-import { type Database, databaseFailure } from "@tvix/castore-level";
-import { type CopiedFile, type CopyContents, type FilePart, readBackup } from "./backup.ts";
+import { databaseFailure } from "@tvix/castore-level";
+import { readBackup } from "./backup.ts";
 import { writeCleanEnd } from "./clean-end.ts";
 import { DiskLimit } from "./disk-limit.ts";
-import { hold } from "./hold.ts";
+import { Holds } from "./hold.ts";
 import type { JournalSnapshot } from "./journal/journal.ts";
 import { type OpenIndex, openIndex, REOPEN_BYTES } from "./open-index.ts";
 import { PackExtents } from "./pack-extents.ts";
 import { prepareStore } from "./prepare-store.ts";
 import { openScratch } from "./scratch.ts";
 import { setIndexAside } from "./set-index-aside.ts";
-import { ActivityCounts, measureStore, type StoreActivity, type StoreSize } from "./store-activity.ts";
+import { ActivityCounts, measureStore } from "./store-activity.ts";
+import { storeIdOf } from "./store-id.ts";
+import type { Store, StoreOptions } from "./store-options.ts";
 import { zstdCodec } from "./zstd-codec.ts";
 import { ZstdPool } from "./zstd-pool.ts";
-
-/** How a {@link Store} works. */
-export interface StoreOptions {
-  /** Whether a store is made where there is none. Default true. */
-  readonly create?: boolean;
-  /**
-   * Whether the index is set aside, as a folder beside, and made again from the journal and the packs: for one that is
-   * damaged. Default false.
-   */
-  readonly remakeIndex?: boolean;
-  /** Called with a line for a person when opening finds something to tell. Default: nobody is told. */
-  readonly onNotice?: (text: string) => void;
-  /**
-   * Whether what is acknowledged survives a power cut. Default true. Without, it survives
-   * the end of the process, `kill -9` included.
-   */
-  readonly sync?: boolean;
-  /** zstd level of chunks, from 1 (fast) to 19 (small). Default 3. */
-  readonly compressionLevel?: number;
-  /** Length after which a pack file is complete, in bytes. Default 256 MiB. */
-  readonly packBytes?: number;
-  /** Length after which a file of the journal is complete, in bytes. Default 16 MiB. */
-  readonly journalBytes?: number;
-  /** What the store may take of the disk, in bytes: from then on nothing is stored until some has gone. Default: any number. */
-  readonly maxDiskBytes?: number | undefined;
-  /** Longest encoding of a directory that is stored, in bytes. Default 32 MiB: some 300,000 entries. */
-  readonly maxDirectoryBytes?: number;
-  /** Default: 128, 256 and 512 KiB. Blobs of other sizes stay readable. */
-  readonly chunkSizes?: ChunkSizes;
-  /** What uploads draw their memory from. Default: whatever they need. */
-  readonly memory?: MemoryLedger;
-}
-
-/** Blobs and directories in a folder. */
-export interface Store extends AsyncDisposable {
-  readonly blobService: BlobService;
-  readonly directoryService: DirectoryService;
-  /** The blobs in the form in which they are stored. */
-  readonly storedBlobs: StoredBlobs;
-  /** What it has done since it was opened. */
-  readonly activity: StoreActivity;
-  /** What it takes on the disk. */
-  size(): Promise<StoreSize>;
-  /** The index, for services that keep theirs beside. */
-  readonly database: Database;
-  /**
-   * Looks whether a chunk is where the index says; one that is not counts as absent until it is stored again.
-   *
-   * @param readsData whether its bytes are read, and compared with the digest
-   * @returns bytes of the chunk that were read
-   * @throws CastoreError CORRUPT when it is damaged
-   */
-  inspectChunk(digest: B3Digest, readsData: boolean): Promise<number>;
-  /** Removes what is known of a chunk that was found damaged. @returns whether it was */
-  forgetDamagedChunk(digest: B3Digest): Promise<boolean>;
-  /**
-   * Searches the packs for chunks that have no record, or a damaged one.
-   *
-   * @returns how many were found
-   */
-  findLostChunks(options?: OperationOptions): Promise<number>;
-  /** Makes empty records in the folder, for as long as something is looked through. */
-  openScratch(): Promise<Scratch>;
-  /**
-   * Gives back the room of chunks that are not wanted any more: writes packs anew of which little is wanted, and has
-   * the database do the same. Others may read and write meanwhile.
-   */
-  compact(options?: CompactionOptions): Promise<CompactionReport>;
-  /**
-   * What a copy of the store lacks, of the moment at which this is called: packs and journal, from which `openStore` makes
-   * the rest. Others may read and write meanwhile; compaction waits until all is read.
-   *
-   * @param known what the copy has so far, by the names of the files
-   * @param onContents told what the copy consists of, before the first part: other files of it go when it is done
-   * @returns bytes in the order in which they are to be written, so that the copy is a whole store all the while
-   */
-  backup(
-    known: ReadonlyMap<string, CopiedFile>,
-    onContents: (contents: CopyContents) => void,
-    options?: OperationOptions,
-  ): AsyncIterable<FilePart>;
-  /**
-   * Why nothing can be stored at present, such as a full disk; undefined while all is well. Tries
-   * to make it possible again.
-   */
-  check(): Promise<CastoreError | undefined>;
-  /** Finishes what is being written and closes the database; calls after it fail with CLOSED. */
-  close(): Promise<void>;
-}
 
 /** How often unfinished uploads are looked for whose lease has expired, in milliseconds. */
 const SWEEP_MS = 3_600_000;
@@ -192,6 +91,7 @@ async function serve(
   { compressionLevel = 3, chunkSizes, maxDirectoryBytes, memory }: StoreOptions,
 ): Promise<Store> {
   const { records } = index;
+  const id = await storeIdOf(records, index.unwritable === undefined);
   const counts = new ActivityCounts();
   const pool = new ZstdPool(compressionLevel);
   const lists = new RecordChunkListStore(records);
@@ -249,18 +149,38 @@ async function serve(
     return report;
   };
   const inTurn = new InTurn();
-  async function* backup(...[known, onContents, options]: Parameters<Store["backup"]>) {
-    using journal = await hold<JournalSnapshot>((use) =>
+  const holds = new Holds();
+  async function* backup(...[copy, onContents, options]: Parameters<Store["backup"]>) {
+    if (copy.storeId !== undefined && copy.storeId !== id) {
+      throw new CastoreError(
+        "ALREADY_EXISTS",
+        "what is there is a copy of another store, and is left as it is",
+      );
+    }
+    using journal = await holds.hold<JournalSnapshot>((use) =>
       inTurn.run("compaction", () => index.whileKept(use)),
     );
-    yield* readBackup(path, extents.directory, journal.value, known, onContents, options);
+    for await (const part of readBackup(
+      path,
+      extents.directory,
+      journal.value,
+      copy.files,
+      (files) => onContents({ storeId: id, files }),
+      options,
+    )) {
+      if (holds.isOver) throw new CastoreError("CLOSED", "the store is closed");
+      yield part;
+    }
   }
   let closing: Promise<void> | undefined;
   const close = async () => {
+    holds.letGo();
     closing ??= closeAll();
     await closing;
   };
   return {
+    id,
+    foundIndex: index.found,
     blobService,
     directoryService: new RecordDirectoryService(records, {
       ...(maxDirectoryBytes === undefined ? {} : { maxDirectoryBytes }),
@@ -278,6 +198,8 @@ async function serve(
     forgetDamagedChunk: (digest) => chunks.forgetDamaged(digest),
     // Not while chunks move from one pack to another.
     findLostChunks: (options) => inTurn.run("compaction", () => chunks.findLost(options)),
+    checkJournal: () => index.checkJournal(),
+    renewJournal: () => index.renewJournal(),
     openScratch: () => openScratch(path),
     // One after the other: each takes for granted that nobody else moves what it looks at.
     compact: (options) => inTurn.run("compaction", () => compact(options)),

@@ -117,6 +117,20 @@ test("one that was interrupted is a whole store, and the next goes on", { timeou
   expect(await restored(backup, join(base, "again"))).toEqual(await listed(data));
 });
 
+test("a backup of another store is not touched, such as when a daemon has begun with an empty folder", async () => {
+  const base = await temporaryDirectory();
+  const [data, backup] = [join(base, "data"), join(base, "backup")];
+  await makeTree(join(base, "tree"), 1);
+  await tvixStore("import", join(base, "tree"), "--data", data);
+  expect((await tvixStore("backup", backup, "--data", data)).status).toBe(0);
+  await tvixStore("import", join(base, "tree"), "--data", join(base, "other"));
+  const refused = await tvixStore("backup", backup, "--data", join(base, "other"));
+  expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("of another store") });
+  expect(await restored(backup, join(base, "restored"))).toEqual(await listed(data));
+  // What was restored is the same store, and goes on with its backup.
+  expect((await tvixStore("backup", backup, "--data", join(base, "restored"))).status).toBe(0);
+});
+
 test("a folder with something else in it is not touched", async () => {
   const base = await temporaryDirectory();
   const data = join(base, "data");

@@ -113,6 +113,39 @@ test("a path that lacks something is offered again once that is there", async ()
   expect(await isWhole(open)).toBe(true);
 });
 
+test("what is left of a quarantined path stays, until it is forgotten", async () => {
+  const open = await opened(await temporaryDirectory());
+  await fill(open.services);
+  const { database } = open.store;
+  const chunks = await Array.fromAsync(database.entries({ prefix: Buffer.from("c1") }));
+  const [key] = chunks.find(([, value]) => value.length < LOCATION_BYTES) as [Uint8Array, Uint8Array];
+  await database.write([{ type: "del", key }]);
+  const maintenance = new LocalMaintenance(open.store, open.services, { collection: { graceMs: 0 } });
+  expect((await repair(open)).map(({ action }) => action)).toEqual(["quarantined"]);
+  for (let time = 0; time < 3; time++) await maintenance.collect();
+  await open.services.blobService.put(Buffer.from("short\n"));
+  expect((await repair(open)).map(({ action }) => action)).toEqual(["released"]);
+  expect(await isWhole(open)).toBe(true);
+});
+
+test("a path that was stored again is not quarantined any more, and is forgotten as a whole", async () => {
+  const open = await opened(await temporaryDirectory());
+  await fill(open.services);
+  const { database } = open.store;
+  for await (const [key] of database.entries({ prefix: Buffer.from("d1") })) {
+    await database.write([{ type: "del", key }]);
+  }
+  await repair(open);
+  await fill(open.services);
+  expect(await Array.fromAsync(database.entries({ prefix: Buffer.from("v1") }))).toEqual([]);
+  const maintenance = new LocalMaintenance(open.store, open.services, { collection: { graceMs: 0 } });
+  await maintenance.forget(PATH);
+  const other = await opened(await temporaryDirectory());
+  await fill(other.services);
+  expect(await repair(open, [sourceOf(other)])).toEqual([]);
+  expect(await isWhole(open)).toBe(false);
+});
+
 test("a forgotten path does not come back from the quarantine", async () => {
   const open = await opened(await temporaryDirectory());
   await fill(open.services);

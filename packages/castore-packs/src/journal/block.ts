@@ -24,7 +24,10 @@ export interface BlockHead extends Omit<Block, "payload"> {
 
 /**
  * Integers are big-endian: magic `JRNL`; kind (u8); 1 when the payload is compressed (u8); two zeros; number (u64);
- * length of the payload (u32); CRC-32 of all that and of the payload (u32).
+ * length of the payload (u32); CRC-32 of the salt of the file, of all that and of the payload (u32).
+ *
+ * The salt is the payload of the first block. It is random, so that nothing that a client sends, and that lies in a
+ * payload, is ever taken for a block.
  */
 export const BLOCK_HEAD_BYTES = 24;
 
@@ -33,15 +36,21 @@ export const MAGIC: Uint8Array = Buffer.from("JRNL");
 
 const CHECKSUM_AT = 20;
 
+/** Length of a salt, in bytes. */
+export const SALT_BYTES = 16;
+
+/** That of the first block itself. */
+export const NO_SALT: Uint8Array = new Uint8Array(0);
+
 /** What is written in front of the payload of a block. */
-export function encodeBlockHead({ kind, compressed, number, payload }: Block): Uint8Array {
+export function encodeBlockHead({ kind, compressed, number, payload }: Block, salt: Uint8Array): Uint8Array {
   const head = Buffer.alloc(BLOCK_HEAD_BYTES);
   head.set(MAGIC);
   head.writeUInt8(KINDS.indexOf(kind), 4);
   head.writeUInt8(compressed ? 1 : 0, 5);
   head.writeBigUInt64BE(BigInt(number), 8);
   head.writeUInt32BE(payload.length, 16);
-  head.writeUInt32BE(blockChecksum(head, payload), CHECKSUM_AT);
+  head.writeUInt32BE(blockChecksum(head, payload, salt), CHECKSUM_AT);
   return head;
 }
 
@@ -61,7 +70,7 @@ export function decodeBlockHead(bytes: Uint8Array): BlockHead | undefined {
   };
 }
 
-/** CRC-32 of a head up to its checksum, and of the payload. */
-export function blockChecksum(head: Uint8Array, payload: Uint8Array): number {
-  return crc32(payload, crc32(head.subarray(0, CHECKSUM_AT)));
+/** CRC-32 of the salt, of a head up to its checksum, and of the payload. */
+export function blockChecksum(head: Uint8Array, payload: Uint8Array, salt: Uint8Array): number {
+  return crc32(payload, crc32(head.subarray(0, CHECKSUM_AT), crc32(salt)));
 }

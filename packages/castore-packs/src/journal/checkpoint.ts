@@ -1,9 +1,12 @@
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import type { RecordChange } from "@tvix/castore";
+import { BlockWriter } from "./block-writer.ts";
 import { decodeChanges, encodeChanges, lengthOf } from "./change-codec.ts";
 import type { JournalDirectory } from "./journal-directory.ts";
-import { appendBlock, headBlock } from "./journal-writer.ts";
+import type { JournalIndex } from "./journal-index.ts";
+import { isLasting } from "./lasting.ts";
+import { readApplied } from "./position.ts";
 import { readBlocks } from "./read-blocks.ts";
 
 /** Bytes of changes that are one block. */
@@ -14,51 +17,73 @@ const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 const compress = promisify(zstdCompress);
 
 /**
- * Writes all records down, in a file that is there once it is whole and durable.
+ * Writes all records down, in a file that is there once it is whole and durable. They are those of some time from now on:
+ * what was changed meanwhile, the journal has as well.
  *
  * @param number of the first block of the journal that may hold changes which the records do not have
- * @param entries the records, of whichever moment after that
+ * @param onRecord called with each record; ends it by throwing
  * @returns length of the file, in bytes
  */
 export async function writeCheckpoint(
   directory: JournalDirectory,
   number: number,
-  entries: AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>,
+  index: JournalIndex,
+  onRecord: () => void = () => {},
+): Promise<number> {
+  try {
+    return await write(directory, number, index, onRecord);
+  } catch (error) {
+    // On a full disk it would keep the room that is missing.
+    await directory.removeUnfinished().catch(() => {});
+    throw error;
+  }
+}
+
+async function write(
+  directory: JournalDirectory,
+  number: number,
+  index: JournalIndex,
+  onRecord: () => void,
 ): Promise<number> {
   const handle = await directory.createCheckpoint(number);
   try {
-    let end = await appendBlock(handle, 0, headBlock(number));
+    const file = await BlockWriter.begin(handle, number);
     let blocks = 0;
-    const append = async (changes: readonly RecordChange[]) => {
-      blocks++;
-      const payload = await compress(encodeChanges(changes), LEVEL);
-      end = await appendBlock(handle, end, { kind: "changes", compressed: true, number: blocks, payload });
-    };
     let changes: RecordChange[] = [];
     let bytes = 0;
-    for await (const [key, value] of entries) {
+    const flush = async () => {
+      blocks++;
+      const payload = await compress(encodeChanges(changes), LEVEL);
+      await file.append({ kind: "changes", compressed: true, number: blocks, payload });
+      [changes, bytes] = [[], 0];
+    };
+    for await (const [key, value] of index.entries()) {
+      onRecord();
+      if (!isLasting(key)) continue;
       const change: RecordChange = { type: "put", key, value };
       changes.push(change);
       bytes += lengthOf(change);
-      if (bytes < BLOCK_BYTES) continue;
-      await append(changes);
-      [changes, bytes] = [[], 0];
+      if (bytes >= BLOCK_BYTES) await flush();
     }
-    if (changes.length > 0) await append(changes);
-    const payload = new Uint8Array(0);
-    end = await appendBlock(handle, end, { kind: "end", compressed: false, number: blocks, payload });
+    if (changes.length > 0) await flush();
+    const payload = new Uint8Array(8);
+    new DataView(payload.buffer).setBigUint64(0, BigInt(await readApplied(index)));
+    await file.append({ kind: "end", compressed: false, number: blocks, payload });
     await handle.datasync();
     await handle.close();
     await directory.finishCheckpoint(number);
-    return end;
+    return file.end;
   } finally {
     await handle.close();
   }
 }
 
-/** Whether all of a checkpoint could be read. */
+/** What was found in a checkpoint. */
 export interface CheckpointReading {
+  /** Whether all of it could be read. */
   readonly isWhole: boolean;
+  /** Number of a block of the journal: up to that one, the records may have changes of blocks that follow. */
+  readonly applied: number;
 }
 
 /**
@@ -74,13 +99,16 @@ export async function readCheckpoint(
   const handle = await directory.open("checkpoint", number);
   try {
     let blocks = 0;
-    for await (const block of readBlocks(handle, 0)) {
-      if (block.kind === "end") return { isWhole: block.number === blocks };
-      if (block.kind !== "changes") continue;
+    for await (const { kind, number: count, payload } of readBlocks(handle, 0)) {
+      if (kind === "end") {
+        const words = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+        return { isWhole: count === blocks, applied: Number(words.getBigUint64(0)) };
+      }
+      if (kind !== "changes") continue;
       blocks++;
-      await onChanges(decodeChanges(block.payload));
+      await onChanges(decodeChanges(payload));
     }
-    return { isWhole: false };
+    return { isWhole: false, applied: 0 };
   } finally {
     await handle.close();
   }

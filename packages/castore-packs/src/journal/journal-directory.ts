@@ -68,8 +68,13 @@ export class JournalDirectory {
   async createJournal(number: number): Promise<FileHandle> {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | this.#flushed;
     const handle = await open(this.#file("journal", number), flags);
-    await this.#syncNames();
-    return handle;
+    try {
+      await this.#syncNames();
+      return handle;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   /** Removes what is behind a place of a journal, if that is there, and flushes it to the disk. */
@@ -106,10 +111,17 @@ export class JournalDirectory {
     await rm(this.#file(kind, number), { force: true });
   }
 
-  /** Removes checkpoints that a process has left unfinished. */
+  /** Removes checkpoints that were left unfinished. */
   async removeUnfinished(): Promise<void> {
     for (const name of await readdir(this.path)) {
       if (name.endsWith(UNFINISHED)) await rm(join(this.path, name), { force: true });
+    }
+  }
+
+  /** Removes all checkpoints but one, or all. */
+  async removeCheckpointsBut(number: number | undefined): Promise<void> {
+    for (const other of (await this.list()).checkpoints) {
+      if (other !== number) await this.remove("checkpoint", other);
     }
   }
 

@@ -1,12 +1,8 @@
-import type { FileHandle } from "node:fs/promises";
 import type { RecordChange } from "@tvix/castore";
-import { writeAll } from "../write-all.ts";
-import { BLOCK_HEAD_BYTES, type Block, encodeBlockHead } from "./block.ts";
+import { BlockWriter } from "./block-writer.ts";
 import { encodeChanges } from "./change-codec.ts";
 import type { JournalDirectory } from "./journal-directory.ts";
 import type { JournalPosition } from "./position.ts";
-
-const NOTHING = new Uint8Array(0);
 
 /**
  * Appends blocks to the newest file of a journal, one at a time. After one has failed, {@link discardFailed} comes before
@@ -15,7 +11,7 @@ const NOTHING = new Uint8Array(0);
 export class JournalWriter {
   readonly #directory: JournalDirectory;
   #position: JournalPosition;
-  #handle: FileHandle | undefined;
+  #file: BlockWriter | undefined;
 
   /** @param position of the last block that is there; the next opens a new file, unless {@link resume} was called */
   constructor(directory: JournalDirectory, position: JournalPosition) {
@@ -32,18 +28,17 @@ export class JournalWriter {
   async resume(): Promise<void> {
     const { file, offset } = this.#position;
     if (offset === 0 || (await this.#directory.lengthOf("journal", file)) !== offset) return;
-    this.#handle = await this.#directory.openToWrite(file);
+    const handle = await this.#directory.openToWrite(file);
+    this.#file = await BlockWriter.resume(handle, offset);
+    if (this.#file === undefined) await handle.close();
   }
 
   /** Returns when a block of changes is as durable as blocks are. */
   async append(changes: readonly RecordChange[]): Promise<void> {
     const number = this.#position.number + 1;
-    this.#handle ??= await this.#create(number);
-    const { file, offset } = this.#position;
-    const payload = encodeChanges(changes);
-    const block: Block = { kind: "changes", compressed: false, number, payload };
-    const end = await appendBlock(this.#handle, offset, block);
-    this.#position = { number, file, offset: end };
+    this.#file ??= await this.#create(number);
+    await this.#file.append({ kind: "changes", compressed: false, number, payload: encodeChanges(changes) });
+    this.#position = { number, file: this.#position.file, offset: this.#file.end };
   }
 
   /** Has the next block open a new file; returns its number. */
@@ -62,26 +57,20 @@ export class JournalWriter {
   }
 
   async close(): Promise<void> {
-    const last = this.#handle;
-    this.#handle = undefined;
+    const last = this.#file;
+    this.#file = undefined;
     await last?.close();
   }
 
-  async #create(number: number): Promise<FileHandle> {
+  async #create(number: number): Promise<BlockWriter> {
     const handle = await this.#directory.createJournal(number);
-    const offset = await appendBlock(handle, 0, headBlock(number));
-    this.#position = { number: number - 1, file: number, offset };
-    return handle;
+    try {
+      const file = await BlockWriter.begin(handle, number);
+      this.#position = { number: number - 1, file: number, offset: file.end };
+      return file;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
-}
-
-/** The first block of a file: it says which blocks are in it, or come after it. */
-export function headBlock(number: number): Block {
-  return { kind: "head", compressed: false, number, payload: NOTHING };
-}
-
-/** Writes a block to a place in a file; returns the place behind it. */
-export async function appendBlock(handle: FileHandle, offset: number, block: Block): Promise<number> {
-  await writeAll(handle, [encodeBlockHead(block), block.payload], offset);
-  return offset + BLOCK_HEAD_BYTES + block.payload.length;
 }

@@ -5,10 +5,10 @@ import { writeCheckpoint } from "./checkpoint.ts";
 import { JournalDirectory, type JournalFileKind } from "./journal-directory.ts";
 import type { JournalIndex } from "./journal-index.ts";
 import { JournalWriter } from "./journal-writer.ts";
-import { isLasting, lastingEntries } from "./lasting.ts";
+import { isLasting } from "./lasting.ts";
 import { type OpenedJournal, openJournal } from "./open-journal.ts";
 import { appliedChange, type JournalPosition, markChange } from "./position.ts";
-import { replay } from "./recover-index.ts";
+import { isWholeUpTo, replay } from "./recover-index.ts";
 
 /** Files of a journal, and how much of each counts. */
 export type JournalSnapshot = readonly { readonly name: string; readonly length: number }[];
@@ -43,6 +43,9 @@ export class Journal implements WriteAheadLog {
   /** Bytes of the files since the last checkpoint, and of that. */
   #journalBytes: number;
   #checkpointBytes: number;
+  /** The last file that is complete and has not been settled: where it ends, and the bytes of all files by then. */
+  #complete: { readonly position: JournalPosition; readonly bytes: number } | undefined;
+  readonly #isMissing: boolean;
   #isClosed = false;
 
   private constructor(
@@ -60,6 +63,7 @@ export class Journal implements WriteAheadLog {
     this.#journalBytes = opened.journalBytes;
     this.#checkpointBytes = opened.checkpointBytes;
     this.found = opened.found;
+    this.#isMissing = opened.isMissing === true;
   }
 
   /**
@@ -106,11 +110,12 @@ export class Journal implements WriteAheadLog {
    * @param exclusively runs a task while nothing is written to the index
    */
   async checkpoint(exclusively: (task: () => Promise<void>) => Promise<void>): Promise<void> {
-    let number = 0;
+    let [number, bytes] = [0, 0];
     await exclusively(async () => {
       number = await this.#writer.rotate();
+      bytes = this.#journalBytes;
     });
-    await this.#upkeep.run("", () => this.#checkpointFrom(number));
+    await this.#upkeep.run("", () => this.#checkpointFrom(number, bytes));
   }
 
   /**
@@ -122,6 +127,12 @@ export class Journal implements WriteAheadLog {
     exclusively: (task: () => Promise<void>) => Promise<void>,
     use: (snapshot: JournalSnapshot) => Promise<T>,
   ): Promise<T> {
+    if (this.#isMissing) {
+      throw new CastoreError(
+        "READ_ONLY",
+        "the store has no journal yet, and none can be written: it cannot be backed up",
+      );
+    }
     return await this.#upkeep.run("", async () => {
       let end = this.#writer.position;
       await exclusively(async () => {
@@ -131,9 +142,21 @@ export class Journal implements WriteAheadLog {
     });
   }
 
+  /** Reads all of it. @returns whether an index could be made from it */
+  async isWhole(exclusively: (task: () => Promise<void>) => Promise<void>): Promise<boolean> {
+    if (this.#isMissing) return true;
+    return await this.#upkeep.run("", async () => {
+      let number = 0;
+      await exclusively(async () => {
+        number = this.#writer.position.number;
+      });
+      return await isWholeUpTo(this.#directory, number);
+    });
+  }
+
   async #filesUpTo(end: JournalPosition): Promise<JournalSnapshot> {
     const { journals, checkpoints } = await this.#directory.list();
-    const checkpoint = checkpoints.at(-1);
+    const checkpoint = checkpoints.findLast((number) => number <= end.number + 1);
     const files: { readonly name: string; readonly length: number }[] = [];
     const add = (kind: JournalFileKind, number: number, length: number | undefined) => {
       if (length !== undefined) files.push({ name: this.#directory.nameOf(kind, number), length });
@@ -164,11 +187,21 @@ export class Journal implements WriteAheadLog {
   async #makeRoom(): Promise<void> {
     const { position } = this.#writer;
     if (position.offset < this.#fileBytes || position.number <= this.#mark.number) return;
-    const number = await this.#writer.rotate();
-    const isDue = this.#journalBytes > Math.max(this.#checkpointBytes, 4 * this.#fileBytes);
-    const task = () => (isDue ? this.#checkpointFrom(number) : this.#moveMark(position));
+    await this.#writer.rotate();
+    const isWaiting = this.#complete !== undefined;
+    this.#complete = { position, bytes: this.#journalBytes };
     // What fails here is tried again with the next file; the journal grows meanwhile.
-    this.#upkeep.run("", task).catch(() => {});
+    if (!isWaiting) this.#upkeep.run("", () => this.#settle()).catch(() => {});
+  }
+
+  /** Brings the index to the disk, and writes a checkpoint where one is due: up to the last file that is complete by now. */
+  async #settle(): Promise<void> {
+    const complete = this.#complete;
+    this.#complete = undefined;
+    if (complete === undefined || complete.position.number < this.#mark.number) return;
+    const { position, bytes } = complete;
+    const isDue = this.#journalBytes > Math.max(this.#checkpointBytes, 4 * this.#fileBytes);
+    await (isDue ? this.#checkpointFrom(position.number + 1, bytes) : this.#moveMark(position));
   }
 
   async #moveMark(position: JournalPosition): Promise<void> {
@@ -178,19 +211,14 @@ export class Journal implements WriteAheadLog {
     this.#mark = position;
   }
 
-  async #checkpointFrom(number: number): Promise<void> {
-    const bytes = this.#journalBytes;
+  /** @param bytes of the files that go with it */
+  async #checkpointFrom(number: number, bytes: number): Promise<void> {
     // An index that lacks what only the files before have could not be caught up any more.
     await this.#moveMark({ number: number - 1, file: number, offset: 0 });
-    this.#checkpointBytes = await writeCheckpoint(this.#directory, number, this.#entries());
+    this.#checkpointBytes = await writeCheckpoint(this.#directory, number, this.#index, () => {
+      if (this.#isClosed) throw new CastoreError("CLOSED", "the store is closed");
+    });
     await this.#directory.removeBefore(number);
     this.#journalBytes -= bytes;
-  }
-
-  async *#entries(): AsyncGenerator<readonly [Uint8Array, Uint8Array], void, undefined> {
-    for await (const entry of lastingEntries(this.#index)) {
-      if (this.#isClosed) throw new CastoreError("CLOSED", "the store is closed");
-      yield entry;
-    }
   }
 }

@@ -3,7 +3,6 @@ import { checkFormat, forgetFormat, noteFormat } from "../format.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import type { JournalDirectory } from "./journal-directory.ts";
 import type { JournalIndex } from "./journal-index.ts";
-import { lastingEntries } from "./lasting.ts";
 import {
   appliedChange,
   isUnfinished,
@@ -29,6 +28,8 @@ export interface OpenedJournal {
   /** Bytes of the files since the last checkpoint, and of that. */
   readonly journalBytes: number;
   readonly checkpointBytes: number;
+  /** Whether there are no files that have all records, and none may be written. */
+  readonly isMissing?: boolean;
 }
 
 /**
@@ -51,14 +52,15 @@ export async function openJournal(
   if ((mark === undefined && format === "new") || (await isUnfinished(index))) {
     const rebuilt = await rebuildIndex(directory, index);
     if (rebuilt === undefined) return await begin(directory, index);
-    const { end, isWhole } = rebuilt;
-    if (isWhole) return await opened(directory, "rebuilt", end, end);
-    if (!mayWrite) return { ...WITHOUT_JOURNAL, found: "partly-rebuilt" };
+    const { end, isWhole, checkpoint } = rebuilt;
+    if (!mayWrite && !isWhole) return { ...WITHOUT_JOURNAL, found: "partly-rebuilt" };
+    if (isWhole) {
+      // Others are not whole, or the journal does not reach as far.
+      if (mayWrite) await directory.removeCheckpointsBut(checkpoint);
+      return await opened(directory, "rebuilt", end, end);
+    }
     // Without its format it is one that still has to be searched for in other places.
-    return await beginAgain(directory, index, "partly-rebuilt", end.number, [
-      UNFINISHED.remove,
-      forgetFormat(),
-    ]);
+    return await beginAgain(directory, index, "partly-rebuilt", end.number, forgetFormat());
   }
   return await catchUp(directory, index, mark, mayWrite);
 }
@@ -78,16 +80,16 @@ async function catchUp(
   const applied = await readApplied(index);
   if (mark === undefined) {
     // What lies there beside an index that never had a journal is of another one.
-    return mayWrite ? await beginAgain(directory, index, "there", applied, [noteFormat()]) : WITHOUT_JOURNAL;
+    return mayWrite ? await beginAgain(directory, index, "there", applied, noteFormat()) : WITHOUT_JOURNAL;
   }
-  const { end } = await replay(directory, index, mark, () => {
-    throw staleIndex();
+  const { end, isWhole } = await replay(directory, index, mark, (missing) => {
+    if (applied < missing) throw staleIndex();
   });
   const newest = Math.max(applied, end.number);
   if (((await directory.list()).checkpoints.at(-1) ?? 0) > newest + 1) throw staleIndex();
   if (!mayWrite) return await opened(directory, "there", end, mark);
-  const isWhole = end.number === newest && (await hasAll(directory, mark));
-  if (!isWhole) return await beginAgain(directory, index, "there", newest);
+  const isUsable = isWhole && end.number === newest && (await hasAll(directory, mark));
+  if (!isUsable) return await beginAgain(directory, index, "there", newest);
   // Of the last block nobody was told that it is durable, but those behind it will rest on it.
   await directory.truncateJournal(end.file, end.offset);
   return await opened(directory, "there", end, mark);
@@ -107,24 +109,24 @@ async function hasAll(
  * A journal that begins with a checkpoint, in place of one that lacks something.
  *
  * @param number of the last block that there was
- * @param changes belong into the batch that makes it count
+ * @param change of the index, which the checkpoint has as well
  */
 async function beginAgain(
   directory: JournalDirectory,
   index: JournalIndex,
   found: OpenedJournal["found"],
   number: number,
-  changes: readonly RecordChange[] = [],
+  change?: RecordChange,
 ): Promise<OpenedJournal> {
   const { journals, checkpoints } = await directory.list();
   const next = Math.max(number, journals.at(-1) ?? 0, checkpoints.at(-1) ?? 0) + 1;
   const start = { number: next - 1, file: next, offset: 0 };
   await index.flush();
   // Until the end of this the index counts as one whose journal lacks something.
-  await index.writeDurably([appliedChange(start.number)]);
-  await writeCheckpoint(directory, next, lastingEntries(index));
+  await index.writeDurably([appliedChange(start.number), ...(change === undefined ? [] : [change])]);
+  await writeCheckpoint(directory, next, index);
   await directory.removeBefore(next);
-  await index.writeDurably([...changes, markChange(start)]);
+  await index.writeDurably([markChange(start), UNFINISHED.remove]);
   return await opened(directory, found, start, start);
 }
 
@@ -147,11 +149,12 @@ const WITHOUT_JOURNAL: OpenedJournal = {
   mark: START,
   journalBytes: 0,
   checkpointBytes: 0,
+  isMissing: true,
 };
 
 function staleIndex(): CastoreError {
   return new CastoreError(
     "CORRUPT",
-    "the index is older than its journal reaches back: `tvix-store repair` makes it anew",
+    "the index is older than what is there of its journal: `tvix-store repair` makes it anew",
   );
 }

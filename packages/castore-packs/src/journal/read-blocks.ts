@@ -1,7 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
-import { BLOCK_HEAD_BYTES, type Block, blockChecksum, decodeBlockHead, MAGIC } from "./block.ts";
+import { copyBytes } from "@tvix/byte-stream";
+import { BLOCK_HEAD_BYTES, type Block, blockChecksum, decodeBlockHead, MAGIC, NO_SALT } from "./block.ts";
 
 /** A block that is whole, its payload decompressed. */
 export interface PlacedBlock extends Block {
@@ -29,22 +30,35 @@ export async function* readBlocks(
   start: number,
 ): AsyncGenerator<PlacedBlock, void, undefined> {
   const file = new Windows(handle, (await handle.stat()).size);
-  let at: number | undefined = start;
+  const head = await blockAt(file, 0, NO_SALT);
+  // Without its salt nothing in the file can be told from what only looks like a block.
+  if (head?.kind !== "head") return;
+  if (start === 0) yield head;
+  let at: number | undefined = Math.max(start, head.end);
   while (at !== undefined && at < file.size) {
-    const block: PlacedBlock | undefined = await blockAt(file, at);
+    const block: PlacedBlock | undefined = await blockAt(file, at, head.payload);
     if (block !== undefined) yield block;
     at = block?.end ?? (await file.find(MAGIC, at + 1));
   }
 }
 
-async function blockAt(file: Windows, start: number): Promise<PlacedBlock | undefined> {
+/** The salt of a file, and where its first block ends; undefined when that is damaged. */
+export async function readSalt(handle: FileHandle): Promise<Uint8Array | undefined> {
+  const head = await blockAt(new Windows(handle, (await handle.stat()).size), 0, NO_SALT);
+  return head?.kind === "head" ? head.payload : undefined;
+}
+
+async function blockAt(file: Windows, start: number, salt: Uint8Array): Promise<PlacedBlock | undefined> {
   const bytes = await file.read(start, BLOCK_HEAD_BYTES);
   const head = decodeBlockHead(bytes);
   const payloadAt = start + BLOCK_HEAD_BYTES;
   if (head === undefined || payloadAt + head.length > file.size) return undefined;
   const stored = await file.read(payloadAt, head.length);
-  if (stored.length < head.length || blockChecksum(bytes, stored) !== head.checksum) return undefined;
-  const payload = head.compressed ? await decompress(stored, { maxOutputLength: PAYLOAD_MAX_BYTES }) : stored;
+  if (stored.length < head.length || blockChecksum(bytes, stored, salt) !== head.checksum) return undefined;
+  // It shares no memory with what is read next.
+  const payload = head.compressed
+    ? await decompress(stored, { maxOutputLength: PAYLOAD_MAX_BYTES })
+    : copyBytes(stored);
   return { ...head, payload, start, end: payloadAt + head.length };
 }
 

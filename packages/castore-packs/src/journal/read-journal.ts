@@ -19,13 +19,14 @@ export type OnChanges = (changes: readonly RecordChange[], position: JournalPosi
  * Reads a journal from a place on. What is damaged is left out, and so is what a process was writing when it ended.
  *
  * @param from behind the last block that is known
- * @param onGap called before the first block in front of which others are missing; what it throws is thrown
+ * @param onGap called before each block in front of which others are missing, with the number of the last of these; what
+ *   it throws is thrown
  */
 export async function readJournal(
   directory: JournalDirectory,
   from: JournalPosition,
   onChanges: OnChanges,
-  onGap: () => void = () => {},
+  onGap: (missing: number) => void = () => {},
 ): Promise<JournalReading> {
   const { journals } = await directory.list();
   let end = from;
@@ -37,7 +38,7 @@ export async function readJournal(
       for await (const block of readBlocks(handle, file === from.file ? from.offset : 0)) {
         if (block.kind !== "changes" || block.number <= end.number) continue;
         if (block.number !== end.number + 1) {
-          if (isWhole) onGap();
+          onGap(block.number - 1);
           isWhole = false;
         }
         end = { number: block.number, file, offset: block.end };

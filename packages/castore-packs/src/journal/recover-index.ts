@@ -21,7 +21,7 @@ export async function replay(
   directory: JournalDirectory,
   index: JournalIndex,
   from: JournalPosition,
-  onGap?: () => void,
+  onGap?: (missing: number) => void,
 ): Promise<JournalReading> {
   const batches = new Batches(index);
   const onChanges: OnChanges = (changes, { number }) => batches.add([...changes, appliedChange(number)]);
@@ -30,40 +30,65 @@ export async function replay(
   return reading;
 }
 
+/** An index that was made from a journal. */
+export interface RebuiltIndex extends JournalReading {
+  /** The checkpoint that it was made of. */
+  readonly checkpoint: number | undefined;
+}
+
 /**
- * Makes an index from a journal: from its newest checkpoint that is whole, or from its beginning. Where neither is
- * whole, as far as there are blocks: the index counts as unfinished then, as it does when this is interrupted.
+ * Makes an index from a journal: from its newest checkpoint that is whole and from which on all blocks are there that it
+ * may have something of, or from its beginning. Where there is none, as far as there are blocks: the index counts as
+ * unfinished then, as it does when this is interrupted.
  *
  * @returns undefined when there is no journal
  */
 export async function rebuildIndex(
   directory: JournalDirectory,
   index: JournalIndex,
-): Promise<JournalReading | undefined> {
+): Promise<RebuiltIndex | undefined> {
   const { journals, checkpoints } = await directory.list();
   if (journals.length === 0 && checkpoints.length === 0) return undefined;
   await index.writeDurably([UNFINISHED.put]);
-  const whole = await newestWhole(directory, checkpoints);
-  const used = whole ?? (journals[0] === START.number + 1 ? undefined : checkpoints.at(-1));
+  const start = await findStart(directory);
+  // Where there is none, some records are better than none.
+  const used = start === undefined ? checkpoints.at(-1) : start.checkpoint;
   if (used !== undefined) await applyCheckpoint(directory, index, used);
-  const from = used === undefined ? START : { number: used - 1, file: used, offset: 0 };
+  const from = used === undefined ? START : behindCheckpoint(used);
   const { end, isWhole } = await replay(directory, index, from);
-  const isComplete = isWhole && used === whole;
+  const isComplete = isWhole && start !== undefined;
   await index.flush();
   const marks = [appliedChange(end.number), markChange(end)];
   if (isComplete) await index.writeDurably([...marks, UNFINISHED.remove]);
-  return { end, isWhole: isComplete };
+  return { end, isWhole: isComplete, checkpoint: used };
 }
 
-async function newestWhole(
+/** Where the records begin from which an index can be made: a checkpoint, or none, and the first block. */
+async function findStart(
   directory: JournalDirectory,
-  checkpoints: readonly number[],
-): Promise<number | undefined> {
+): Promise<{ readonly checkpoint: number | undefined } | undefined> {
+  const { journals, checkpoints } = await directory.list();
   for (const number of checkpoints.toReversed()) {
-    const { isWhole } = await readCheckpoint(directory, number, async () => {});
-    if (isWhole) return number;
+    const { isWhole, applied } = await readCheckpoint(directory, number, async () => {});
+    if (!isWhole) continue;
+    const { end } = await readJournal(directory, behindCheckpoint(number), async () => {});
+    if (end.number >= applied) return { checkpoint: number };
   }
-  return undefined;
+  return journals[0] === START.number + 1 ? { checkpoint: undefined } : undefined;
+}
+
+/** Whether an index could be made from a journal that has everything up to a block. */
+export async function isWholeUpTo(directory: JournalDirectory, number: number): Promise<boolean> {
+  const start = await findStart(directory);
+  if (start === undefined) return number === 0;
+  const from = start.checkpoint === undefined ? START : behindCheckpoint(start.checkpoint);
+  const { end, isWhole } = await readJournal(directory, from, async () => {});
+  return isWhole && end.number >= number;
+}
+
+/** Where the blocks begin that a checkpoint does not have. */
+function behindCheckpoint(number: number): JournalPosition {
+  return { number: number - 1, file: number, offset: 0 };
 }
 
 async function applyCheckpoint(

@@ -4,6 +4,7 @@ import type { B3Digest } from "../digest/b3-digest.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
 import type { Node } from "../directory/node.ts";
+import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import type { RecordStore } from "../records/record-store.ts";
 import type { Content } from "../records/tables.ts";
@@ -31,7 +32,7 @@ export interface MendingParts {
 const AT_A_TIME = 10_000;
 
 /** Directories of one tree that are held until all of them have come: they are stored from the leaves up. */
-const MOST_DIRECTORIES = 1_000_000;
+const MOST_DIRECTORIES = 200_000;
 
 /** Stores contents again that a store has lost, from others that have them. */
 export class ContentMender {
@@ -65,6 +66,7 @@ export class ContentMender {
         if (kind !== "directory" && (await this.#blob(source, digest, options))) return true;
       } catch (error) {
         options.signal?.throwIfAborted();
+        if (isOurs(error)) throw error;
         this.#parts.onFailure?.(error);
       }
     }
@@ -98,6 +100,11 @@ export class ContentMender {
       await scratch.remove();
     }
   }
+}
+
+/** Failures of the store that is mended: nobody else is asked then, and nothing counts as lost. */
+function isOurs(error: unknown): boolean {
+  return CastoreError.is(error) && ["NO_SPACE", "STORAGE_FAILURE", "CLOSED"].includes(error.code);
 }
 
 async function isThere(check: () => Promise<unknown>): Promise<boolean> {

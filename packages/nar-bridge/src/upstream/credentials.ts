@@ -26,7 +26,7 @@ export function credentialsOf(
     );
   }
   if (hasUser) {
-    const value = basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
+    const value = basic(decoded(url, url.username), decoded(url, url.password));
     return async () => value;
   }
   if (bearerTokenFile !== undefined) {
@@ -41,4 +41,15 @@ export function credentialsOf(
 
 function basic(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+}
+
+/** Where a percent sign stands for itself, it is written as %25. */
+function decoded(url: URL, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new TypeError(
+      `upstream ${url.host}: a % in user or password is to be followed by two hexadecimal digits`,
+    );
+  }
 }

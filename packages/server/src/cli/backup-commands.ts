@@ -29,17 +29,19 @@ export function addBackupCommands(program: Command): void {
 async function backup(folder: string, { json = false, ...options }: StoreOptions): Promise<void> {
   const result = await withMaintenance(options, async (maintenance) => {
     await using copy = await BackupFolder.open(resolve(folder));
-    let contents: CopyContents = new Map();
+    let contents: CopyContents | undefined;
     let written = 0;
     const onContents = (all: CopyContents) => {
       contents = all;
     };
-    for await (const part of maintenance.backup(await copy.known(), onContents)) {
+    for await (const part of maintenance.backup(await copy.state(), onContents)) {
       await copy.write(part);
       written += part.data.length;
     }
+    if (contents === undefined) throw new Error("it is not known what the backup consists of");
     await copy.finish(contents);
-    return { bytes: [...contents.values()].reduce((sum, length) => sum + length, 0), written };
+    const { files } = contents as CopyContents;
+    return { bytes: [...files.values()].reduce((sum, length) => sum + length, 0), written };
   });
   if (json) await print(`${JSON.stringify(result)}\n`);
   else {
@@ -61,8 +63,10 @@ async function restore(folder: string, { data }: { readonly data: string }): Pro
       await copyFile(join(from, name, file), join(to, name, file), constants.COPYFILE_FICLONE);
     }
   }
-  const onNotice = () => {};
+  const onNotice = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
   await using store = await openStore(to, { create: false, onNotice });
+  // A backup has no index, and all that one is made of.
+  if (store.foundIndex !== "rebuilt") process.exitCode = 1;
   const { packs, journal } = await store.size();
   process.stderr.write(
     `restored ${mebibytes(packs + journal)}; verify --read-data tells whether all is well\n`,

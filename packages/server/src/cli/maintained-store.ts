@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { CastoreError } from "@tvix/castore";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore-grpc";
 import { openStore } from "@tvix/castore-packs";
 import { type Command, Option } from "commander";
@@ -58,7 +59,8 @@ function peerOf(address: string): GrpcPeer {
 
 /** What only work on a data directory does. */
 export interface DirectoryWork {
-  readonly remakeIndex?: boolean;
+  /** When the index is made again. Default: never. */
+  readonly remakesIndex?: "always" | "damaged";
   /** Who is asked for what the store has lost. */
   readonly repairUpstreams?: readonly RepairUpstream[];
 }
@@ -78,11 +80,16 @@ export async function withMaintenance<T>(
 async function withDirectory<T>(
   path: string,
   options: StoreOptions & GcOptions,
-  { remakeIndex = false, repairUpstreams = [] }: DirectoryWork,
+  { remakesIndex, repairUpstreams = [] }: DirectoryWork,
   use: (maintenance: Maintenance) => Promise<T>,
 ): Promise<T> {
   const onNotice = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
-  await using store = await openStore(path, { create: false, onNotice, remakeIndex });
+  const open = (remakeIndex: boolean) => openStore(path, { create: false, onNotice, remakeIndex });
+  await using store = await open(remakesIndex === "always").catch(async (error) => {
+    if (remakesIndex !== "damaged" || !CastoreError.is(error) || error.code !== "CORRUPT") throw error;
+    onNotice(`${error.message}; it is set aside, and made again`);
+    return await open(true);
+  });
   const services = servicesOf(store);
   const maintenance = new LocalMaintenance(store, services, {
     collection: collectionDefaults(options),

@@ -37,27 +37,14 @@ async function repair(options: RepairCommandOptions): Promise<void> {
   if (data === undefined && (from.length > 0 || remakeIndex)) {
     throw new UsageError("options '--from' and '--remake-index' are for a data directory, with '--data'");
   }
-  const run = (isRemade: boolean) =>
-    withMaintenance(
-      options,
-      (maintenance) => maintenance.repair({ ...readDataWishes(options), onStep: (step) => tell(step, json) }),
-      { remakeIndex: isRemade, repairUpstreams: from },
-    );
-  const result = await run(remakeIndex).catch(async (error) => {
-    if (remakeIndex || data === undefined || !isOfTheIndex(error)) throw error;
-    process.stderr.write(`tvix-store: ${error.message}; the index is set aside, and made again\n`);
-    return await run(true);
-  });
+  const result = await withMaintenance(
+    options,
+    (maintenance) => maintenance.repair({ ...readDataWishes(options), onStep: (step) => tell(step, json) }),
+    { remakesIndex: remakeIndex ? "always" : "damaged", repairUpstreams: from },
+  );
   if (json) await print(`${JSON.stringify(result)}\n`);
   else process.stderr.write(describeResult(result));
   if (result.steps.lost + result.steps.quarantined > 0) process.exitCode = LOST;
-}
-
-/** Whether it is the index that cannot be opened or read. */
-function isOfTheIndex(error: unknown): error is Error {
-  return (
-    error instanceof Error && "code" in error && ["CORRUPT", "STORAGE_FAILURE"].includes(String(error.code))
-  );
 }
 
 async function tell(step: RepairStep, json: boolean): Promise<void> {

@@ -1,10 +1,32 @@
-import { constants, type FileHandle, open, readdir, rm, stat, writeFile } from "node:fs/promises";
+import {
+  constants,
+  type FileHandle,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { makeDirectory } from "@tvix/castore-fs";
-import { type CopiedFile, type CopyContents, type FilePart, tailOf } from "@tvix/castore-packs";
+import {
+  type CopiedFile,
+  type CopyContents,
+  type CopyState,
+  type FilePart,
+  tailOf,
+} from "@tvix/castore-packs";
 
-/** A file that says what a folder is. */
+/** A file that says what a folder is: in it is the identifier of the store, once the first backup was made. */
 const MARKER = "this-is-a-backup-of-a-tvix-store";
+
+/** What a checkpoint is called until all of it is there: part of one in its place would be taken for the newest. */
+const UNFINISHED = ".new";
+
+/** Files of a copy; what else lies in the folders is somebody else's. */
+const NAME = /^(\d{10}\.pack|\d{16}\.(journal|checkpoint))$/;
 
 const SUBFOLDERS = ["packs", "journal"] as const;
 
@@ -29,7 +51,7 @@ export class BackupFolder implements AsyncDisposable {
       throw new Error(`${path} has something in it, and is no backup`);
     }
     for (const name of SUBFOLDERS) await makeDirectory(join(path, name));
-    await writeFile(join(path, MARKER), "");
+    if (!names.includes(MARKER)) await writeFile(join(path, MARKER), "");
     return new BackupFolder(path);
   }
 
@@ -39,9 +61,11 @@ export class BackupFolder implements AsyncDisposable {
   }
 
   /** What is there so far. */
-  async known(): Promise<ReadonlyMap<string, CopiedFile>> {
+  async state(): Promise<CopyState> {
+    const id = (await readFile(join(this.#path, MARKER), "utf8")).trim();
     const known = new Map<string, CopiedFile>();
     for (const name of await this.#names()) {
+      if (name.endsWith(UNFINISHED)) continue;
       const handle = await open(join(this.#path, name), "r");
       try {
         const { size: length } = await handle.stat();
@@ -50,7 +74,7 @@ export class BackupFolder implements AsyncDisposable {
         await handle.close();
       }
     }
-    return known;
+    return { storeId: id === "" ? undefined : id, files: known };
   }
 
   /** Writes bytes to their place, and removes what is behind them. */
@@ -67,14 +91,20 @@ export class BackupFolder implements AsyncDisposable {
    *
    * @throws Error when something is missing
    */
-  async finish(contents: CopyContents): Promise<void> {
+  async finish({ storeId, files }: CopyContents): Promise<void> {
     await this.#closeCurrent();
-    for (const [name, length] of contents) {
+    for (const name of await this.#names()) {
+      const finished = name.slice(0, -UNFINISHED.length);
+      if (name.endsWith(UNFINISHED) && files.has(finished))
+        await rename(join(this.#path, name), join(this.#path, finished));
+    }
+    for (const [name, length] of files) {
       const found = await stat(join(this.#path, name)).catch(() => undefined);
       if (found?.size !== length) throw new Error(`${name} is not as long as it should be`);
     }
     await this.#syncFolders();
-    for (const name of await this.#names()) if (!contents.has(name)) await rm(join(this.#path, name));
+    for (const name of await this.#names()) if (!files.has(name)) await rm(join(this.#path, name));
+    await writeFile(join(this.#path, MARKER), `${storeId}\n`);
     await this.#syncFolders();
   }
 
@@ -85,7 +115,9 @@ export class BackupFolder implements AsyncDisposable {
   async #open(name: string, offset: number): Promise<FileHandle> {
     if (this.#current?.name === name) return this.#current.handle;
     await this.#closeCurrent();
-    const handle = await open(join(this.#path, name), constants.O_RDWR | constants.O_CREAT);
+    // Of a checkpoint that is there, nothing ever changes.
+    const target = name.endsWith(".checkpoint") ? name + UNFINISHED : name;
+    const handle = await open(join(this.#path, target), constants.O_RDWR | constants.O_CREAT);
     this.#current = { name, handle };
     await handle.truncate(offset);
     return handle;
@@ -104,7 +136,10 @@ export class BackupFolder implements AsyncDisposable {
   async #names(): Promise<readonly string[]> {
     const names: string[] = [];
     for (const folder of SUBFOLDERS) {
-      for (const name of await readdir(join(this.#path, folder))) names.push(`${folder}/${name}`);
+      for (const name of await readdir(join(this.#path, folder))) {
+        const isOurs = NAME.test(name.endsWith(UNFINISHED) ? name.slice(0, -UNFINISHED.length) : name);
+        if (isOurs) names.push(`${folder}/${name}`);
+      }
     }
     return names;
   }

@@ -4,7 +4,7 @@ import { fromConnectError } from "@tvix/castore-grpc";
 import type { FilePart } from "@tvix/castore-packs";
 import type { StorePath } from "@tvix/nix-compat";
 import { MaintenanceService } from "@tvix/protocol/maintenance";
-import { formatCopiedFiles, parseLengths, parsePart } from "./backup-messages.ts";
+import { formatCopy, parseContentsOfCopy, parsePart } from "./backup-messages.ts";
 import type {
   CollectionRequest,
   CollectionResult,
@@ -97,16 +97,15 @@ export class GrpcMaintenance implements Maintenance {
   }
 
   async *backup(
-    ...[known, onContents, options = {}]: Parameters<Maintenance["backup"]>
+    ...[copy, onContents, options = {}]: Parameters<Maintenance["backup"]>
   ): AsyncGenerator<FilePart, void, undefined> {
     const { signal } = options;
     let isWhole = false;
     try {
-      const request = { files: formatCopiedFiles(known) };
-      for await (const { event } of this.#client.backup(request, callOf(signal))) {
+      for await (const { event } of this.#client.backup(formatCopy(copy), callOf(signal))) {
         if (event.case === "part") yield parsePart(event.value);
         if (event.case !== "done") continue;
-        onContents(parseLengths(event.value.files));
+        onContents(parseContentsOfCopy(event.value));
         isWhole = true;
       }
     } catch (error) {

@@ -7,7 +7,7 @@ import { StoreError } from "@tvix/store";
 import { toConnectError } from "@tvix/store/grpc";
 import type { RepairStep } from "@tvix/store/repair";
 import type { StoreFault } from "@tvix/store/verify";
-import { formatLengths, formatPart, parseCopiedFiles } from "./backup-messages.ts";
+import { formatContentsOfCopy, formatPart, parseCopy } from "./backup-messages.ts";
 import type {
   CollectionRequest,
   CollectionResult,
@@ -22,6 +22,9 @@ import { formatRepaired, formatStep } from "./repair-messages.ts";
 import { formatStats } from "./stats-messages.ts";
 import { stepsOf } from "./steps.ts";
 import { formatFault, formatVerified, parseVerification } from "./verification-messages.ts";
+
+/** Paths that are compressed to compare: each takes seconds of a processor. */
+const MOST_COMPARED = 1000;
 
 /** Serves the maintenance of a store; only those with the scope admin get here, but for the list of pins. */
 export function addMaintenanceRoutes(router: ConnectRouter, maintenance: Maintenance): void {
@@ -93,17 +96,17 @@ export function addMaintenanceRoutes(router: ConnectRouter, maintenance: Mainten
       }
     },
 
-    async *backup({ files }, context) {
+    async *backup(request, context) {
       try {
-        const known = parseCopiedFiles(files);
-        let contents: CopyContents = new Map();
+        let contents: CopyContents = { storeId: "", files: new Map() };
         const onContents = (all: CopyContents) => {
           contents = all;
         };
-        for await (const value of maintenance.backup(known, onContents, operationOf(context))) {
+        const copy = parseCopy(request);
+        for await (const value of maintenance.backup(copy, onContents, operationOf(context))) {
           yield { event: { case: "part", value: formatPart(value) } };
         }
-        yield { event: { case: "done", value: { files: formatLengths(contents) } } };
+        yield { event: { case: "done", value: formatContentsOfCopy(contents) } };
       } catch (error) {
         throw toConnectError(error, context.signal);
       }
@@ -111,7 +114,7 @@ export function addMaintenanceRoutes(router: ConnectRouter, maintenance: Mainten
 
     async *stats({ comparedPaths }, context) {
       try {
-        const wishes = { comparedPaths, ...operationOf(context) };
+        const wishes = { comparedPaths: Math.min(comparedPaths, MOST_COMPARED), ...operationOf(context) };
         for await (const step of stepsOf<never, StatsResult>(() => maintenance.stats(wishes))) {
           yield step.type === "result" ? { done: formatStats(step.result) } : {};
         }

@@ -133,6 +133,7 @@ export class LocalMaintenance implements Maintenance {
       blobService,
       directoryService,
       pathInfoService,
+      renewJournal: this.#store.renewJournal,
       forgetDamagedChunk: this.#store.forgetDamagedChunk,
       findLostChunks: () => this.#store.findLostChunks(operationOf(options.signal)),
       onPathChanged: async (digest: Uint8Array) => await pathInfoService.forget?.(digest),
@@ -145,8 +146,8 @@ export class LocalMaintenance implements Maintenance {
     return { ...counts, steps };
   }
 
-  backup(...[known, onContents, options]: Parameters<Maintenance["backup"]>): AsyncIterable<FilePart> {
-    return this.#store.backup(known, onContents, options);
+  backup(...[copy, onContents, options]: Parameters<Maintenance["backup"]>): AsyncIterable<FilePart> {
+    return this.#store.backup(copy, onContents, options);
   }
 
   async stats({ comparedPaths = 0, signal }: StatsRequest = {}): Promise<StatsResult> {
@@ -197,6 +198,7 @@ export class LocalMaintenance implements Maintenance {
       records: this.#store.database,
       inspectChunk: this.#store.inspectChunk,
       openScratch: () => this.#store.openScratch(),
+      checkJournal: this.#store.checkJournal,
       tables: NAR_BRIDGE_TABLES.filter(({ derived }) => !derived),
       rootsAlso: () => contentsOfSideFiles(this.#store.database),
     };

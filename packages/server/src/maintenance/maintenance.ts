@@ -1,6 +1,6 @@
 import type { B3Digest, OperationOptions } from "@tvix/castore";
 import type { VerifyOptions } from "@tvix/castore/backend";
-import type { CopiedFile, CopyContents, FilePart, Store, StoreSize } from "@tvix/castore-packs";
+import type { CopyContents, CopyState, FilePart, Store, StoreSize } from "@tvix/castore-packs";
 import type { NarComparison } from "@tvix/nar-bridge";
 import type { StorePath } from "@tvix/nix-compat";
 import type { ReasonToGo, Retention } from "@tvix/store/collect";
@@ -126,7 +126,7 @@ export interface Maintenance {
    * @param onContents told what the copy consists of, before the last part at the latest
    */
   backup(
-    known: ReadonlyMap<string, CopiedFile>,
+    copy: CopyState,
     onContents: (contents: CopyContents) => void,
     options?: OperationOptions,
   ): AsyncIterable<FilePart>;

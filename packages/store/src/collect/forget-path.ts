@@ -45,7 +45,8 @@ export async function forgetPath(
     const uses = await records.getMany(going.map(({ storePath: path }) => USES.keyOf(path.digest)));
     await checkPins(parts, going);
     for (const [index, { storePath: path }] of going.entries()) {
-      const changes = [PATH_INFOS.remove(path.digest), USES.remove(path.digest)];
+      const { digest } = path;
+      const changes = [PATH_INFOS, USES, QUARANTINED].map((table) => table.remove(digest));
       // Whoever pins it writes that it is wanted.
       if (!(await records.write(changes, [{ key: USES.keyOf(path.digest), value: uses[index] }]))) {
         throw new StoreError("IN_USE", `${path.toAbsolute()} was used at this moment: try again`);

@@ -1,7 +1,15 @@
 import type { Node, OperationOptions, RecordStore } from "@tvix/castore";
 import { inBatches, type Marker, type SecondLook } from "@tvix/castore/backend";
 import { nodeOfKey } from "../records/node-key.ts";
-import { CALCULATED_NARS, NAR_LENGTHS, NARS, PATH_INFOS, PINS, USES } from "../records/tables.ts";
+import {
+  CALCULATED_NARS,
+  NAR_LENGTHS,
+  NARS,
+  PATH_INFOS,
+  PINS,
+  QUARANTINED,
+  USES,
+} from "../records/tables.ts";
 
 /** Whether a store path is looked at as one that is there. Default: each is. */
 export type IsThere = (digest: Uint8Array) => Promise<boolean>;
@@ -19,6 +27,11 @@ export async function markStore(
   const { isThere = async () => true } = options;
   for await (const entry of PATH_INFOS.entries(records, undefined, options)) {
     if (await isThere(entry.key())) await marker.node(entry.value().node);
+  }
+  // A path that lacks something may get it yet.
+  for await (const entry of QUARANTINED.entries(records, undefined, options)) {
+    const info = PATH_INFOS.decode(entry.key(), entry.value());
+    if (info !== undefined) await marker.node(info.node);
   }
   for await (const entry of PINS.entries(records, undefined, options)) {
     const target = entry.value();

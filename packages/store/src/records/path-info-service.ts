@@ -8,7 +8,7 @@ import {
   type PathInfoService,
   type PutPathInfoOptions,
 } from "../path-info/path-info-service.ts";
-import { PATH_INFOS } from "./tables.ts";
+import { PATH_INFOS, QUARANTINED } from "./tables.ts";
 
 /** PathInfos as records, each with a checksum. */
 export class RecordPathInfoService implements PathInfoService {
@@ -34,9 +34,12 @@ export class RecordPathInfoService implements PathInfoService {
     signal?.throwIfAborted();
     const change = (known: PathInfo | undefined) => (reconcile === undefined ? info : reconcile(known, info));
     // Contents that are in this store stay, now that something refers to them.
-    return await PATH_INFOS.update(this.#records, digest, change, ({ node }) =>
+    const stored = await PATH_INFOS.update(this.#records, digest, change, ({ node }) =>
       claimedWhole(this.#records, node),
     );
+    // What was set aside of it is of no use any more.
+    if (await QUARANTINED.has(this.#records, digest)) await this.#records.write([QUARANTINED.remove(digest)]);
+    return stored;
   }
 
   async *list(options: OperationOptions = {}): AsyncIterable<PathInfo> {

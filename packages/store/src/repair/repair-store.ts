@@ -38,6 +38,10 @@ export async function* repairStore(
     yield* search.once();
     yield* repairRoot(parts, paths, root, options);
   }
+  if ((await parts.checkJournal?.()) === false) {
+    await parts.renewJournal?.();
+    yield { action: "mended", name: "journal", text: "all records are written down again" };
+  }
 }
 
 async function* repairContents(

@@ -8,6 +8,8 @@ export interface StoreVerificationParts extends VerificationParts {
   /** Further tables, whose records are to be readable. */
   // biome-ignore lint/suspicious/noExplicitAny: of whatever keys and values
   readonly tables?: readonly Table<any, any>[];
+  /** Looks whether all records are there a second time; default: they are not expected to be. */
+  readonly checkJournal?: () => Promise<boolean>;
   /** What else contents are reached from, by names for people. */
   readonly rootsAlso?: () => AsyncIterable<{ readonly name: string; readonly node: Node }>;
 }

@@ -23,6 +23,10 @@ export async function* verifyStore(
     // Of a root that cannot be read, the fault is its own.
     for (const fault of faults) yield node === undefined ? fault : { ...fault, of: name };
   }
+  if ((await parts.checkJournal?.()) === false) {
+    const text = "a part of the journal cannot be read: nothing is lost, as long as the index is there";
+    yield { subject: "record", name: "journal", kind: "damaged", text };
+  }
 }
 
 /** Records beside contents that cannot be read. */
