@@ -49,10 +49,11 @@ export async function openJournal(
     await directory.make();
     await directory.removeUnfinished();
   }
-  if ((mark === undefined && format === "new") || (await isUnfinished(index))) {
+  const isBegun = await isUnfinished(index);
+  if ((mark === undefined && format === "new") || isBegun) {
     const rebuilt = await rebuildIndex(directory, index);
-    if (rebuilt === undefined) return await begin(directory, index);
-    const { end, isWhole, checkpoint } = rebuilt;
+    if (rebuilt === undefined && !isBegun) return await begin(directory, index);
+    const { end, isWhole, checkpoint } = rebuilt ?? { end: START, isWhole: false, checkpoint: undefined };
     if (!mayWrite && !isWhole) return { ...WITHOUT_JOURNAL, found: "partly-rebuilt" };
     if (isWhole) {
       // Others are not whole, or the journal does not reach as far.

@@ -1,7 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
-import { copyBytes } from "@tvix/byte-stream";
 import { BLOCK_HEAD_BYTES, type Block, blockChecksum, decodeBlockHead, MAGIC, NO_SALT } from "./block.ts";
 
 /** A block that is whole, its payload decompressed. */
@@ -55,10 +54,7 @@ async function blockAt(file: Windows, start: number, salt: Uint8Array): Promise<
   if (head === undefined || payloadAt + head.length > file.size) return undefined;
   const stored = await file.read(payloadAt, head.length);
   if (stored.length < head.length || blockChecksum(bytes, stored, salt) !== head.checksum) return undefined;
-  // It shares no memory with what is read next.
-  const payload = head.compressed
-    ? await decompress(stored, { maxOutputLength: PAYLOAD_MAX_BYTES })
-    : copyBytes(stored);
+  const payload = head.compressed ? await decompress(stored, { maxOutputLength: PAYLOAD_MAX_BYTES }) : stored;
   return { ...head, payload, start, end: payloadAt + head.length };
 }
 
