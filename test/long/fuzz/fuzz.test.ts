@@ -7,13 +7,13 @@ import { TARGETS } from "./targets.ts";
 
 /** Time for each parser; an hour by hand. */
 const SECONDS = Number(process.env["FUZZ_SECONDS"] ?? 4);
-const SEED = Number(process.env["FUZZ_SEED"] ?? Date.now() % 1_000_000);
+const SEED = Number(process.env["FUZZ_SEED"] ?? 1);
 
 /** One input takes no longer, on a machine that does something else as well. */
 const MOST_MS = 5000;
 
 /** What all of them may leave behind, in bytes. */
-const MOST_GROWTH_BYTES = 400 << 20;
+const MOST_GROWTH_BYTES = 600 << 20;
 
 /** Inputs that led somewhere new, and are changed further. */
 const POOL = 500;
