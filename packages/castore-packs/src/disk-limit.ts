@@ -1,4 +1,5 @@
 import { CastoreError, type RecordChange } from "@tvix/castore";
+import { isDerived } from "./derived.ts";
 
 /** Bytes that are written before files are measured again: a hundredth of the limit, but no more than this. */
 const MOST_UNMEASURED_BYTES = 64 << 20;
@@ -80,10 +81,7 @@ export class DiskLimit {
 
 function bytesThatCome(change: RecordChange): number {
   const { key } = change;
-  if (change.type === "del" || key[0] === TILDE) return 0;
+  if (change.type === "del" || isDerived(key)) return 0;
   const isFree = FREE_TABLES.includes(String.fromCharCode(key[0] ?? 0, key[1] ?? 0));
   return isFree ? 0 : key.length + change.value.length;
 }
-
-/** Derived records begin with it. */
-const TILDE = 0x7e;

@@ -9,7 +9,7 @@ export interface Held<T> extends Disposable {
  * @param run calls `use` once with what is kept, until its promise resolves
  * @throws what it throws before that
  */
-export async function hold<T>(run: (use: (value: T) => Promise<void>) => Promise<void>): Promise<Held<T>> {
+async function hold<T>(run: (use: (value: T) => Promise<void>) => Promise<void>): Promise<Held<T>> {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   return await new Promise<Held<T>>((resolve, reject) => {
     const use = async (value: T) => {
@@ -30,7 +30,7 @@ export class Holds {
     return this.#isOver;
   }
 
-  /** The same as {@link hold}, until {@link letGo} is called at the latest. */
+  /** Holds on to what is kept only as long as a function runs, until {@link letGo} is called at the latest. */
   async hold<T>(run: (use: (value: T) => Promise<void>) => Promise<void>): Promise<Held<T>> {
     const held = await hold(run);
     this.#held.add(held);

@@ -54,7 +54,12 @@ export { RecordDirectoryService } from "./records/directory-service.ts";
 export { prefixEnd } from "./records/prefix-end.ts";
 export { removeExpiredUploads } from "./records/remove-expired.ts";
 export { CHUNKS, type Content, FACTS } from "./records/tables.ts";
-export { ContentMender, type ContentSource, type MendingParts } from "./repair/mend-contents.ts";
+export {
+  ContentMender,
+  type ContentSource,
+  isOfMendedStore,
+  type MendingParts,
+} from "./repair/mend-contents.ts";
 export { removeRecord } from "./repair/remove-record.ts";
 export { removeIncompleteDirectories, removeUnreadable } from "./repair/remove-unreadable.ts";
 export { type ContentStats, measureContents } from "./stats/measure-contents.ts";

@@ -66,7 +66,7 @@ export class ContentMender {
         if (kind !== "directory" && (await this.#blob(source, digest, options))) return true;
       } catch (error) {
         options.signal?.throwIfAborted();
-        if (isOurs(error)) throw error;
+        if (isOfMendedStore(error)) throw error;
         this.#parts.onFailure?.(error);
       }
     }
@@ -102,8 +102,8 @@ export class ContentMender {
   }
 }
 
-/** Failures of the store that is mended: nobody else is asked then, and nothing counts as lost. */
-function isOurs(error: unknown): boolean {
+/** Whether a failure is one of the store that is mended: nobody else is asked then, and nothing counts as lost. */
+export function isOfMendedStore(error: unknown): boolean {
   return CastoreError.is(error) && ["NO_SPACE", "STORAGE_FAILURE", "CLOSED"].includes(error.code);
 }
 

@@ -1,5 +1,5 @@
 import type { Node, OperationOptions } from "@tvix/castore";
-import type { ContentMender } from "@tvix/castore/backend";
+import { type ContentMender, isOfMendedStore } from "@tvix/castore/backend";
 import type { PathInfo } from "../path-info/path-info.ts";
 import type { RepairSource, StoreRepairParts } from "./repair.ts";
 
@@ -40,6 +40,7 @@ export class PathMender {
         return true;
       } catch (error) {
         options.signal?.throwIfAborted();
+        if (isOfMendedStore(error)) throw error;
         this.#parts.onFailure?.(error);
       }
     }
