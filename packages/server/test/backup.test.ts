@@ -143,7 +143,10 @@ test("a folder with something else in it is not touched", async () => {
   const over = await tvixStore("restore-backup", join(base, "backup"), "--data", data);
   expect(over).toMatchObject({ status: 1, stderr: expect.stringContaining("has something in it") });
   await rm(data, { recursive: true });
-  expect((await tvixStore("restore-backup", join(base, "tree"), "--data", data)).status).toBe(1);
+  for (const wrong of ["tree", "nothing"]) {
+    const none = await tvixStore("restore-backup", join(base, wrong), "--data", data);
+    expect(none).toMatchObject({ status: 1, stderr: expect.stringContaining("is no backup") });
+  }
 });
 
 test("stats counts what there is, here and through a daemon", { timeout: 60_000 }, async () => {

@@ -55,9 +55,13 @@ export class BackupFolder implements AsyncDisposable {
     return new BackupFolder(path);
   }
 
-  /** Whether a folder is a backup. */
+  /** Whether there is a folder, and it is a backup. */
   static async isOne(path: string): Promise<boolean> {
-    return (await readdir(path)).includes(MARKER);
+    const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    return names.includes(MARKER);
   }
 
   /** What is there so far. */
