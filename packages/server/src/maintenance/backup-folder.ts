@@ -57,7 +57,7 @@ export class BackupFolder implements AsyncDisposable {
 
   /** Whether there is a folder, and it is a backup. */
   static async isOne(path: string): Promise<boolean> {
-    const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+    const names = await readdir(path).catch((error: NodeJS.ErrnoException): string[] => {
       if (error.code === "ENOENT") return [];
       throw error;
     });
