@@ -11,6 +11,9 @@ import { B3_DIGEST_LENGTH, B3Digest, type EncodedChunk } from "@tvix/castore";
  */
 export const RECORD_HEAD_BYTES = 52;
 
+/** Longest payload taken for real: that of the largest chunk, with room for incompressible data. */
+export const PAYLOAD_MAX_BYTES: number = 17 << 20;
+
 const MAGIC = 0x43_48_4e_4b;
 const ZSTD = 1;
 const DIGEST_AT = 16;

@@ -1,5 +1,11 @@
 import type { FileHandle } from "node:fs/promises";
-import { decodeRecordHead, RECORD_HEAD_BYTES, type RecordHead, recordChecksum } from "./record.ts";
+import {
+  decodeRecordHead,
+  PAYLOAD_MAX_BYTES,
+  RECORD_HEAD_BYTES,
+  type RecordHead,
+  recordChecksum,
+} from "./record.ts";
 
 /** A whole record and its place. */
 export interface ScannedRecord {
@@ -8,9 +14,6 @@ export interface ScannedRecord {
   /** Place behind the record. */
   readonly end: number;
 }
-
-/** Longest payload taken for real: that of the largest chunk, with room for incompressible data. */
-const PAYLOAD_MAX_BYTES = 17 << 20;
 
 /**
  * The whole records of a pack from a place on, in order. Ends at the first that is torn or

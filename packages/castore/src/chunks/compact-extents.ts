@@ -27,6 +27,11 @@ export interface CompactionOptions extends OperationOptions {
   readonly liveRatio?: number;
   /** Those as well, if anything in them is not wanted. */
   readonly extents?: ReadonlySet<number>;
+  /**
+   * Age from which on an extent counts that others may be about to write records for, in milliseconds; those that are
+   * named count at once. Default ten minutes.
+   */
+  readonly youngMs?: number;
 }
 
 /** What compaction has done. */
@@ -56,17 +61,20 @@ const AT_ONCE = 16;
  * extent is retired. Nothing that is read or written meanwhile fails; when it ends in the middle, some chunks
  * lie twice, and the next compaction goes on.
  *
- * One at a time; and no other process may append to these extents, or write records for what lies in them.
+ * One at a time. Where other processes append to these extents too, the extents have conditions
+ * ({@link Extents.conditionsOf}); else nobody may.
  */
 export async function compactExtents(
   parts: CompactionParts,
   options: CompactionOptions = {},
 ): Promise<CompactionReport> {
   const { records, extents, settle, openScratch } = parts;
-  const { liveRatio = 0.7, extents: given = new Set() } = options;
+  const { liveRatio = 0.7, extents: given = new Set(), youngMs = 600_000 } = options;
+  const youngest = Date.now() - youngMs;
   const live = await liveBytes(records, options);
   const chosen = new Map<number, number>();
-  for await (const { extent, length } of extents.list()) {
+  for await (const { extent, length, begun = 0 } of extents.list()) {
+    if (begun > youngest && !given.has(extent)) continue;
     const wanted = live.get(extent) ?? 0;
     const isWorthIt = length - wanted > SLACK_BYTES && wanted < length * liveRatio;
     if (length > 0 && (wanted === 0 || isWorthIt || given.has(extent))) chosen.set(extent, length);
@@ -168,10 +176,15 @@ async function move(parts: CompactionParts, digest: B3Digest, extent: number): P
   if (record === undefined || location?.extent !== extent) return 0;
   try {
     const stored = await extents.readIntact(digest, location);
-    const value = encodeLocation(await extents.append(digest, asStored(stored)));
+    const place = await extents.append(digest, asStored(stored));
+    const value = encodeLocation(place);
+    const conditions = (await extents.conditionsOf?.(place.extent)) ?? [];
     const { key } = CHUNKS.put(digest, value);
     // Whoever has removed it, or written it elsewhere, was quicker.
-    const isMoved = await records.write([{ type: "put", key, value }], [{ key, value: record }]);
+    const isMoved = await records.write(
+      [{ type: "put", key, value }],
+      [{ key, value: record }, ...conditions],
+    );
     return isMoved ? location.storedLength : await move(parts, digest, extent);
   } catch (error) {
     if (!CastoreError.is(error) || error.code !== "CORRUPT") throw error;

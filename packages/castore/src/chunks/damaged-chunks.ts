@@ -13,7 +13,7 @@ const VERSION = "stored-version";
  */
 export class DamagedChunks {
   readonly #records: RecordStore;
-  readonly #keys: Set<string> = new Set();
+  #keys: Set<string> = new Set();
   readonly #suspectExtents: Set<number> = new Set();
   #version = 0;
 
@@ -25,15 +25,31 @@ export class DamagedChunks {
   /** Reads what is known. */
   static async open(records: RecordStore): Promise<DamagedChunks> {
     const damaged = new DamagedChunks(records);
-    for await (const entry of DAMAGED_CHUNKS.entries(records)) {
-      const digest = entry.key();
-      damaged.#keys.add(digest.key);
-      const record = await CHUNKS.get(records, digest);
-      if (record !== undefined) damaged.#suspect(record, digest);
-    }
-    const stored = await FACTS.get(records, VERSION);
-    if (stored?.length === 8) damaged.#version = Number(new DataView(stored.slice().buffer).getBigUint64(0));
+    await damaged.#read(await damaged.#readVersion());
     return damaged;
+  }
+
+  /** Reads what other processes have found, or written anew. */
+  async refresh(): Promise<void> {
+    const version = await this.#readVersion();
+    if (version !== this.#version) await this.#read(version);
+  }
+
+  async #read(version: number): Promise<void> {
+    const found = new Set<string>();
+    for await (const entry of DAMAGED_CHUNKS.entries(this.#records)) {
+      const digest = entry.key();
+      found.add(digest.key);
+      const record = await CHUNKS.get(this.#records, digest);
+      if (record !== undefined) this.#suspect(record, digest);
+    }
+    this.#keys = found;
+    this.#version = version;
+  }
+
+  async #readVersion(): Promise<number> {
+    const stored = await FACTS.get(this.#records, VERSION);
+    return stored?.length === 8 ? Number(new DataView(stored.slice().buffer).getBigUint64(0)) : 0;
   }
 
   /** Another one whenever a chunk is found damaged, or one that was is written anew. */

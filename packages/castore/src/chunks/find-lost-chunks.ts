@@ -27,7 +27,8 @@ export async function findLostChunks(
     const record = await records.get(key);
     if (record !== undefined && !damaged.has(digest)) return false;
     const changes = [CHUNKS.put(digest, encodeLocation(location)), ...damaged.mending(digest)];
-    const isNew = await records.write(changes, [{ key, value: record }]);
+    const conditions = (await extents.conditionsOf?.(location.extent)) ?? [];
+    const isNew = await records.write(changes, [{ key, value: record }, ...conditions]);
     if (isNew) damaged.remove(digest);
     return isNew;
   };

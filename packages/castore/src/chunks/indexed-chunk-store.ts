@@ -6,7 +6,7 @@ import { CastoreError } from "../errors/castore-error.ts";
 import type { ExtentLocation, Extents } from "../extents/extents.ts";
 import type { RecentReads } from "../memory-use/recent-reads.ts";
 import type { OperationOptions } from "../options.ts";
-import type { RecordChange, RecordStore } from "../records/record-store.ts";
+import type { RecordChange, RecordCondition, RecordStore } from "../records/record-store.ts";
 import { CHUNKS, CONDEMNED } from "../records/tables.ts";
 import { type ChunkCodec, type EncodedChunk, type FreshlyEncoded, RAW_CODEC } from "./chunk-codec.ts";
 import { decodeChunkRecord, encodeInline, encodeLocation } from "./chunk-record.ts";
@@ -28,6 +28,11 @@ export interface ChunkStoreParts {
    * Default 1024; databases write long values several times over.
    */
   readonly inlineBytes?: number;
+  /**
+   * Whether other processes write to the same records: then a chunk that one of them has stored meanwhile stays as it is,
+   * and what they find damaged is asked for every few seconds. Default false.
+   */
+  readonly shared?: boolean;
   /** Remembers chunks that were read. Default: nothing does, and each reader has its own bytes. */
   readonly recent?: RecentReads<Uint8Array>;
   /** Remembers stored forms that were read. Default: nothing does. */
@@ -38,6 +43,18 @@ export interface ChunkStoreParts {
 
 /** Where a chunk is, or what there is of it. */
 type Place = EncodedChunk | ExtentLocation;
+
+/** The record of a chunk that lies where it belongs, and what has to hold for it to be written. */
+interface Placed {
+  readonly value: Uint8Array;
+  readonly conditions: readonly RecordCondition[];
+}
+
+/** The same with its key. */
+interface PlacedRecord {
+  readonly put: RecordChange;
+  readonly conditions: readonly RecordCondition[];
+}
 
 /** A chunk of this store and where it lies, so that it need not be looked up again. */
 interface PlacedStoredChunk extends StoredChunk {
@@ -55,6 +72,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   readonly #recentStored: RecentReads<EncodedChunk> | undefined;
   readonly #damaged: DamagedChunks;
   readonly #writing: Set<Promise<void>> = new Set();
+  readonly #shared: boolean;
 
   private constructor(parts: ChunkStoreParts, damaged: DamagedChunks) {
     this.#records = parts.records;
@@ -65,6 +83,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     this.#recent = parts.recent;
     this.#recentStored = parts.recentStored;
     this.#damaged = damaged;
+    this.#shared = parts.shared ?? false;
   }
 
   /** The chunks of which the records know, and what is known of damage. */
@@ -75,6 +94,11 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   /** A store in records that hold nothing yet. */
   static fresh(parts: ChunkStoreParts): IndexedChunkStore {
     return new IndexedChunkStore(parts, new DamagedChunks(parts.records));
+  }
+
+  /** Asks what other processes have found damaged, or written anew. */
+  async refresh(): Promise<void> {
+    await this.#damaged.refresh();
   }
 
   get version(): number {
@@ -197,11 +221,38 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
       encoded.release();
       throw error;
     }
-    const value = await this.#place(digest, encoded);
-    await this.#records.write([CHUNKS.put(digest, value), ...this.#mending(digest)]);
+    const { value, conditions } = await this.#place(digest, encoded);
+    const record = { put: CHUNKS.put(digest, value), conditions };
+    const isWritten = this.#shared
+      ? await this.#writeFirst(digest, record)
+      : await this.#writeRecord(digest, record);
+    if (!isWritten) return;
     // What was stored may have had another form.
     this.#recentStored?.forget(digest);
     this.#damaged.remove(digest);
+  }
+
+  async #writeRecord(digest: B3Digest, { put, conditions }: PlacedRecord): Promise<boolean> {
+    if (await this.#records.write([put, ...this.#mending(digest)], conditions)) return true;
+    throw new CastoreError(
+      "UNAVAILABLE",
+      `chunk ${digest} took so long that its place was given up: try again`,
+    );
+  }
+
+  /** Writes the record of a chunk unless somebody else has, and theirs leads to it. @returns whether it is ours */
+  async #writeFirst(digest: B3Digest, { put, conditions }: PlacedRecord): Promise<boolean> {
+    for (;;) {
+      const value = await this.#records.get(put.key);
+      if (value !== undefined && !this.#damaged.has(digest) && (await this.has(digest))) return false;
+      const isAsFound = { key: put.key, value };
+      const changes = [put, ...this.#mending(digest)];
+      if (await this.#records.write(changes, [isAsFound, ...conditions])) return true;
+      const now = await this.#records.get(put.key);
+      // Nobody was quicker: it is the place that is not there any more.
+      const isSame = now === undefined || value === undefined ? now === value : equalBytes(now, value);
+      if (isSame) return await this.#writeRecord(digest, { put, conditions: [isAsFound, ...conditions] });
+    }
   }
 
   /** What goes when a chunk is written that was there, and is damaged; nothing else that is there is written. */
@@ -268,13 +319,15 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   }
 
   /** Puts a chunk where it belongs; returns its record, which says where. */
-  async #place(digest: B3Digest, encoded: FreshlyEncoded): Promise<Uint8Array> {
+  async #place(digest: B3Digest, encoded: FreshlyEncoded): Promise<Placed> {
     if (this.#extents === undefined || encoded.payload.length <= this.#inlineBytes) {
       const record = encodeInline(encoded);
       encoded.release();
-      return record;
+      return { value: record, conditions: [] };
     }
-    return encodeLocation(await this.#extents.append(digest, encoded));
+    const location = await this.#extents.append(digest, encoded);
+    const conditions = (await this.#extents.conditionsOf?.(location.extent)) ?? [];
+    return { value: encodeLocation(location), conditions };
   }
 
   #extentsFor(digest: B3Digest): Extents {

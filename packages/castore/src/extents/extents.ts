@@ -1,6 +1,7 @@
 import type { ChunkEncoding, EncodedChunk, FreshlyEncoded } from "../chunks/chunk-codec.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import type { CastoreError } from "../errors/castore-error.ts";
+import type { RecordCondition } from "../records/record-store.ts";
 
 /** Where a chunk lies in {@link Extents}, and how it is stored there. */
 export interface ExtentLocation {
@@ -20,6 +21,11 @@ export interface ExtentInfo {
   readonly extent: number;
   /** Bytes that it takes. */
   readonly length: number;
+  /**
+   * When it was begun, in milliseconds since 1970, where others may be about to write records that lead into
+   * it. Default: nobody is.
+   */
+  readonly begun?: number;
 }
 
 /** A chunk that was found in an extent. */
@@ -64,6 +70,12 @@ export interface Extents {
    * @throws CastoreError CORRUPT when it is not
    */
   readIntact(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk>;
+
+  /**
+   * What has to hold for a record to lead into an extent, where others may retire it before that record is written.
+   * Default: nothing.
+   */
+  conditionsOf?(extent: number): Promise<readonly RecordCondition[]>;
 
   /** What extents there are, in the order of their numbers. */
   list(): AsyncIterable<ExtentInfo>;

@@ -1,0 +1,17 @@
+/**
+ * What packs that lie elsewhere are made with, and stores that have them.
+ *
+ * @module
+ */
+export {
+  decodeRecordHead,
+  encodeRecordHead,
+  PAYLOAD_MAX_BYTES,
+  RECORD_HEAD_BYTES,
+  type RecordHead,
+  recordChecksum,
+} from "./record.ts";
+export { openScratch } from "./scratch.ts";
+export { ActivityCounts } from "./store-activity.ts";
+export { zstdCodec } from "./zstd-codec.ts";
+export { ZstdPool } from "./zstd-pool.ts";

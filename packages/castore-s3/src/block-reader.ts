@@ -1,0 +1,203 @@
+import type { Bucket } from "./bucket.ts";
+import { fetchRange } from "./fetch-range.ts";
+import type { NearBlocks } from "./near-blocks.ts";
+import { nameOf } from "./object-names.ts";
+
+/** Length of a block, in bytes: what is worth a journey. */
+export const BLOCK_BYTES: number = 1 << 20;
+
+/** Blocks that are fetched with one request at the most, when somebody reads on and on. */
+const MOST_AHEAD = 8;
+
+/** How a {@link BlockReader} works. */
+export interface BlockReaderOptions {
+  /** Blocks that are remembered, in bytes. */
+  readonly memoryBytes: number;
+  /** Where blocks are kept nearby. Default: in memory only. */
+  readonly near?: NearBlocks | undefined;
+}
+
+/** How somebody reads on in an extent. */
+interface Course {
+  /** The block behind those that were fetched last. */
+  next: number;
+  /** Blocks that were fetched last with one request. */
+  window: number;
+}
+
+/** Courses that are remembered. */
+const COURSES = 256;
+
+/**
+ * Reads objects in blocks, each fetched once for all who want it at the same time, and remembered. Chunks that are
+ * read together were mostly stored together: what follows is fetched ahead, more the longer somebody reads on.
+ */
+export class BlockReader {
+  readonly #bucket: Bucket;
+  readonly #options: BlockReaderOptions;
+  /** In the order of their last use. */
+  readonly #blocks: Map<string, Promise<Uint8Array>> = new Map();
+  readonly #courses: Map<number, Course> = new Map();
+
+  constructor(bucket: Bucket, options: BlockReaderOptions) {
+    this.#bucket = bucket;
+    this.#options = options;
+  }
+
+  /**
+   * Bytes of an extent; fewer where it ends before, none where there is no such object.
+   *
+   * @throws CastoreError UNAVAILABLE, STORAGE_FAILURE
+   */
+  async read(extent: number, start: number, length: number): Promise<Uint8Array> {
+    const first = Math.floor(start / BLOCK_BYTES);
+    const last = Math.floor((start + Math.max(length, 1) - 1) / BLOCK_BYTES);
+    this.#fetchMissing(extent, first, last);
+    // Not filled with zeros first, and not cut from memory that others share.
+    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    let filled = 0;
+    for (let index = first; index <= last; index++) {
+      const block = await this.#block(extent, index);
+      const from = index === first ? start - first * BLOCK_BYTES : 0;
+      const piece = block.subarray(from, from + length - filled);
+      bytes.set(piece, filled);
+      filled += piece.length;
+      if (block.length < BLOCK_BYTES) break;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  /** Forgets what it has of a range: it may have arrived damaged. */
+  async forget(extent: number, start: number, length: number): Promise<void> {
+    for (let index = Math.floor(start / BLOCK_BYTES); index * BLOCK_BYTES < start + length; index++) {
+      this.#blocks.delete(keyOf(extent, index));
+      await this.#options.near?.remove(extent, index);
+    }
+  }
+
+  /** Forgets all that it has of an extent. */
+  async forgetAll(extent: number, length: number): Promise<void> {
+    this.#courses.delete(extent);
+    await this.forget(extent, 0, length);
+  }
+
+  /** One that is there, or on its way. */
+  async #block(extent: number, index: number): Promise<Uint8Array> {
+    const key = keyOf(extent, index);
+    const block = this.#blocks.get(key);
+    if (block === undefined) {
+      // It had to make room already.
+      this.#fetch(extent, index, 1);
+      return await this.#block(extent, index);
+    }
+    this.#blocks.delete(key);
+    this.#blocks.set(key, block);
+    return await block;
+  }
+
+  #fetchMissing(extent: number, first: number, last: number): void {
+    let missing = first;
+    while (missing <= last && this.#blocks.has(keyOf(extent, missing))) missing++;
+    const course = this.#courses.get(extent);
+    if (missing > last) {
+      // Half of what was fetched ahead is used up.
+      if (course !== undefined && course.window > 1 && last >= course.next - course.window / 2) {
+        this.#fetchAhead(extent, course.next, course.next);
+      }
+      return;
+    }
+    this.#fetchAhead(extent, missing, last);
+  }
+
+  #fetchAhead(extent: number, first: number, last: number): void {
+    const course = this.#courses.get(extent);
+    const readsOn = course?.next === first;
+    const window = readsOn ? Math.min(2 * course.window, MOST_AHEAD) : 1;
+    const count = Math.max(
+      last - first + 1,
+      this.#options.memoryBytes > 2 * MOST_AHEAD * BLOCK_BYTES ? window : 1,
+    );
+    this.#courses.delete(extent);
+    this.#courses.set(extent, { next: first + count, window });
+    for (const oldest of this.#courses.keys()) {
+      if (this.#courses.size <= COURSES) break;
+      this.#courses.delete(oldest);
+    }
+    this.#fetch(extent, first, count);
+  }
+
+  /** Fetches those of some blocks that are not there. */
+  #fetch(extent: number, first: number, count: number): void {
+    const wanted: PromiseWithResolvers<Uint8Array>[] = [];
+    for (let index = first; index < first + count; index++) {
+      if (this.#blocks.has(keyOf(extent, index))) break;
+      const block = Promise.withResolvers<Uint8Array>();
+      // What is fetched ahead may be wanted by nobody.
+      block.promise.catch(() => {});
+      wanted.push(block);
+      this.#blocks.set(keyOf(extent, index), block.promise);
+    }
+    void this.#fill(extent, first, wanted);
+    this.#makeRoom();
+  }
+
+  async #fill(
+    extent: number,
+    first: number,
+    wanted: readonly PromiseWithResolvers<Uint8Array>[],
+  ): Promise<void> {
+    const { near } = this.#options;
+    let done = 0;
+    const settle = (bytes: Uint8Array) => {
+      wanted[done]?.resolve(bytes);
+      // What is not there may be written yet, and an end is the end of what somebody else is sending.
+      if (bytes.length === 0) this.#blocks.delete(keyOf(extent, first + done));
+      done++;
+    };
+    try {
+      for (; near !== undefined && done < wanted.length; ) {
+        const kept = await near.get(extent, first + done);
+        if (kept === undefined) break;
+        settle(kept);
+      }
+      if (done === wanted.length) return;
+      const start = (first + done) * BLOCK_BYTES;
+      const length = (wanted.length - done) * BLOCK_BYTES;
+      let block = new Uint8Array(BLOCK_BYTES);
+      let filled = 0;
+      const finish = () => {
+        const bytes = filled === BLOCK_BYTES ? block : block.slice(0, filled);
+        if (bytes.length > 0) near?.put(extent, first + done, bytes);
+        settle(bytes);
+        filled = 0;
+      };
+      for await (let piece of fetchRange(this.#bucket, nameOf(extent), start, length)) {
+        while (piece.length > 0) {
+          if (filled === 0) block = new Uint8Array(Buffer.allocUnsafeSlow(BLOCK_BYTES).buffer);
+          const part = piece.subarray(0, BLOCK_BYTES - filled);
+          block.set(part, filled);
+          filled += part.length;
+          piece = piece.subarray(part.length);
+          if (filled === BLOCK_BYTES) finish();
+        }
+      }
+      while (done < wanted.length) finish();
+    } catch (error) {
+      for (; done < wanted.length; done++) {
+        this.#blocks.delete(keyOf(extent, first + done));
+        wanted[done]?.reject(error);
+      }
+    }
+  }
+
+  #makeRoom(): void {
+    for (const oldest of this.#blocks.keys()) {
+      if (this.#blocks.size * BLOCK_BYTES <= this.#options.memoryBytes) return;
+      this.#blocks.delete(oldest);
+    }
+  }
+}
+
+function keyOf(extent: number, index: number): string {
+  return `${extent} ${index}`;
+}

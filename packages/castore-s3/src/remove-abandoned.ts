@@ -1,0 +1,30 @@
+import type { Bucket } from "./bucket.ts";
+import type { ExtentRegistry } from "./extent-registry.ts";
+import { nameOf, PACKS } from "./object-names.ts";
+
+/** How long the upload of an object may take before it counts as given up, in milliseconds. */
+const ABANDONED_MS = 3_600_000;
+
+/**
+ * Removes objects, and parts of objects, whose uploads began an hour ago or more and did not end: of processes that are no more.
+ * One that goes on all the same finds its extent sealed.
+ *
+ * @returns how many there were
+ */
+export async function removeAbandoned(bucket: Bucket, registry: ExtentRegistry): Promise<number> {
+  const before = Date.now() - ABANDONED_MS;
+  let count = 0;
+  for await (const { name, id, begun } of bucket.unfinished(PACKS)) {
+    if (begun.getTime() > before) continue;
+    await bucket.abort(name, id);
+    count++;
+  }
+  for await (const { extent, record } of registry.list()) {
+    if (record.state !== "begun" || record.begun > before) continue;
+    await registry.seal(extent);
+    await bucket.remove(nameOf(extent));
+    await registry.remove(extent);
+    count++;
+  }
+  return count;
+}
