@@ -18,8 +18,10 @@ const LAYERS: Readonly<Record<string, number>> = {
   "@tvix/castore-level": 2,
   "@tvix/castore-grpc": 2,
   "@tvix/castore-fs": 2,
+  "@tvix/castore-postgres": 2,
   "@tvix/castore-packs": 3,
   "@tvix/store": 3,
+  "@tvix/castore-s3": 4,
   "@tvix/nar-bridge": 4,
   "@tvix/server": 5,
 };

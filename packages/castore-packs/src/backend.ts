@@ -12,6 +12,3 @@ export {
   recordChecksum,
 } from "./record.ts";
 export { openScratch } from "./scratch.ts";
-export { ActivityCounts } from "./store-activity.ts";
-export { zstdCodec } from "./zstd-codec.ts";
-export { ZstdPool } from "./zstd-pool.ts";

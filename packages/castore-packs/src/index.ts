@@ -8,6 +8,7 @@ export {
 } from "./backup.ts";
 export type { PackEnd } from "./pack-directory.ts";
 export { PackExtents, type PackExtentsOptions } from "./pack-extents.ts";
+export { openSharedStore, type SharedStoreOptions, type SharedStoreParts } from "./shared-store.ts";
 export { openStore } from "./store.ts";
 export type { StoreActivity, StoreSize } from "./store-activity.ts";
-export type { Store, StoreOptions } from "./store-options.ts";
+export type { FolderStore, ServedStoreOptions, Store, StoreFolder, StoreOptions } from "./store-options.ts";

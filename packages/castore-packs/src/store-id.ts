@@ -14,6 +14,7 @@ export async function storeIdOf(records: RecordStore, mayWrite: boolean): Promis
   if (known !== undefined) return encodeHex(known);
   if (!mayWrite) return encodeHex(new Uint8Array(ID_BYTES));
   const id = randomBytes(ID_BYTES);
-  await records.write([FACTS.put(ID, id)]);
-  return encodeHex(id);
+  // Another process may open it for the first time as well.
+  const isFirst = await records.write([FACTS.put(ID, id)], [FACTS.isAbsent(ID)]);
+  return isFirst ? encodeHex(id) : await storeIdOf(records, mayWrite);
 }

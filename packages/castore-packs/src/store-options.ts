@@ -6,15 +6,27 @@ import type {
   DirectoryService,
   MemoryLedger,
   OperationOptions,
+  RecordStore,
   StoredBlobs,
 } from "@tvix/castore";
 import type { CompactionOptions, CompactionReport, Scratch } from "@tvix/castore/backend";
-import type { Database } from "@tvix/castore-level";
 import type { CopyContents, CopyState, FilePart } from "./backup.ts";
 import type { StoreActivity, StoreSize } from "./store-activity.ts";
 
-/** How a {@link Store} works. */
-export interface StoreOptions {
+/** How a {@link Store} works, wherever it lies. */
+export interface ServedStoreOptions {
+  /** zstd level of chunks, from 1 (fast) to 19 (small). Default 3. */
+  readonly compressionLevel?: number;
+  /** Longest encoding of a directory that is stored, in bytes. Default 32 MiB: some 300,000 entries. */
+  readonly maxDirectoryBytes?: number;
+  /** Default: 128, 256 and 512 KiB. Blobs of other sizes stay readable. */
+  readonly chunkSizes?: ChunkSizes;
+  /** What uploads draw their memory from. Default: whatever they need. */
+  readonly memory?: MemoryLedger;
+}
+
+/** How a store in a folder works. */
+export interface StoreOptions extends ServedStoreOptions {
   /** Whether a store is made where there is none. Default true. */
   readonly create?: boolean;
   /**
@@ -29,41 +41,30 @@ export interface StoreOptions {
    * the end of the process, `kill -9` included.
    */
   readonly sync?: boolean;
-  /** zstd level of chunks, from 1 (fast) to 19 (small). Default 3. */
-  readonly compressionLevel?: number;
   /** Length after which a pack file is complete, in bytes. Default 256 MiB. */
   readonly packBytes?: number;
   /** Length after which a file of the journal is complete, in bytes. Default 16 MiB. */
   readonly journalBytes?: number;
   /** What the store may take of the disk, in bytes: from then on nothing is stored until some has gone. Default: any number. */
   readonly maxDiskBytes?: number | undefined;
-  /** Longest encoding of a directory that is stored, in bytes. Default 32 MiB: some 300,000 entries. */
-  readonly maxDirectoryBytes?: number;
-  /** Default: 128, 256 and 512 KiB. Blobs of other sizes stay readable. */
-  readonly chunkSizes?: ChunkSizes;
-  /** What uploads draw their memory from. Default: whatever they need. */
-  readonly memory?: MemoryLedger;
 }
 
-/** Blobs and directories in a folder. */
+/** Blobs and directories, and what those do with them who look after them. */
 export interface Store extends AsyncDisposable {
   /** 32 hexadecimal digits: those of a store and of its copies are the same. */
   readonly id: string;
-  /**
-   * What its index was found to be: there, or new; or lost, and made again from the journal, of which all was there or only
-   * a part.
-   */
-  readonly foundIndex: "there" | "new" | "rebuilt" | "partly-rebuilt";
+  /** Whether other processes use it at the same time: then what is remembered of it is asked for again now and then. */
+  readonly isShared: boolean;
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
   /** The blobs in the form in which they are stored. */
   readonly storedBlobs: StoredBlobs;
   /** What it has done since it was opened. */
   readonly activity: StoreActivity;
-  /** What it takes on the disk. */
+  /** What it takes, wherever it lies. */
   size(): Promise<StoreSize>;
   /** The index, for services that keep theirs beside. */
-  readonly database: Database;
+  readonly database: RecordStore;
   /**
    * Looks whether a chunk is where the index says; one that is not counts as absent until it is stored again.
    *
@@ -80,17 +81,33 @@ export interface Store extends AsyncDisposable {
    * @returns how many were found
    */
   findLostChunks(options?: OperationOptions): Promise<number>;
-  /** Reads the journal. @returns whether the index could be made from it, if that were lost */
-  checkJournal(): Promise<boolean>;
-  /** Begins the journal again, with all records that there are: for one of which a part is lost. */
-  renewJournal(): Promise<void>;
-  /** Makes empty records in the folder, for as long as something is looked through. */
+  /** Makes empty records on the disk, for as long as something is looked through. */
   openScratch(): Promise<Scratch>;
   /**
    * Gives back the room of chunks that are not wanted any more: writes packs anew of which little is wanted, and has
    * the database do the same. Others may read and write meanwhile.
    */
   compact(options?: CompactionOptions): Promise<CompactionReport>;
+  /**
+   * Why nothing can be stored at present, such as a full disk; undefined while all is well. Tries
+   * to make it possible again.
+   */
+  check(): Promise<CastoreError | undefined>;
+  /** Finishes what is being written and closes the database; calls after it fail with CLOSED. */
+  close(): Promise<void>;
+}
+
+/** What only a store has that lies in a folder. */
+export interface StoreFolder {
+  /**
+   * What its index was found to be: there, or new; or lost, and made again from the journal, of which all was there or only
+   * a part.
+   */
+  readonly foundIndex: "there" | "new" | "rebuilt" | "partly-rebuilt";
+  /** Reads the journal. @returns whether the index could be made from it, if that were lost */
+  checkJournal(): Promise<boolean>;
+  /** Begins the journal again, with all records that there are: for one of which a part is lost. */
+  renewJournal(): Promise<void>;
   /**
    * What a copy of the store lacks, of the moment at which this is called: packs and journal, from which `openStore` makes
    * the rest. Others may read and write meanwhile; compaction waits until all is read.
@@ -105,11 +122,7 @@ export interface Store extends AsyncDisposable {
     onContents: (contents: CopyContents) => void,
     options?: OperationOptions,
   ): AsyncIterable<FilePart>;
-  /**
-   * Why nothing can be stored at present, such as a full disk; undefined while all is well. Tries
-   * to make it possible again.
-   */
-  check(): Promise<CastoreError | undefined>;
-  /** Finishes what is being written and closes the database; calls after it fail with CLOSED. */
-  close(): Promise<void>;
 }
+
+/** A store in a folder. */
+export interface FolderStore extends Store, StoreFolder {}

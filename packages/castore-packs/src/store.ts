@@ -1,17 +1,7 @@
 import { join } from "node:path";
 import { useNativeBlake3 } from "@tvix/blake3-native";
-import { type B3Digest, CastoreError, ChunkedBlobService, InTurn, type RecordChange } from "@tvix/castore";
-import {
-  ChunkedStoredBlobs,
-  type CompactionOptions,
-  compactExtents,
-  IndexedChunkStore,
-  RecordChunkListStore,
-  RecordDirectoryService,
-  recentChunks,
-  recentStoredForms,
-  removeExpiredUploads,
-} from "@tvix/castore/backend";
+import { CastoreError, InTurn, type RecordChange } from "@tvix/castore";
+import { type CompactionOptions, removeExpiredUploads } from "@tvix/castore/backend";
 import { databaseFailure } from "@tvix/castore-level";
 import { readBackup } from "./backup.ts";
 import { writeCleanEnd } from "./clean-end.ts";
@@ -22,19 +12,14 @@ import { type OpenIndex, openIndex, REOPEN_BYTES } from "./open-index.ts";
 import { PackExtents } from "./pack-extents.ts";
 import { prepareStore } from "./prepare-store.ts";
 import { openScratch } from "./scratch.ts";
+import { serveChunks } from "./serve-chunks.ts";
 import { setIndexAside } from "./set-index-aside.ts";
-import { ActivityCounts, measureStore } from "./store-activity.ts";
+import { measureStore } from "./store-activity.ts";
 import { storeIdOf } from "./store-id.ts";
-import type { Store, StoreOptions } from "./store-options.ts";
-import { zstdCodec } from "./zstd-codec.ts";
-import { ZstdPool } from "./zstd-pool.ts";
+import type { FolderStore, StoreOptions } from "./store-options.ts";
 
 /** How often unfinished uploads are looked for whose lease has expired, in milliseconds. */
 const SWEEP_MS = 3_600_000;
-
-/** Bytes of chunks, and of their stored forms, that are remembered after they were read. */
-const RECENT_CHUNK_BYTES = 4 << 20;
-const RECENT_STORED_BYTES = 8 << 20;
 
 /**
  * Opens the store in a folder, and makes it where there is none: LevelDB in `index`, its changes in `journal`, chunks
@@ -51,7 +36,7 @@ const RECENT_STORED_BYTES = 8 << 20;
  *   disk or a read-only one, it is opened all the same, and what would write fails: NO_SPACE,
  *   STORAGE_FAILURE
  */
-export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
+export async function openStore(path: string, options: StoreOptions = {}): Promise<FolderStore> {
   useNativeBlake3();
   const { sync = true, create = true, packBytes = 256 << 20, journalBytes } = options;
   if (options.remakeIndex === true) await setIndexAside(path);
@@ -88,44 +73,23 @@ async function serve(
   index: OpenIndex,
   extents: PackExtents,
   limit: DiskLimit | undefined,
-  { compressionLevel = 3, chunkSizes, maxDirectoryBytes, memory }: StoreOptions,
-): Promise<Store> {
+  options: StoreOptions,
+): Promise<FolderStore> {
   const { records } = index;
   const id = await storeIdOf(records, index.unwritable === undefined);
-  const counts = new ActivityCounts();
-  const pool = new ZstdPool(compressionLevel);
-  const lists = new RecordChunkListStore(records);
-  const recent = recentChunks(RECENT_CHUNK_BYTES);
-  const recentStored = recentStoredForms(RECENT_STORED_BYTES);
-  const chunks = await IndexedChunkStore.open({
-    records,
-    extents,
-    codec: zstdCodec(pool),
-    recent,
-    recentStored,
-    onWrite: (size, storedLength) => {
-      limit?.check();
-      limit?.add(storedLength);
-      counts.chunkBytesNew += size;
-      counts.chunkBytesStored += storedLength;
-    },
-  });
-  const blobService = new ChunkedBlobService({
-    chunks,
-    lists,
-    ...(chunkSizes === undefined ? {} : { chunkSizes }),
-    memory,
-    onChunkPut: (bytes) => {
-      counts.chunkBytesPut += bytes;
-    },
-  });
+  const onStored = (storedLength: number) => {
+    limit?.check();
+    limit?.add(storedLength);
+  };
+  const places = { records, extents, openScratch: () => openScratch(path), onStored };
+  const served = await serveChunks(places, options);
   // Whoever has it open for long sees leases expire; what cannot be removed now is next time.
   const sweep = () => void removeExpiredUploads(records).catch(() => {});
   const sweeping = index.unwritable === undefined ? setInterval(sweep, SWEEP_MS).unref() : undefined;
   const closeAll = async () => {
     clearInterval(sweeping);
     try {
-      await pool.close();
+      await served.close();
       await extents.close();
       // Where the mark cannot be written, the next process begins a new pack, and nothing is lost.
       if (extents.end !== undefined) await writeCleanEnd(records, extents.end).catch(() => {});
@@ -136,21 +100,14 @@ async function serve(
     }
   };
   const compact = async (options?: CompactionOptions) => {
-    const parts = {
-      records,
-      extents,
-      settle: () => chunks.settle(),
-      openScratch: () => openScratch(path),
-      onDamaged: (digest: B3Digest, record: Uint8Array) => chunks.noteDamage(digest, record),
-    };
-    const report = await compactExtents(parts, options);
+    const report = await served.compact(options);
     await index.compact();
     await limit?.measure();
     return report;
   };
   const inTurn = new InTurn();
   const holds = new Holds();
-  async function* backup(...[copy, onContents, options]: Parameters<Store["backup"]>) {
+  async function* backup(...[copy, onContents, options]: Parameters<FolderStore["backup"]>) {
     if (copy.storeId !== undefined && copy.storeId !== id) {
       throw new CastoreError(
         "ALREADY_EXISTS",
@@ -179,28 +136,18 @@ async function serve(
     await closing;
   };
   return {
+    ...served.core,
     id,
+    isShared: false,
     foundIndex: index.found,
-    blobService,
-    directoryService: new RecordDirectoryService(records, {
-      ...(maxDirectoryBytes === undefined ? {} : { maxDirectoryBytes }),
-      ...(memory === undefined ? {} : { memory }),
-    }),
-    storedBlobs: new ChunkedStoredBlobs(chunks, lists),
     get activity() {
-      const chunkReads = recent.asked + recentStored.asked;
-      const chunkReadsRemembered = chunkReads - recent.missed - recentStored.missed;
-      return { ...counts, chunkReads, chunkReadsRemembered };
+      return served.activity();
     },
     size: () => measureStore(path),
-    database: records,
-    inspectChunk: (digest, readsData) => chunks.inspect(digest, readsData),
-    forgetDamagedChunk: (digest) => chunks.forgetDamaged(digest),
     // Not while chunks move from one pack to another.
-    findLostChunks: (options) => inTurn.run("compaction", () => chunks.findLost(options)),
+    findLostChunks: (options) => inTurn.run("compaction", () => served.findLostChunks(options)),
     checkJournal: () => index.checkJournal(),
     renewJournal: () => index.renewJournal(),
-    openScratch: () => openScratch(path),
     // One after the other: each takes for granted that nobody else moves what it looks at.
     compact: (options) => inTurn.run("compaction", () => compact(options)),
     backup,

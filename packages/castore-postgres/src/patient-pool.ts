@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { CastoreError } from "@tvix/castore";
 import pg from "pg";
 import type { PostgresAddress } from "./address.ts";
 import { isTransient, postgresFailure } from "./failure.ts";
@@ -72,6 +73,16 @@ export class PatientPool {
         throw error;
       }
     });
+  }
+
+  /** Whether the database answers now: what it fails with, else undefined. */
+  async check(): Promise<CastoreError | undefined> {
+    try {
+      await this.#pool.query("SELECT 1");
+      return undefined;
+    } catch (error) {
+      return postgresFailure(error);
+    }
   }
 
   async close(): Promise<void> {

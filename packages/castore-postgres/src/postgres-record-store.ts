@@ -114,6 +114,22 @@ export class PostgresRecordStore implements RecordStore {
     }
   }
 
+  /** Bytes that the tables take on the disk of the database, indexes included. */
+  async size(): Promise<number> {
+    this.#checkOpen();
+    const text = "SELECT pg_total_relation_size($1::regclass)::float8 AS bytes";
+    const rows = await this.#pool.query<{ bytes: number }>({ name: "size", text }, [
+      `${this.#schema}.records`,
+    ]);
+    return rows[0]?.bytes ?? 0;
+  }
+
+  /** Why the database cannot be used at present; undefined while it can. Does not wait for it. */
+  async check(): Promise<CastoreError | undefined> {
+    this.#checkOpen();
+    return await this.#pool.check();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -31,6 +31,9 @@ export interface FolderServices extends LocalServices {
 /** PathInfos that are kept in memory, some KiB each. */
 const REMEMBERED_PATH_INFOS = 5000;
 
+/** How long they are, of a store that others change as well, in milliseconds. */
+const REMEMBERED_MS = 15_000;
+
 /**
  * The services of a store in a folder.
  *
@@ -41,7 +44,10 @@ export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = [])
   const narIndex = new RecordNarIndex(database);
   const stored = new IndexingPathInfoService(new RecordPathInfoService(database), narIndex);
   const remembered = new CachePathInfoService(
-    new MemoryPathInfoService({ maxEntries: REMEMBERED_PATH_INFOS }),
+    new MemoryPathInfoService({
+      maxEntries: REMEMBERED_PATH_INFOS,
+      maxAgeMs: store.isShared ? REMEMBERED_MS : undefined,
+    }),
     stored,
   );
   const usage = new PathUsage(database);

@@ -16,6 +16,12 @@ export interface DaemonOptions
   readonly data: string;
   /** Whether somebody has said where the data directory is. */
   readonly dataIsGiven?: boolean;
+  /** Address of the records of a store that several servers share. */
+  readonly records?: string;
+  /** Address of its extents. */
+  readonly extents?: string;
+  /** In MiB. */
+  readonly nearMaxSize?: number;
   readonly sync: boolean;
   readonly compressionLevel: number;
   readonly maxMessageBytes: number;

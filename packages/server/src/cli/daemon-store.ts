@@ -4,7 +4,7 @@ import { openStore, type Store } from "@tvix/castore-packs";
 import { RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
 import type { Logger } from "pino";
 import { connectPeer } from "../compose/connect-peer.ts";
-import type { CompositionEnvironment, OpenDataDirectory } from "../compose/environment.ts";
+import type { CompositionEnvironment, OpenStore } from "../compose/environment.ts";
 import { type OpenComposition, openComposition } from "../compose/open-composition.ts";
 import { storeServicesOf } from "../compose/store-services.ts";
 import { LocalMaintenance } from "../maintenance/local-maintenance.ts";
@@ -15,6 +15,7 @@ import { limitsOfUploads } from "./binary-cache-options.ts";
 import { daemonComposition, liesInDataDirectory } from "./daemon-composition.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
 import { collectionDefaults } from "./gc-options.ts";
+import { openShared } from "./shared-store.ts";
 
 /** What a daemon serves, and where it keeps what it remembers itself. */
 export interface DaemonStore {
@@ -56,6 +57,15 @@ export async function openDaemonStore(options: DaemonOptions, parts: DaemonStore
   const open = await openComposition(daemonComposition(options), {
     openStore: (path) =>
       openStore(path, { memory, sync, compressionLevel, maxDirectoryBytes, maxDiskBytes, onNotice }),
+    openSharedStore: (address) =>
+      openShared(address, {
+        create: true,
+        memory,
+        compressionLevel,
+        maxDirectoryBytes,
+        folder: resolve(options.data),
+        nearBytes: options.nearMaxSize === undefined ? undefined : options.nearMaxSize * 2 ** 20,
+      }),
     connect: (peer) => connectPeer(peer, { ...TO_PEERS, maxMessageBytes: maxDirectoryBytes }),
     maxDirectoryBytes,
     memory,
@@ -79,7 +89,7 @@ async function daemonStoreOf(
 ): Promise<DaemonStore> {
   const home = await homeOf(open, options);
   const records = home?.store.database ?? new MemoryRecordStore();
-  const stores = open.dataDirectories.map(({ store }) => store);
+  const stores = open.openStores.map(({ store }) => store);
   const hasBlobs = open.blobService === home?.services.blobService;
   const isLocal = hasBlobs && open.directoryService === home.services.directoryService;
   const narIndex = home?.services.narIndex ?? new RecordNarIndex(records);
@@ -108,7 +118,7 @@ async function daemonStoreOf(
 }
 
 /** Whether all that a daemon stores lies in one data directory; what it asks for what is not there does not count. */
-function isAllIn({ services }: OpenDataDirectory, open: OpenComposition, options: DaemonOptions): boolean {
+function isAllIn({ services }: OpenStore, open: OpenComposition, options: DaemonOptions): boolean {
   const isLocal =
     open.blobService === services.blobService &&
     open.directoryService === services.directoryService &&
@@ -116,11 +126,7 @@ function isAllIn({ services }: OpenDataDirectory, open: OpenComposition, options
   return isLocal || liesInDataDirectory(options);
 }
 
-function maintenanceOf(
-  { store, services }: OpenDataDirectory,
-  options: DaemonOptions,
-  log: Logger,
-): Maintenance {
+function maintenanceOf({ store, services }: OpenStore, options: DaemonOptions, log: Logger): Maintenance {
   const { maxMessageBytes, upstream = [] } = options;
   return new LocalMaintenance(store, services, {
     collection: collectionDefaults(options),
@@ -134,10 +140,11 @@ function maintenanceOf(
 }
 
 /**
- * The data directory in which a daemon keeps what it remembers: the one that it is given, or that its
+ * The store in which a daemon keeps what it remembers: the shared one, the data directory that it is given, or what its
  * services lie in. Undefined where they lie elsewhere, and nothing is said: then it remembers in memory.
  */
 async function homeOf(open: OpenComposition, options: DaemonOptions) {
-  if (options.dataIsGiven === true) return await open.dataDirectory(resolve(options.data));
-  return open.dataDirectories[0];
+  if (options.records === undefined && options.dataIsGiven === true)
+    return await open.dataDirectory(resolve(options.data));
+  return open.openStores[0];
 }

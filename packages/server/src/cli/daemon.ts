@@ -12,6 +12,7 @@ import { addDaemonGcOptions } from "./gc-options.ts";
 import { directory, integer } from "./parse.ts";
 import { repeatable } from "./repeatable.ts";
 import { serviceAddressOptions } from "./service-address.ts";
+import { extentsOption, recordsOption } from "./shared-store-options.ts";
 import { tokenFileOption } from "./token-commands.ts";
 
 /** Fits a machine of 1 GiB: the rest of a daemon takes up to some 450 MiB when it is attacked. */
@@ -66,6 +67,13 @@ export function addDaemonCommand(program: Command): void {
         .env("TVIX_STORE_DATA")
         .argParser(directory)
         .default(defaultDataDirectory(), "$XDG_DATA_HOME/tvix-store"),
+    )
+    .addOption(recordsOption())
+    .addOption(extentsOption())
+    .option(
+      "--near-max-size <MiB>",
+      "what is kept in the data directory of a store that several servers share; default 10 GiB, 0 for nothing",
+      integer(0, 1 << 30),
     )
     .addOption(compositionOption())
     .addOption(experimentalCompositionOption())

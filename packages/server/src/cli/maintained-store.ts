@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 import { CastoreError } from "@tvix/castore";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "@tvix/castore-grpc";
-import { openStore } from "@tvix/castore-packs";
+import { openStore, type Store } from "@tvix/castore-packs";
 import { type Command, Option } from "commander";
 import { type GrpcPeer, parseGrpcPeer } from "../compose/grpc-peer.ts";
+import { sharedStoreOfRecords } from "../compose/shared-store-address.ts";
 import { LocalMaintenance } from "../maintenance/local-maintenance.ts";
 import type { Maintenance } from "../maintenance/maintenance.ts";
 import type { RepairUpstream } from "../maintenance/repair-sources.ts";
@@ -14,6 +15,7 @@ import { directory, integer } from "./parse.ts";
 import { addPeerOptions, connectAs, type PeerCommandOptions } from "./peer-options.ts";
 import { UsageError } from "./repeatable.ts";
 import { storeAddressOption } from "./service-address.ts";
+import { openShared } from "./shared-store.ts";
 
 /** Which store a command looks after. */
 export interface StoreOptions extends PeerCommandOptions {
@@ -52,7 +54,7 @@ function peerOf(address: string): GrpcPeer {
     return parseGrpcPeer(address);
   } catch (cause) {
     const text =
-      "this looks after the store of a daemon, at an address such as grpc+http://host:port, or after --data";
+      "this looks after the store of a daemon, at an address such as grpc+http://host:port, a shared one at postgres://…, or one after --data";
     throw new UsageError(text, { cause });
   }
 }
@@ -72,6 +74,7 @@ export async function withMaintenance<T>(
   work: DirectoryWork = {},
 ): Promise<T> {
   if (options.data !== undefined) return await withDirectory(resolve(options.data), options, work, use);
+  if (/^postgres(ql)?:/.test(options.serviceAddr)) return await withShared(options, work, use);
   const { GrpcMaintenance } = await import("../maintenance/grpc-maintenance.ts");
   await using transport = await connectAs(peerOf(options.serviceAddr), options);
   return await use(new GrpcMaintenance(transport));
@@ -83,24 +86,44 @@ async function withDirectory<T>(
   { remakesIndex, repairUpstreams = [] }: DirectoryWork,
   use: (maintenance: Maintenance) => Promise<T>,
 ): Promise<T> {
-  const onNotice = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
-  const open = (remakeIndex: boolean) => openStore(path, { create: false, onNotice, remakeIndex });
+  const open = (remakeIndex: boolean) => openStore(path, { create: false, onNotice: notice, remakeIndex });
   await using store = await open(remakesIndex === "always").catch(async (error) => {
     if (remakesIndex !== "damaged" || !CastoreError.is(error) || error.code !== "CORRUPT") throw error;
-    onNotice(`${error.message}; it is set aside, and made again`);
+    notice(`${error.message}; it is set aside, and made again`);
     return await open(true);
   });
+  return await use(maintenanceOf(store, options, repairUpstreams));
+}
+
+async function withShared<T>(
+  options: StoreOptions & GcOptions,
+  { repairUpstreams = [] }: DirectoryWork,
+  use: (maintenance: Maintenance) => Promise<T>,
+): Promise<T> {
+  const address = sharedStoreOfRecords(new URL(options.serviceAddr));
+  await using store = await openShared(address, { create: false });
+  return await use(maintenanceOf(store, options, repairUpstreams));
+}
+
+function maintenanceOf(
+  store: Store,
+  options: StoreOptions & GcOptions,
+  repairUpstreams: readonly RepairUpstream[],
+): Maintenance {
   const services = servicesOf(store);
-  const maintenance = new LocalMaintenance(store, services, {
+  return new LocalMaintenance(store, services, {
     collection: collectionDefaults(options),
     async openRepairSources() {
       const { openRepairSources } = await import("../maintenance/repair-sources.ts");
       const connect = (peer: GrpcPeer) => connectAs(peer, options);
       return await openRepairSources(repairUpstreams, { services, connect, namespace: options.namespace });
     },
-    onSourceFailure: (error) => onNotice(describeFailure(error)),
+    onSourceFailure: (error) => notice(describeFailure(error)),
   });
-  return await use(maintenance);
+}
+
+function notice(text: string): void {
+  process.stderr.write(`tvix-store: ${text}\n`);
 }
 
 /** Bytes for people. */

@@ -18,6 +18,7 @@ import { directory, integer } from "./parse.ts";
 import { addPeerOptions, connectAs, type PeerCommandOptions } from "./peer-options.ts";
 import { UsageError } from "./repeatable.ts";
 import { type ServiceAddresses, serviceAddressOptions, storeAddressOption } from "./service-address.ts";
+import { openShared } from "./shared-store.ts";
 
 /** Which services a command works on. */
 export interface ServiceOptions extends PeerCommandOptions, ServiceAddresses, CompositionOptions {
@@ -97,6 +98,7 @@ async function usingServices<T>(
   const { namespace, maxMessageBytes: maxDirectoryBytes } = options;
   await using store = await openComposition(compositionFor(options), {
     openStore: (path) => openStore(path, { create, onNotice, maxDirectoryBytes }),
+    openSharedStore: (address) => openShared(address, { create, maxDirectoryBytes }),
     connect: (peer) => connectAs(peer, options),
     namespace,
     maxDirectoryBytes,

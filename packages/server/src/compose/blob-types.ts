@@ -5,11 +5,14 @@ import {
   observedBlobService,
   readOnlyBlobService,
 } from "@tvix/castore";
+import { parsePostgresAddress } from "@tvix/castore-postgres/address";
+import { parseS3Address } from "@tvix/castore-s3/address";
 import { type CommonServices, commonTypes } from "./common-types.ts";
-import { optional, tableOf, wholeNumber } from "./keys.ts";
+import { optional, required, tableOf, text, wholeNumber } from "./keys.ts";
 import { type CacheLayers, cacheAddress, cacheKeys, type OfAddress } from "./layer-keys.ts";
 import { noticeOf } from "./near-notice.ts";
 import { type ServiceType, type ServiceTypeDeclaration, serviceType } from "./service-type.ts";
+import { type SharedStoreAddress, sharedStoreOfExtents } from "./shared-store-address.ts";
 
 interface BlobCache extends CacheLayers<"blob"> {
   readonly chunks_ahead: number | undefined;
@@ -42,5 +45,20 @@ export function blobTypes(ofAddress: OfAddress): readonly ServiceType<"blob">[] 
       return { service: new CacheBlobService(await context.part(near), await context.part(far), options) };
     },
   };
-  return [...commonTypes(COMMON, ofAddress), serviceType(cache)];
+  const s3: ServiceTypeDeclaration<"blob", SharedStoreAddress> = {
+    kind: "blob",
+    type: "s3",
+    ofTable: tableOf(
+      {
+        records: required((value) => parsePostgresAddress(text(value))),
+        extents: required((value) => parseS3Address(text(value))),
+      },
+      { url: "extents" },
+    ),
+    ofAddress: (_, url) => sharedStoreOfExtents(url),
+    async open(address, context) {
+      return { service: (await context.sharedStore(address)).services.blobService };
+    },
+  };
+  return [...commonTypes(COMMON, ofAddress), serviceType(cache), serviceType(s3)];
 }

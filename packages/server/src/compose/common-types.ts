@@ -1,10 +1,12 @@
 import type { ObserveCall } from "@tvix/castore";
 import type { GrpcTransport } from "@tvix/castore-grpc/http2";
+import { parsePostgresAddress } from "@tvix/castore-postgres/address";
+import { parseS3Address } from "@tvix/castore-s3/address";
 import type { LocalServices } from "../services.ts";
 import { levelAddress, memoryAddress } from "./addresses.ts";
 import type { CompositionEnvironment } from "./environment.ts";
 import { type GrpcPeer, parseGrpcPeer } from "./grpc-peer.ts";
-import { required, tableOf, text } from "./keys.ts";
+import { optional, required, tableOf, text } from "./keys.ts";
 import {
   LAYER_ALIASES,
   type Layers,
@@ -15,6 +17,7 @@ import {
 } from "./layer-keys.ts";
 import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
 import { type ServiceType, type ServiceTypeDeclaration, serviceType } from "./service-type.ts";
+import { type SharedStoreAddress, sharedStoreOfRecords } from "./shared-store-address.ts";
 
 /** How the services of a kind are made that there are of every kind. */
 export interface CommonServices<K extends ServiceKind> {
@@ -27,7 +30,7 @@ export interface CommonServices<K extends ServiceKind> {
   observed(inner: ServiceOfKind[K], observe: ObserveCall): ServiceOfKind[K];
 }
 
-/** `memory`, `level`, `grpc`, `combined`, `read-only` and `metrics`. */
+/** `memory`, `level`, `postgres`, `grpc`, `combined`, `read-only` and `metrics`. */
 export function commonTypes<K extends ServiceKind>(
   services: CommonServices<K>,
   ofAddress: OfAddress,
@@ -47,6 +50,21 @@ export function commonTypes<K extends ServiceKind>(
     ofAddress: (_, url) => levelAddress(url),
     async open({ path }, context) {
       return { service: services.ofDataDirectory((await context.dataDirectory(path)).services) };
+    },
+  };
+  const postgres: ServiceTypeDeclaration<K, SharedStoreAddress> = {
+    kind,
+    type: "postgres",
+    ofTable: tableOf(
+      {
+        records: required((value) => parsePostgresAddress(text(value))),
+        extents: optional((value) => parseS3Address(text(value))),
+      },
+      { url: "records" },
+    ),
+    ofAddress: (_, url) => sharedStoreOfRecords(url),
+    async open(address, context) {
+      return { service: services.ofDataDirectory((await context.sharedStore(address)).services) };
     },
   };
   const grpc: ServiceTypeDeclaration<K, { readonly url: GrpcPeer }> = {
@@ -85,6 +103,7 @@ export function commonTypes<K extends ServiceKind>(
   return [
     serviceType(memory),
     serviceType(level),
+    serviceType(postgres),
     serviceType(grpc),
     serviceType(combined),
     serviceType(readOnly),

@@ -1,7 +1,8 @@
 import type { GrpcTransport } from "@tvix/castore-grpc/http2";
-import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
+import type { CompositionEnvironment, OpenStore } from "./environment.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
 import type { ServiceKind, ServiceOfKind } from "./service-kind.ts";
+import type { SharedStoreAddress } from "./shared-store-address.ts";
 
 /** A service that is open. */
 export interface Opened<T> {
@@ -43,7 +44,9 @@ export interface OpenContext {
   /** The service of a kind that all of the store is, for what is made of that where nothing else is said. */
   root<K extends ServiceKind>(kind: K): Promise<ServiceOfKind[K]>;
   /** The data directory at a path, opened once for all kinds of services. */
-  dataDirectory(path: string): Promise<OpenDataDirectory>;
+  dataDirectory(path: string): Promise<OpenStore>;
+  /** A store that several servers share, opened once for all kinds of services. */
+  sharedStore(address: SharedStoreAddress): Promise<OpenStore>;
   /** A connection to a peer, one for all services there. */
   connection(peer: GrpcPeer): Promise<GrpcTransport>;
 }

@@ -5,6 +5,7 @@ import type { NarBridgeLimits } from "@tvix/nar-bridge/options";
 import type { FolderServices } from "../services.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
 import type { ServiceKind } from "./service-kind.ts";
+import type { SharedStoreAddress } from "./shared-store-address.ts";
 
 /** Where what happens to services is written: any logger of pino's kind. */
 export interface CompositionLog {
@@ -15,6 +16,8 @@ export interface CompositionLog {
 export interface CompositionEnvironment {
   /** Opens the data directory at a path; called once for each. */
   openStore(path: string): Promise<Store>;
+  /** Opens a store that several servers share; called once for each. Default: that is an error. */
+  openSharedStore?(address: SharedStoreAddress): Promise<Store>;
   /** Begins to talk to a peer. */
   connect(peer: GrpcPeer): Promise<GrpcTransport>;
   /** Names under which peers serve, where their addresses do not say. Default: they are asked. */
@@ -33,9 +36,10 @@ export interface CompositionEnvironment {
   readonly upstreamHeaders?: (() => Readonly<Record<string, string>>) | undefined;
 }
 
-/** A data directory, and the services in it. */
-export interface OpenDataDirectory {
-  readonly path: string;
+/** A store that lies in a data directory or is shared, and the services in it. */
+export interface OpenStore {
+  /** Of the data directory; undefined for what is shared. */
+  readonly path: string | undefined;
   readonly store: Store;
   readonly services: FolderServices;
 }

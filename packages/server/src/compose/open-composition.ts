@@ -2,7 +2,7 @@ import type { BlobService, DirectoryService } from "@tvix/castore";
 import type { PathInfoService } from "@tvix/store";
 import type { Composition } from "./composition.ts";
 import { type Entry, isEntry, type OpenContext, type Part } from "./entry.ts";
-import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
+import type { CompositionEnvironment, OpenStore } from "./environment.ts";
 import { SERVICE_KINDS, type ServiceKind, type ServiceOfKind } from "./service-kind.ts";
 import { SharedResources } from "./shared-resources.ts";
 
@@ -14,9 +14,9 @@ export interface OpenComposition extends AsyncDisposable {
   /** Whether all three services are those of peers, and nothing lies in front of them. */
   readonly isOfPeers: boolean;
   /** The data directory at a path, opened with the others if it is not open. It is closed with them. */
-  dataDirectory(path: string): Promise<OpenDataDirectory>;
+  dataDirectory(path: string): Promise<OpenStore>;
   /** Data directories that are open, in the order of opening. */
-  readonly dataDirectories: readonly OpenDataDirectory[];
+  readonly openStores: readonly OpenStore[];
   /** Closes every service, those first that are made of others. */
   close(): Promise<void>;
 }
@@ -46,8 +46,8 @@ export async function openComposition(
         (kind) => composition.entries[kind].get(composition.root)?.type === "grpc",
       ),
       dataDirectory: (path) => resources.dataDirectory(path),
-      get dataDirectories() {
-        return resources.dataDirectories;
+      get openStores() {
+        return resources.openStores;
       },
       close,
       [Symbol.asyncDispose]: close,
@@ -107,6 +107,7 @@ class Opening {
       part: (part) => this.#part(part, within),
       root: (kind) => this.root(kind, within),
       dataDirectory: (path) => this.#resources.dataDirectory(path),
+      sharedStore: (address) => this.#resources.sharedStore(address),
       connection: (peer) => this.#resources.connection(peer),
     };
     const { service, close } = await entry.open(context);

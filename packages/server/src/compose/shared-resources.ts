@@ -1,14 +1,16 @@
 import { resolve } from "node:path";
 import type { GrpcTransport } from "@tvix/castore-grpc/http2";
+import type { Store } from "@tvix/castore-packs";
 import { servicesOf } from "../services.ts";
-import type { CompositionEnvironment, OpenDataDirectory } from "./environment.ts";
+import type { CompositionEnvironment, OpenStore } from "./environment.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
+import { keyOfSharedStore, type SharedStoreAddress } from "./shared-store-address.ts";
 
-/** What services of all kinds share: data directories and connections, each opened once. */
+/** What services of all kinds share: stores and connections, each opened once. */
 export class SharedResources {
   readonly environment: CompositionEnvironment;
-  readonly #directories: Map<string, Promise<OpenDataDirectory>> = new Map();
-  readonly #open: OpenDataDirectory[] = [];
+  readonly #directories: Map<string, Promise<OpenStore>> = new Map();
+  readonly #open: OpenStore[] = [];
   readonly #connections: Map<string, Promise<GrpcTransport>> = new Map();
 
   constructor(environment: CompositionEnvironment) {
@@ -16,14 +18,24 @@ export class SharedResources {
   }
 
   /** In the order of opening. */
-  get dataDirectories(): readonly OpenDataDirectory[] {
+  get openStores(): readonly OpenStore[] {
     return this.#open;
   }
 
-  async dataDirectory(path: string): Promise<OpenDataDirectory> {
+  async dataDirectory(path: string): Promise<OpenStore> {
     const absolute = resolve(path);
-    const opening = this.#directories.get(absolute) ?? this.#openDirectory(absolute);
+    const opening =
+      this.#directories.get(absolute) ?? this.#opened(absolute, this.environment.openStore(absolute));
     this.#directories.set(absolute, opening);
+    return await opening;
+  }
+
+  async sharedStore(address: SharedStoreAddress): Promise<OpenStore> {
+    const open = this.environment.openSharedStore;
+    if (open === undefined) throw new Error("stores that are shared are not opened here");
+    const key = keyOfSharedStore(address);
+    const opening = this.#directories.get(key) ?? this.#opened(undefined, open(address));
+    this.#directories.set(key, opening);
     return await opening;
   }
 
@@ -45,8 +57,8 @@ export class SharedResources {
     return [...connections, ...directories.reverse()];
   }
 
-  async #openDirectory(path: string): Promise<OpenDataDirectory> {
-    const store = await this.environment.openStore(path);
+  async #opened(path: string | undefined, opening: Promise<Store>): Promise<OpenStore> {
+    const store = await opening;
     const opened = { path, store, services: servicesOf(store) };
     this.#open.push(opened);
     return opened;

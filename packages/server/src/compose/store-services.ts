@@ -17,7 +17,7 @@ function narCalculationOf(open: OpenComposition): NarCalculationService {
   const { pathInfoService, blobService, directoryService } = open;
   if (open.isOfPeers && isNarCalculation(pathInfoService)) return pathInfoService;
   const rendering = new RenderingNarCalculation({ blobService, directoryService });
-  const [directory] = open.dataDirectories;
+  const [directory] = open.openStores;
   return directory === undefined ? rendering : new RecordNarCalculation(directory.store.database, rendering);
 }
 

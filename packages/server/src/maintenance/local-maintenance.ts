@@ -1,6 +1,6 @@
 import { type B3Digest, CastoreError, type Node, type OperationOptions } from "@tvix/castore";
 import { readCollection } from "@tvix/castore/backend";
-import type { FilePart, Store } from "@tvix/castore-packs";
+import type { FilePart, Store, StoreFolder } from "@tvix/castore-packs";
 import {
   compareNars,
   contentsOfSideFiles,
@@ -61,14 +61,18 @@ const NO_SOURCES: OpenRepairSources = { sources: [], async [Symbol.asyncDispose]
 
 /** Maintenance of a data directory in which all of a store lies. */
 export class LocalMaintenance implements Maintenance {
-  readonly #store: Store;
+  readonly #store: Store & Partial<StoreFolder>;
   readonly #services: FolderServices;
   readonly #defaults: CollectionDefaults;
   readonly #pins: Pins;
   readonly #openSources: () => Promise<OpenRepairSources>;
   readonly #onFailure: ((error: unknown) => void) | undefined;
 
-  constructor(store: Store, services: FolderServices, options: LocalMaintenanceOptions) {
+  constructor(
+    store: Store & Partial<StoreFolder>,
+    services: FolderServices,
+    options: LocalMaintenanceOptions,
+  ) {
     this.#store = store;
     this.#services = services;
     this.#defaults = options.collection;
@@ -147,7 +151,11 @@ export class LocalMaintenance implements Maintenance {
   }
 
   backup(...[copy, onContents, options]: Parameters<Maintenance["backup"]>): AsyncIterable<FilePart> {
-    return this.#store.backup(copy, onContents, options);
+    if (this.#store.backup !== undefined) return this.#store.backup(copy, onContents, options);
+    throw new CastoreError(
+      "READ_ONLY",
+      "only a data directory is copied like this: the database and the bucket of a shared store have means of their own",
+    );
   }
 
   async stats({ comparedPaths = 0, signal }: StatsRequest = {}): Promise<StatsResult> {

@@ -15,14 +15,16 @@ export interface MemoryPathInfoOptions {
    * Default: all are kept.
    */
   readonly maxEntries?: number;
+  /** How long each is kept, in milliseconds, where there are at most so many. Default: for ever. */
+  readonly maxAgeMs?: number | undefined;
 }
 
 /** PathInfos in memory: of a store, or near to one that is far. */
 export class MemoryPathInfoService implements PathInfoService {
   readonly #infos: Map<string, PathInfo> | LRUCache<string, PathInfo>;
 
-  constructor({ maxEntries }: MemoryPathInfoOptions = {}) {
-    this.#infos = maxEntries === undefined ? new Map() : new LRUCache({ max: maxEntries });
+  constructor({ maxEntries, maxAgeMs = 0 }: MemoryPathInfoOptions = {}) {
+    this.#infos = maxEntries === undefined ? new Map() : new LRUCache({ max: maxEntries, ttl: maxAgeMs });
   }
 
   async get(digest: Uint8Array, { signal }: OperationOptions = {}): Promise<PathInfo | undefined> {

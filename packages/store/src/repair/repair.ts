@@ -14,7 +14,7 @@ export interface RepairSource extends ContentSource {
 export interface StoreRepairParts extends StoreVerificationParts, MendingParts {
   readonly pathInfoService: Pick<PathInfoService, "put">;
   /** Writes all records down a second time. */
-  readonly renewJournal?: () => Promise<void>;
+  readonly renewJournal?: (() => Promise<void>) | undefined;
   /** Searches for chunks of which the records are lost; returns how many were found. */
   readonly findLostChunks: () => Promise<number>;
   /** Removes what is known of a chunk that was found damaged; returns whether it was. */

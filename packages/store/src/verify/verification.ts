@@ -9,7 +9,7 @@ export interface StoreVerificationParts extends VerificationParts {
   // biome-ignore lint/suspicious/noExplicitAny: of whatever keys and values
   readonly tables?: readonly Table<any, any>[];
   /** Looks whether all records are there a second time; default: they are not expected to be. */
-  readonly checkJournal?: () => Promise<boolean>;
+  readonly checkJournal?: (() => Promise<boolean>) | undefined;
   /** What else contents are reached from, by names for people. */
   readonly rootsAlso?: () => AsyncIterable<{ readonly name: string; readonly node: Node }>;
 }
