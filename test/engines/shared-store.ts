@@ -45,4 +45,3 @@ export async function openShared({ records: address, extents }: StoreAddresses):
     { scratchFolder: await temporaryDirectory() },
   );
 }
-
