@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { CASTORE_TABLES } from "@tvix/castore";
+import { OBJECT_EXTENTS } from "@tvix/castore-s3";
 import { NAR_BRIDGE_TABLES } from "@tvix/nar-bridge";
 import { STORE_TABLES } from "@tvix/store/records";
 import { expect, test } from "vitest";
 
-const TABLES = [...CASTORE_TABLES, ...STORE_TABLES, ...NAR_BRIDGE_TABLES];
+const TABLES = [...CASTORE_TABLES, ...STORE_TABLES, ...NAR_BRIDGE_TABLES, OBJECT_EXTENTS];
 const PREFIXES = TABLES.map(({ declaration }) => declaration.prefix);
 
 test("no two tables have keys in common, nor with what older versions wrote", () => {

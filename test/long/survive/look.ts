@@ -1,6 +1,6 @@
 import { collect } from "@tvix/byte-stream";
 import { B3Digest } from "@tvix/castore";
-import { openStore } from "@tvix/castore-packs";
+import { openStore, type Store } from "@tvix/castore-packs";
 import { StorePath } from "@tvix/nix-compat";
 import { LocalMaintenance, servicesOf } from "@tvix/server";
 import { RenderingNarCalculation } from "@tvix/store";
@@ -10,6 +10,11 @@ import type { Story } from "./story.ts";
 /** Opens a store, and looks whether it has what it should, and all of it is whole. */
 export async function expectStory(path: string, story: Story, what: string): Promise<void> {
   await using store = await openStore(path);
+  await expectStoryOf(store, story, what);
+}
+
+/** Looks whether a store has what it should, and all of it is whole. */
+export async function expectStoryOf(store: Store, story: Story, what: string): Promise<void> {
   const services = servicesOf(store);
   const calculation = new RenderingNarCalculation(services);
   for (const [name, narHash] of story.paths) {

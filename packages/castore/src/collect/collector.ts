@@ -10,16 +10,18 @@ import {
   stateChange,
 } from "./collection-state.ts";
 
-/** The fact that says who collects: an identifier (16 bytes), until when (u64, milliseconds since 1970). */
+/** The facts that say who collects: an identifier (16 bytes), and until when at least (u64, milliseconds since 1970). */
 const COLLECTOR = "collector";
+const UNTIL = "collector-until";
 
 /** Lets the next collection begin at once: for who knows that nobody else has the records open. */
 export async function forgetCollector(records: RecordStore): Promise<void> {
-  if (await FACTS.has(records, COLLECTOR)) await records.write([FACTS.remove(COLLECTOR)]);
+  if (await FACTS.has(records, COLLECTOR))
+    await records.write([FACTS.remove(COLLECTOR), FACTS.remove(UNTIL)]);
 }
 
 /** Time for which a collector counts as at work without a sign of life, in milliseconds. */
-const LEASE_MS = 600_000;
+const LEASE_MS = 30_000;
 
 /**
  * The right to take a collection on. At most one process has it; every write of the collection is made on
@@ -29,8 +31,7 @@ const LEASE_MS = 600_000;
 export class Collector {
   readonly #records: RecordStore;
   readonly #id: Uint8Array = crypto.getRandomValues(new Uint8Array(16));
-  #lease: Uint8Array | undefined;
-  #expires = 0;
+  #renewing: ReturnType<typeof setInterval> | undefined;
   #state: CollectionState;
 
   private constructor(records: RecordStore, state: CollectionState) {
@@ -41,10 +42,7 @@ export class Collector {
   /** @throws CastoreError LOCKED when somebody else collects */
   static async start(records: RecordStore): Promise<Collector> {
     const collector = new Collector(records, await readCollection(records));
-    const known = await FACTS.get(records, COLLECTOR);
-    if (known !== undefined && expiryOf(known) > Date.now()) throw busy();
-    collector.#lease = known;
-    await collector.#renew();
+    await collector.#take();
     // Somebody else may have taken it on until then.
     collector.#state = await readCollection(records);
     return collector;
@@ -71,42 +69,54 @@ export class Collector {
     changes: readonly RecordChange[],
     conditions: readonly RecordCondition[] = [],
   ): Promise<boolean> {
-    if (Date.now() > this.#expires - LEASE_MS / 2) await this.#renew();
     const own = [isStill(this.#state), this.#isOurs()];
     if (await this.#records.write(changes, [...conditions, ...own])) return true;
-    const [state, lease] = await this.#records.getMany(own.map(({ key }) => key));
-    if (sameBytes(state, this.#state.record) && sameBytes(lease, this.#lease)) return false;
+    const [state, id] = await this.#records.getMany(own.map(({ key }) => key));
+    if (sameBytes(state, this.#state.record) && sameBytes(id, this.#id)) return false;
     throw new CastoreError("UNAVAILABLE", "another process has taken the collection over");
   }
 
   /** Lets somebody else collect. */
   async end(): Promise<void> {
-    await this.#records.write([FACTS.remove(COLLECTOR)], [this.#isOurs()]);
+    clearInterval(this.#renewing);
+    await this.#records.write([FACTS.remove(COLLECTOR), FACTS.remove(UNTIL)], [this.#isOurs()]);
   }
 
-  async #renew(): Promise<void> {
-    const expires = Date.now() + LEASE_MS;
-    const lease = new Uint8Array(24);
-    lease.set(this.#id);
-    new DataView(lease.buffer).setBigUint64(16, BigInt(expires));
-    const change = FACTS.put(COLLECTOR, lease);
-    if (!(await this.#records.write([change], [this.#isOurs()]))) throw busy();
-    this.#lease = lease;
-    this.#expires = expires;
+  async #take(): Promise<void> {
+    const [id, until] = [COLLECTOR, UNTIL].map((name) => FACTS.keyOf(name)) as [Uint8Array, Uint8Array];
+    const [knownId, knownUntil] = await this.#records.getMany([id, until]);
+    if (knownId !== undefined && momentOf(knownUntil) > Date.now()) throw busy();
+    const areAsFound = [
+      { key: id, value: knownId },
+      { key: until, value: knownUntil },
+    ];
+    if (!(await this.#records.write([FACTS.put(COLLECTOR, this.#id), aWhile()], areAsFound))) throw busy();
+    // One who cannot say so finds out with the next write whether somebody else has taken over.
+    const renew = () => void this.#records.write([aWhile()], [this.#isOurs()]).catch(() => {});
+    this.#renewing = setInterval(renew, LEASE_MS / 3);
+    // Where there are processes, it keeps none from ending.
+    (this.#renewing as { unref?: () => void }).unref?.();
   }
 
   #isOurs(): RecordCondition {
-    return { key: FACTS.keyOf(COLLECTOR), value: this.#lease };
+    return { key: FACTS.keyOf(COLLECTOR), value: this.#id };
   }
+}
+
+/** That the collector counts as at work from now on for as long as that is so without a sign of life. */
+function aWhile(): RecordChange {
+  const until = new Uint8Array(8);
+  new DataView(until.buffer).setBigUint64(0, BigInt(Date.now() + LEASE_MS));
+  return FACTS.put(UNTIL, until);
 }
 
 function busy(): CastoreError {
   return new CastoreError("LOCKED", "another process collects garbage here");
 }
 
-function expiryOf(lease: Uint8Array): number {
-  if (lease.length !== 24) return 0;
-  return Number(new DataView(lease.buffer, lease.byteOffset).getBigUint64(16));
+function momentOf(until: Uint8Array | undefined): number {
+  if (until?.length !== 8) return 0;
+  return Number(new DataView(until.buffer, until.byteOffset).getBigUint64(0));
 }
 
 function sameBytes(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
