@@ -22,14 +22,15 @@ export interface BucketOptions {
   readonly credentials?: S3ClientConfig["credentials"];
   /** How often a request is tried. Default 6: some ten seconds. */
   readonly attempts?: number | undefined;
+  /** How long nothing may come over a connection, in milliseconds. Default 30 s. */
+  readonly silentMs?: number | undefined;
 }
 
 /** Requests at the same time; connections are kept. */
 const CONNECTIONS = 64;
 
-/** How long a connection may take, and how long nothing may come over it, in milliseconds. */
+/** How long a connection may take, in milliseconds. */
 const CONNECT_MS = 5_000;
-const SILENT_MS = 30_000;
 
 /** A part of an object that is being put together. */
 export interface UploadedPart {
@@ -60,7 +61,7 @@ export class Bucket {
       typeof address === "string" ? parseS3Address(address) : address;
     this.#bucket = bucket;
     this.#prefix = prefix;
-    const { credentials, attempts = 6 } = options;
+    const { credentials, attempts = 6, silentMs = 30_000 } = options;
     this.#client = new S3Client({
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(region === undefined && endpoint === undefined ? {} : { region: region ?? "us-east-1" }),
@@ -73,7 +74,7 @@ export class Bucket {
       responseChecksumValidation: "WHEN_REQUIRED",
       requestHandler: {
         connectionTimeout: CONNECT_MS,
-        socketTimeout: SILENT_MS,
+        socketTimeout: silentMs,
         httpAgent: { keepAlive: true, maxSockets: CONNECTIONS },
         httpsAgent: { keepAlive: true, maxSockets: CONNECTIONS },
       },

@@ -16,6 +16,9 @@ export interface PackWriterOptions {
   readonly lingerMs: number;
 }
 
+/** By so much longer a pack waits for more while another one is on its way. */
+const BUSY_QUIET = 10;
+
 interface WaitingAppend {
   readonly bytes: number;
   readonly admit: () => void;
@@ -98,9 +101,11 @@ export class PackWriter {
     if (pack !== this.#current) return;
     const { quietMs, lingerMs } = this.#options;
     const now = performance.now();
-    const due = Math.min(pack.last + quietMs, pack.began + lingerMs);
+    // Whoever puts one thing after the other waits for nobody. Where others are on their way, more is coming.
+    const isAlone = this.#underWay.size === 1;
+    const due = Math.min(pack.last + (isAlone ? quietMs : BUSY_QUIET * quietMs), pack.began + lingerMs);
     if (now >= due) this.#finish();
-    else this.#timer = setTimeout(() => this.#tick(pack), due - now);
+    else this.#timer = setTimeout(() => this.#tick(pack), Math.min(due - now, quietMs));
   }
 
   #finish(): void {

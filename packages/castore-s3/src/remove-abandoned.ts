@@ -3,16 +3,21 @@ import type { ExtentRegistry } from "./extent-registry.ts";
 import { nameOf, PACKS } from "./object-names.ts";
 
 /** How long the upload of an object may take before it counts as given up, in milliseconds. */
-const ABANDONED_MS = 3_600_000;
+export const ABANDONED_MS: number = 3_600_000;
 
 /**
- * Removes objects, and parts of objects, whose uploads began an hour ago or more and did not end: of processes that are no more.
+ * Removes objects, and parts of objects, whose uploads began long ago and did not end: of processes that are no more.
  * One that goes on all the same finds its extent sealed.
  *
+ * @param abandonedMs how long ago at least, in milliseconds
  * @returns how many there were
  */
-export async function removeAbandoned(bucket: Bucket, registry: ExtentRegistry): Promise<number> {
-  const before = Date.now() - ABANDONED_MS;
+export async function removeAbandoned(
+  bucket: Bucket,
+  registry: ExtentRegistry,
+  abandonedMs: number,
+): Promise<number> {
+  const before = Date.now() - abandonedMs;
   let count = 0;
   for await (const { name, id, begun } of bucket.unfinished(PACKS)) {
     if (begun.getTime() > before) continue;

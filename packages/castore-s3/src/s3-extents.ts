@@ -21,7 +21,7 @@ import { ExtentRegistry } from "./extent-registry.ts";
 import type { NearBlocks } from "./near-blocks.ts";
 import { extentOf, nameOf, PACKS } from "./object-names.ts";
 import { PackWriter } from "./pack-writer.ts";
-import { removeAbandoned } from "./remove-abandoned.ts";
+import { ABANDONED_MS, removeAbandoned } from "./remove-abandoned.ts";
 
 /** How {@link S3Extents} work. */
 export interface S3ExtentsOptions extends BucketOptions {
@@ -31,9 +31,9 @@ export interface S3ExtentsOptions extends BucketOptions {
   readonly packBytes?: number;
   /** Bytes that wait for the object store, or are on their way, at the most. Default 64 MiB. */
   readonly heldBytes?: number;
-  /** How long a pack waits for more after its last chunk, in milliseconds. Default 5. */
+  /** How long a pack waits for more after its last chunk, in milliseconds; longer while others are on their way. Default 5. */
   readonly quietMs?: number;
-  /** The same after its first chunk. Default 100. */
+  /** The same after its first chunk, at the most. Default 250. */
   readonly lingerMs?: number;
   /** Blocks of objects that are remembered, in bytes. Default 64 MiB. */
   readonly memoryBytes?: number;
@@ -62,7 +62,7 @@ export class S3Extents implements Extents {
   #closing: Promise<void> | undefined;
 
   private constructor(bucket: Bucket, registry: ExtentRegistry, options: S3ExtentsOptions) {
-    const { packBytes = 64 << 20, heldBytes = 64 << 20, quietMs = 5, lingerMs = 100 } = options;
+    const { packBytes = 64 << 20, heldBytes = 64 << 20, quietMs = 5, lingerMs = 250 } = options;
     this.#bucket = bucket;
     this.#registry = registry;
     this.#near = options.near;
@@ -173,10 +173,15 @@ export class S3Extents implements Extents {
     await this.#reader.forgetAll(extent, record?.length ?? 0);
   }
 
-  /** Gives back what uploads have left that began long ago and did not end, of any process. @returns how many */
-  async removeAbandoned(): Promise<number> {
+  /**
+   * Gives back what uploads of any process have left that did not end.
+   *
+   * @param abandonedMs how long ago they began at least, in milliseconds. Default an hour
+   * @returns how many there were
+   */
+  async removeAbandoned(abandonedMs: number = ABANDONED_MS): Promise<number> {
     this.#checkOpen();
-    return await removeAbandoned(this.#bucket, this.#registry);
+    return await removeAbandoned(this.#bucket, this.#registry, abandonedMs);
   }
 
   async recover(): Promise<CastoreError | undefined> {

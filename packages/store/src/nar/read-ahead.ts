@@ -8,7 +8,7 @@ export interface Loadable<T> {
 }
 
 /** Items that are under way ahead of the consumer, at the most. */
-const AHEAD_ITEMS = 64;
+const AHEAD_ITEMS = 512;
 
 /** What an item that has to be loaded takes at least, however short it is. */
 const LEAST_BYTES = 16 << 10;
