@@ -2,6 +2,7 @@ export { narBridge } from "./bridge.ts";
 export { contentsOfSideFiles, markSideFiles, removeOrphanedExtras } from "./collect.ts";
 export { compareNars, type NarComparison } from "./compression/compare.ts";
 export { COMPRESSIONS, type Compression } from "./compression/compression.ts";
+export { type CopiedRecords, copyCacheRecords } from "./copy-records.ts";
 export { NAR_BRIDGE_ERROR_CODES, NarBridgeError, type NarBridgeErrorCode } from "./errors.ts";
 export { answerError, answerErrors } from "./http/answer-errors.ts";
 export { noSuchFile, shown } from "./http/paths.ts";

@@ -1,7 +1,13 @@
 export { type CachePathInfoOptions, CachePathInfoService } from "./cache/path-info-service.ts";
 export { CombinedPathInfoService } from "./combined/path-info-service.ts";
 export { ClosureWalk } from "./copy/closure.ts";
-export { type CopiedStore, type CopyOptions, type CopyProgress, copyPaths } from "./copy/copy-paths.ts";
+export {
+  type CopiedStore,
+  type CopyOptions,
+  type CopyProgress,
+  copyContents,
+  copyPaths,
+} from "./copy/copy-paths.ts";
 export { isFailureOfStore } from "./errors/failure-of-store.ts";
 export { STORE_ERROR_CODES, StoreError, type StoreErrorCode } from "./errors/store-error.ts";
 export { AdditivePathInfoService, unitedSignatures } from "./guard/additive.ts";

@@ -10,6 +10,7 @@ import { describeFailure, hintFor } from "./failure.ts";
 import { addImportCommand } from "./import-command.ts";
 import { addKeysCommands } from "./keys-commands.ts";
 import { addMaintenanceCommands } from "./maintenance-commands.ts";
+import { addMigrateCommand } from "./migrate-command.ts";
 import { addNarCommands } from "./nar-commands.ts";
 import { endWithReader } from "./output.ts";
 import { addPathInfoCommands } from "./path-info-commands.ts";
@@ -39,6 +40,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addCastoreCommands(program);
   addImportCommand(program);
   addCopyCommand(program);
+  addMigrateCommand(program);
   addNarCommands(program);
   addPathInfoCommands(program);
   addMaintenanceCommands(program);

@@ -4,7 +4,7 @@ import { openStore } from "@tvix/castore-packs";
 import { type Command, Option } from "commander";
 import type { Composition } from "../compose/composition.ts";
 import { compositionOfAddresses, dataDirectoryAddress } from "../compose/from-addresses.ts";
-import { openComposition } from "../compose/open-composition.ts";
+import { type OpenComposition, openComposition } from "../compose/open-composition.ts";
 import { storeServicesOf } from "../compose/store-services.ts";
 import type { Services } from "../services.ts";
 import {
@@ -94,9 +94,34 @@ async function usingServices<T>(
   create: boolean,
   use: (services: Services) => Promise<T>,
 ): Promise<T> {
+  const given = { ...options, create };
+  return await withComposition(compositionFor(options), given, (store) => use(storeServicesOf(store)));
+}
+
+/** How a store is opened. */
+interface OpeningOptions extends PeerCommandOptions {
+  /** Whether one is made where there is none. */
+  readonly create: boolean;
+}
+
+/** Lets `use` work on the store whose services are all at one address. */
+export async function withStoreAt<T>(
+  address: string,
+  options: OpeningOptions,
+  use: (store: OpenComposition) => Promise<T>,
+): Promise<T> {
+  const composition = compositionOfAddresses({ blob: address, directory: address, "path-info": address });
+  return await withComposition(composition, options, use);
+}
+
+async function withComposition<T>(
+  composition: Composition,
+  options: OpeningOptions,
+  use: (store: OpenComposition) => Promise<T>,
+): Promise<T> {
   const onNotice = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
-  const { namespace, maxMessageBytes: maxDirectoryBytes } = options;
-  await using store = await openComposition(compositionFor(options), {
+  const { create, namespace, maxMessageBytes: maxDirectoryBytes } = options;
+  await using store = await openComposition(composition, {
     openStore: (path) => openStore(path, { create, onNotice, maxDirectoryBytes }),
     openSharedStore: (address) => openShared(address, { create, maxDirectoryBytes }),
     connect: (peer) => connectAs(peer, options),
@@ -104,7 +129,7 @@ async function usingServices<T>(
     maxDirectoryBytes,
     log: { warn: ({ err }: { err?: unknown }, text) => onNotice(`${text}: ${describeFailure(err)}`) },
   });
-  return await use(storeServicesOf(store));
+  return await use(store);
 }
 
 /** The store that a command works on. */

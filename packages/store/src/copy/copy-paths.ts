@@ -72,6 +72,25 @@ export async function copyPaths(
   }
 }
 
+/**
+ * Copies contents that no path leads to, one after the other. What is there already stays where it is.
+ *
+ * @throws CastoreError INCOMPLETE when they are not in the source
+ */
+export async function copyContents(
+  nodes: AsyncIterable<Node> | Iterable<Node>,
+  from: CopiedStore,
+  to: CopiedStore,
+  options: CopyOptions = {},
+): Promise<void> {
+  const copy = new Copy(from, to, options);
+  try {
+    for await (const node of nodes) await copy.copyContents(node);
+  } finally {
+    copy.end();
+  }
+}
+
 /** One copy of many paths, some of them at a time. */
 class Copy {
   readonly #from: CopiedStore;
@@ -142,7 +161,7 @@ class Copy {
     const { signal } = this.#leaving;
     const known = await this.#to.pathInfoService.get(info.storePath.digest, { signal });
     if (known?.narHash.equals(info.narHash) !== true) {
-      await this.#copyContents(info.node);
+      await this.copyContents(info.node);
       await Promise.all(references);
       // One of these may have failed, and then this one is not told of.
       if (this.#failure !== undefined) return;
@@ -155,7 +174,7 @@ class Copy {
   }
 
   /** Files first, so that no directory refers to one that is not there. */
-  async #copyContents(node: Node): Promise<void> {
+  async copyContents(node: Node): Promise<void> {
     const { signal } = this.#leaving;
     if (node.type === "symlink") return;
     if (node.type === "file") {
