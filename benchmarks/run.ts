@@ -1,7 +1,8 @@
-// `pnpm bench [blobs] [trees] [nars] [cache] [attack]`: figures as Markdown tables, each beside its baseline.
+// `pnpm bench [blobs] [trees] [nars] [cache] [cluster] [attack]`: figures as Markdown tables, each beside its baseline.
 import { benchmarkAttacks } from "./attack/benchmark.ts";
 import { benchmarkBinaryCache } from "./binary-cache.ts";
 import { benchmarkBlobs } from "./blobs.ts";
+import { benchmarkCluster } from "./cluster.ts";
 import { benchmarkNars } from "./nars.ts";
 import { benchmarkTrees } from "./trees.ts";
 
@@ -10,12 +11,13 @@ const benchmarks: Record<string, () => Promise<void>> = {
   trees: benchmarkTrees,
   nars: benchmarkNars,
   cache: benchmarkBinaryCache,
+  cluster: benchmarkCluster,
   attack: benchmarkAttacks,
 };
-/** Takes long and measures no speed: only where it is named. */
-const ONLY_BY_NAME = "attack";
+/** They take long, or what not everybody has: only where they are named. */
+const ONLY_BY_NAME = ["attack", "cluster"];
 const chosen = process.argv.slice(2);
-const usual = Object.keys(benchmarks).filter((name) => name !== ONLY_BY_NAME);
+const usual = Object.keys(benchmarks).filter((name) => !ONLY_BY_NAME.includes(name));
 
 for (const name of chosen.length > 0 ? chosen : usual) {
   const benchmark = benchmarks[name];

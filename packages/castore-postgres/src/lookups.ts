@@ -14,6 +14,7 @@ export class Lookups<T> {
   readonly #atOnce: number;
   readonly #waiting: WaitingLookup<T>[] = [];
   readonly #underWay: Set<Promise<unknown>> = new Set();
+  #isScheduled = false;
 
   /**
    * @param query what there is of some keys, by the keys as text
@@ -28,15 +29,22 @@ export class Lookups<T> {
   find(keys: readonly Uint8Array[]): Promise<readonly (T | undefined)[]> {
     return new Promise((resolve) => {
       this.#waiting.push({ keys, settle: resolve });
-      // Whatever comes in the same turn joins the query.
-      if (this.#underWay.size < this.#atOnce) queueMicrotask(() => this.#begin());
+      if (this.#isScheduled || this.#underWay.size >= this.#atOnce) return;
+      // Whatever comes in the same turn of the event loop joins the query.
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#begin();
+      });
     });
   }
 
   /** Resolves when nothing is waiting or under way any more. */
   async idle(): Promise<void> {
-    // What waits in this turn is under way in the next.
-    while (this.#underWay.size > 0 || this.#waiting.length > 0) await Promise.all([...this.#underWay]);
+    while (this.#underWay.size > 0 || this.#waiting.length > 0) {
+      await Promise.all([...this.#underWay]);
+      await new Promise(setImmediate);
+    }
   }
 
   #begin(): void {

@@ -25,7 +25,7 @@ export interface PostgresOptions extends PatientPoolOptions {
 const WRITES_AT_ONCE = 2;
 
 /** Queries of keys that are under way at the same time, of each of two kinds. */
-const LOOKUPS_AT_ONCE = 3;
+const LOOKUPS_AT_ONCE = 2;
 
 /** How often what is known of old writes is removed, and how old they are then, in milliseconds. */
 const TIDY_MS = 600_000;

@@ -21,6 +21,7 @@ export class WriteQueue {
   /** Keys that are being written, with how many groups do. */
   readonly #busy: Set<string> = new Set();
   #underWay = 0;
+  #isScheduled = false;
   #idle: PromiseWithResolvers<void> | undefined;
 
   /**
@@ -36,8 +37,13 @@ export class WriteQueue {
   add(changes: readonly RecordChange[], conditions: readonly RecordCondition[]): Promise<boolean> {
     return new Promise((resolve) => {
       this.#waiting.push({ changes, conditions, settle: resolve });
-      // Whatever comes in the same turn joins the group.
-      if (this.#underWay < this.#atOnce) queueMicrotask(() => this.#begin());
+      if (this.#isScheduled || this.#underWay >= this.#atOnce) return;
+      // Whatever comes in the same turn of the event loop joins the group.
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#begin();
+      });
     });
   }
 

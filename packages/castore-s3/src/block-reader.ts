@@ -1,3 +1,4 @@
+import { copyBytes } from "@tvix/byte-stream";
 import type { Bucket } from "./bucket.ts";
 import { fetchRange } from "./fetch-range.ts";
 import type { NearBlocks } from "./near-blocks.ts";
@@ -65,6 +66,17 @@ export class BlockReader {
       if (block.length < BLOCK_BYTES) break;
     }
     return bytes.subarray(0, filled);
+  }
+
+  /** Remembers what lies in an extent: who has just stored something reads it, mostly. */
+  remember(extent: number, bytes: Uint8Array): void {
+    for (let index = 0; index * BLOCK_BYTES < bytes.length; index++) {
+      // Memory of its own: the pack as a whole is not kept.
+      const block = copyBytes(bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES));
+      this.#blocks.set(keyOf(extent, index), Promise.resolve(block));
+      this.#options.near?.put(extent, index, block);
+    }
+    this.#makeRoom();
   }
 
   /** Forgets what it has of a range: it may have arrived damaged. */

@@ -21,6 +21,7 @@ export class PackUpload {
   readonly #bucket: Bucket;
   readonly #registry: ExtentRegistry;
   readonly #onSent: (bytes: number) => void;
+  readonly #onWhole: (extent: number, bytes: Uint8Array) => void;
   readonly #registered: Promise<{ readonly extent: number; readonly record: ExtentRecord }>;
   readonly #settle: PromiseWithResolvers<number> = Promise.withResolvers();
   readonly #parts: Promise<UploadedPart>[] = [];
@@ -30,11 +31,20 @@ export class PackUpload {
   #waitingBytes = 0;
   #length = 0;
 
-  /** @param onSent told of bytes that are held no more, whether they arrived or not */
-  constructor(bucket: Bucket, registry: ExtentRegistry, onSent: (bytes: number) => void) {
+  /**
+   * @param onSent told of bytes that are held no more, whether they arrived or not
+   * @param onWhole told of an extent that has arrived with one request, and of what lies in it
+   */
+  constructor(
+    bucket: Bucket,
+    registry: ExtentRegistry,
+    onSent: (bytes: number) => void,
+    onWhole: (extent: number, bytes: Uint8Array) => void,
+  ) {
     this.#bucket = bucket;
     this.#registry = registry;
     this.#onSent = onSent;
+    this.#onWhole = onWhole;
     this.done = this.#settle.promise;
     // Whoever waits for it is told; somebody always does.
     this.done.catch(() => {});
@@ -42,6 +52,8 @@ export class PackUpload {
     this.#registered.catch(() => {});
   }
 
+  /** How many chunks are in it so far. */
+  chunks = 0;
   /** Bytes of the pack so far. */
   get length(): number {
     return this.#length;
@@ -57,6 +69,7 @@ export class PackUpload {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     this.#length += bytes.length;
+    this.chunks++;
     this.last = performance.now();
     if (this.#waitingBytes >= PART_BYTES) this.#sendPart();
     return offset;
@@ -75,8 +88,10 @@ export class PackUpload {
       this.#onSent(this.#takeWaiting().length);
       throw error;
     });
+    let whole: Uint8Array | undefined;
     if (this.#upload === undefined) {
-      await this.#sending(this.#takeWaiting(), (body) => this.#bucket.put(nameOf(extent), body));
+      whole = this.#takeWaiting();
+      await this.#sending(whole, (body) => this.#bucket.put(nameOf(extent), body));
     } else {
       if (this.#waitingBytes > 0) this.#sendPart();
       const parts = await Promise.all(this.#parts);
@@ -84,6 +99,7 @@ export class PackUpload {
       await this.#bucket.complete(name, id, parts);
     }
     await this.#registry.complete(extent, record, this.#length);
+    if (whole !== undefined) this.#onWhole(extent, whole);
     return extent;
   }
 

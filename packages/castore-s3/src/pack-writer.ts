@@ -16,9 +16,6 @@ export interface PackWriterOptions {
   readonly lingerMs: number;
 }
 
-/** By so much longer a pack waits for more while another one is on its way. */
-const BUSY_QUIET = 10;
-
 interface WaitingAppend {
   readonly bytes: number;
   readonly admit: () => void;
@@ -29,6 +26,7 @@ export class PackWriter {
   readonly #bucket: Bucket;
   readonly #registry: ExtentRegistry;
   readonly #options: PackWriterOptions;
+  readonly #onWhole: (extent: number, bytes: Uint8Array) => void;
   readonly #underWay: Set<PackUpload> = new Set();
   readonly #waiting: WaitingAppend[] = [];
   #held = 0;
@@ -36,9 +34,20 @@ export class PackWriter {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #failure: CastoreError | undefined;
+  /** How long the last pack was on its way, in milliseconds. */
+  #tookMs = 0;
+  /** Chunks in the last pack that was sent. */
+  #lastChunks = 0;
 
-  constructor(bucket: Bucket, registry: ExtentRegistry, options: PackWriterOptions) {
+  /** @param onWhole told of an extent that has arrived with one request, and of what lies in it */
+  constructor(
+    bucket: Bucket,
+    registry: ExtentRegistry,
+    options: PackWriterOptions,
+    onWhole: (extent: number, bytes: Uint8Array) => void = () => {},
+  ) {
     this.#bucket = bucket;
+    this.#onWhole = onWhole;
     this.#registry = registry;
     this.#options = options;
   }
@@ -79,7 +88,7 @@ export class PackWriter {
   }
 
   #begin(): PackUpload {
-    const pack = new PackUpload(this.#bucket, this.#registry, (bytes) => this.#release(bytes));
+    const pack = new PackUpload(this.#bucket, this.#registry, (bytes) => this.#release(bytes), this.#onWhole);
     this.#current = pack;
     this.#underWay.add(pack);
     void pack.done
@@ -101,9 +110,10 @@ export class PackWriter {
     if (pack !== this.#current) return;
     const { quietMs, lingerMs } = this.#options;
     const now = performance.now();
-    // Whoever puts one thing after the other waits for nobody. Where others are on their way, more is coming.
-    const isAlone = this.#underWay.size === 1;
-    const due = Math.min(pack.last + (isAlone ? quietMs : BUSY_QUIET * quietMs), pack.began + lingerMs);
+    // Whoever puts one chunk after the other waits for nobody. Where many come more are coming, and waiting for as long
+    // as a pack takes on its way at most doubles the time of those who wait.
+    const isCrowd = this.#lastChunks > 1 || this.#underWay.size > 1;
+    const due = Math.min(pack.last + (isCrowd ? this.#tookMs : quietMs), pack.began + lingerMs);
     if (now >= due) this.#finish();
     else this.#timer = setTimeout(() => this.#tick(pack), Math.min(due - now, quietMs));
   }
@@ -111,8 +121,17 @@ export class PackWriter {
   #finish(): void {
     clearTimeout(this.#timer);
     const pack = this.#current;
+    if (pack === undefined) return;
     this.#current = undefined;
-    pack?.finish();
+    this.#lastChunks = pack.chunks;
+    const start = performance.now();
+    void pack.done.then(
+      () => {
+        this.#tookMs = performance.now() - start;
+      },
+      () => {},
+    );
+    pack.finish();
   }
 
   async #admit(bytes: number): Promise<void> {

@@ -33,7 +33,7 @@ export interface S3ExtentsOptions extends BucketOptions {
   readonly heldBytes?: number;
   /** How long a pack waits for more after its last chunk, in milliseconds; longer while others are on their way. Default 5. */
   readonly quietMs?: number;
-  /** The same after its first chunk, at the most. Default 250. */
+  /** The same after its first chunk, at the most. Default 500. */
   readonly lingerMs?: number;
   /** Blocks of objects that are remembered, in bytes. Default 64 MiB. */
   readonly memoryBytes?: number;
@@ -62,15 +62,16 @@ export class S3Extents implements Extents {
   #closing: Promise<void> | undefined;
 
   private constructor(bucket: Bucket, registry: ExtentRegistry, options: S3ExtentsOptions) {
-    const { packBytes = 64 << 20, heldBytes = 64 << 20, quietMs = 5, lingerMs = 250 } = options;
+    const { packBytes = 64 << 20, heldBytes = 64 << 20, quietMs = 5, lingerMs = 500 } = options;
     this.#bucket = bucket;
     this.#registry = registry;
     this.#near = options.near;
-    this.#writer = new PackWriter(bucket, registry, { packBytes, heldBytes, quietMs, lingerMs });
-    this.#reader = new BlockReader(bucket, {
-      memoryBytes: options.memoryBytes ?? 64 << 20,
-      near: options.near,
-    });
+    const { memoryBytes = 64 << 20, near } = options;
+    this.#reader = new BlockReader(bucket, { memoryBytes, near });
+    const sizes = { packBytes, heldBytes, quietMs, lingerMs };
+    this.#writer = new PackWriter(bucket, registry, sizes, (extent, bytes) =>
+      this.#reader.remember(extent, bytes),
+    );
   }
 
   /**

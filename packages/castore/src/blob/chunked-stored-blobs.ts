@@ -1,9 +1,13 @@
 import type { EncodedChunk } from "../chunks/chunk-codec.ts";
+import { mapConcurrently } from "../concurrency/map-concurrently.ts";
 import { type B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import type { ChunkListStore } from "./chunk-list-store.ts";
 import type { StoredBlobs, StoredChunk, StoredChunkStore } from "./stored-blobs.ts";
+
+/** Chunks of one blob that are looked up ahead. */
+const DESCRIBED_AHEAD = 64;
 
 /** The stored form of blobs that are cut into chunks. */
 export class ChunkedStoredBlobs implements StoredBlobs {
@@ -25,8 +29,9 @@ export class ChunkedStoredBlobs implements StoredBlobs {
   ): Promise<AsyncIterable<StoredChunk> | undefined> {
     signal?.throwIfAborted();
     if (digest.equals(EMPTY_DIGEST)) return inOrder([]);
-    if ((await this.#lists.count(digest)) !== undefined) return this.#listed(digest, signal);
-    const only = await this.#chunks.describe(digest);
+    // Asked for together: most blobs are one chunk, and for some stores each question is a journey.
+    const [count, only] = await Promise.all([this.#lists.count(digest), this.#chunks.describe(digest)]);
+    if (count !== undefined) return this.#listed(digest, signal);
     return only === undefined ? undefined : inOrder([only]);
   }
 
@@ -36,9 +41,12 @@ export class ChunkedStoredBlobs implements StoredBlobs {
   }
 
   async *#listed(blob: B3Digest, signal: AbortSignal | undefined): AsyncIterable<StoredChunk> {
-    for await (const { digest, size } of this.#lists.read(blob, 0)) {
+    const described = mapConcurrently(this.#lists.read(blob, 0), DESCRIBED_AHEAD, async (listed) => ({
+      ...listed,
+      chunk: await this.#chunks.describe(listed.digest),
+    }));
+    for await (const { digest, size, chunk } of described) {
       signal?.throwIfAborted();
-      const chunk = await this.#chunks.describe(digest);
       if (chunk === undefined) throw missing(digest, blob);
       if (chunk.size !== size) throw wrongSize(digest, blob);
       yield chunk;

@@ -2,6 +2,7 @@ import { concatBytes } from "@tvix/byte-stream";
 import {
   CastoreError,
   type DirectoryService,
+  mapConcurrently,
   type Node,
   type OperationOptions,
   type StoredBlobs,
@@ -25,6 +26,9 @@ export type ZstdPart =
   /** A chunk of a file: the frame in which it is stored, or one around it. */
   | { readonly length: number; readonly chunk: StoredChunk };
 
+/** Segments whose chunks are looked up ahead: where that takes a journey, many share it. */
+const AHEAD_SEGMENTS = 512;
+
 /** Syntax is put into a frame when there is that much of it: trees of links have no files. */
 const SYNTAX_MAX_BYTES = 64 << 10;
 
@@ -42,19 +46,24 @@ export async function* zstdParts(
 ): AsyncGenerator<ZstdPart, void, undefined> {
   let syntax: Uint8Array[] = [];
   let syntaxLength = 0;
-  for await (const segment of narSegments<BlobFile>(outlineOf(root, directoryService, options))) {
+  const segments = narSegments<BlobFile>(outlineOf(root, directoryService, options));
+  const found = mapConcurrently(segments, AHEAD_SEGMENTS, async (segment) => {
+    const isFile = !(segment instanceof Uint8Array) && segment.size > 0;
+    return { segment, chunks: isFile ? await storedChunksOf(segment, storedBlobs, options) : undefined };
+  });
+  for await (const { segment, chunks } of found) {
     if (segment instanceof Uint8Array) {
       syntax.push(segment);
       syntaxLength += segment.length;
       if (syntaxLength < SYNTAX_MAX_BYTES) continue;
-    } else if (segment.size === 0) {
+    } else if (chunks === undefined) {
       continue;
     }
     const frame = rawFrame(concatBytes(syntax));
     yield { length: frame.length, frame };
     syntax = [];
     syntaxLength = 0;
-    if (!(segment instanceof Uint8Array)) yield* chunkParts(segment, storedBlobs, options);
+    if (!(segment instanceof Uint8Array) && chunks !== undefined) yield* chunkParts(segment, chunks);
   }
   if (syntaxLength > 0) {
     const frame = rawFrame(concatBytes(syntax));
@@ -62,17 +71,21 @@ export async function* zstdParts(
   }
 }
 
-async function* chunkParts(
-  file: BlobFile,
+async function storedChunksOf(
+  { node: { digest } }: BlobFile,
   blobs: StoredBlobs,
   options: OperationOptions,
-): AsyncGenerator<ZstdPart, void, undefined> {
-  const { digest } = file.node;
+): Promise<AsyncIterable<StoredChunk>> {
   const chunks = await blobs.storedChunks(digest, options);
-  if (chunks === undefined) {
-    const subject = digest.toString();
-    throw new CastoreError("INCOMPLETE", `blob ${subject} is not in the store`, { subject });
-  }
+  if (chunks !== undefined) return chunks;
+  const subject = digest.toString();
+  throw new CastoreError("INCOMPLETE", `blob ${subject} is not in the store`, { subject });
+}
+
+async function* chunkParts(
+  file: BlobFile,
+  chunks: AsyncIterable<StoredChunk>,
+): AsyncGenerator<ZstdPart, void, undefined> {
   let size = 0;
   for await (const chunk of chunks) {
     size += chunk.size;
