@@ -32,7 +32,7 @@ describe.skipIf(NO_ENGINES !== undefined)("an object store that fails now and th
     const address = addresses.prefix.replace(/127\.0\.0\.1%3A\d+/, `127.0.0.1%3A${port}`);
     const extents = await S3Extents.open(address, {
       records,
-      silentMs: 300,
+      silentMs: 2000,
       packBytes: 20 << 20,
       ...options,
     });
@@ -137,7 +137,9 @@ describe.skipIf(NO_ENGINES !== undefined)("an object store that fails now and th
     const bytes = fixtures.pseudoRandomBytes(100_000, 1);
     const digest = await one.store.blobService.put(bytes);
     await one.store.close();
-    const other = await open(engines.ceph, { records: engines.postgres.freshAddress(), prefix });
+    const records = engines.postgres.freshAddress();
+    await expect(open(engines.ceph, { records, prefix })).rejects.toMatchObject({ code: "NOT_A_STORE" });
+    const other = await open(engines.ceph, { records, prefix: `${prefix}&adopt=1` });
     expect(await other.store.blobService.has(digest)).toBe(false);
     expect(await other.store.findLostChunks()).toBe(1);
     const stream = await other.store.blobService.read(digest);

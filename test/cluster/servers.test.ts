@@ -236,9 +236,9 @@ describe.skipIf(NO_ENGINES !== undefined)("servers that share a store", () => {
       "--blob-service-addr",
       s3,
       "--directory-service-addr",
-      records,
+      address,
       "--path-info-service-addr",
-      records,
+      address,
     ];
     const cat = await tvixStore("castore", "cat", digest.trim(), "file", ...kinds);
     expect(cat.stdout.length).toBe(100_000);
@@ -246,6 +246,24 @@ describe.skipIf(NO_ENGINES !== undefined)("servers that share a store", () => {
     expect(verified).toMatchObject({ status: 0, stdout: expect.stringContaining('"faults":0') });
     const backup = await tvixStore("backup", join(here, "copy"), "--service-addr", address);
     expect(backup).toMatchObject({ status: 1, stderr: expect.stringContaining("only a data directory") });
+  });
+
+  test("records without their extents, or with others, are refused, and nothing is taken for damaged", async () => {
+    const [own, others] = [engines.freshAddresses(), engines.freshAddresses()];
+    const bytes = fixtures.pseudoRandomBytes(100_000, 3);
+    await using store = await openShared(own);
+    const digest = await store.blobService.put(bytes);
+    await using other = await openShared(others);
+    await other.blobService.put(bytes);
+    for (const address of [own.records, `${own.records}&extents=${encodeURIComponent(others.extents)}`]) {
+      for (const command of [["verify", "--read-data"], ["repair"]]) {
+        const refused = await tvixStore(...command, "--service-addr", address);
+        expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/extents|another store/) });
+      }
+    }
+    expect(await store.blobService.has(digest)).toBe(true);
+    const stream = await store.blobService.read(digest);
+    expect(stream && (await collect(stream, 1 << 20))).toEqual(bytes);
   });
 
   test("an engine that is wrong, or away, is told without secrets", async () => {

@@ -17,10 +17,11 @@ export interface FailingStore extends AsyncDisposable {
   readonly requests: Map<string, number>;
 }
 
-/** Starts one in front of a port of loopback. @param random numbers from 0 to 1 */
+/** Starts one in front of a port of loopback. @param random numbers from 0 to 1 @param faults those that happen; default all */
 export async function startFailingStore(
   target: number,
   random: () => number = Math.random,
+  faults: readonly StoreFault[] = FAULTS,
 ): Promise<FailingStore> {
   const counts: Record<StoreFault, number> = { busy: 0, "cut answer": 0, "lost answer": 0, silent: 0 };
   const requests = new Map<string, number>();
@@ -28,7 +29,7 @@ export async function startFailingStore(
     const method = from.method ?? "";
     requests.set(method, (requests.get(method) ?? 0) + 1);
     if (random() >= store.failures) return forward(target, from, to);
-    const fault = FAULTS[Math.floor(random() * FAULTS.length)] as StoreFault;
+    const fault = faults[Math.floor(random() * faults.length)] as StoreFault;
     counts[fault]++;
     if (fault === "busy") {
       from.resume();

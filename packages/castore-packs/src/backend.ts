@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { EXTENTS_ID } from "./extents-id.ts";
 export {
   decodeRecordHead,
   encodeRecordHead,

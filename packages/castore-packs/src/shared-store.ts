@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { useNativeBlake3 } from "@tvix/blake3-native";
-import { type CastoreError, InTurn, type RecordStore } from "@tvix/castore";
-import { type CompactionOptions, type Extents, removeExpiredUploads } from "@tvix/castore/backend";
+import { CastoreError, InTurn, type RecordStore } from "@tvix/castore";
+import { type CompactionOptions, type Extents, FACTS, removeExpiredUploads } from "@tvix/castore/backend";
+import { EXTENTS_ID } from "./extents-id.ts";
 import { openScratch, removeScratch } from "./scratch.ts";
 import { serveChunks } from "./serve-chunks.ts";
 import { storeIdOf } from "./store-id.ts";
@@ -15,6 +16,8 @@ export interface SharedStoreParts {
     | (Extents & {
         /** Gives back what uploads of processes have left that are no more. */
         removeAbandoned?(): Promise<number>;
+        /** Forgets what is kept nearby of extents that others have retired. */
+        refresh?(): Promise<void>;
       })
     | undefined;
   /** Bytes that the records take. Default: not known, and 0. */
@@ -25,12 +28,15 @@ export interface SharedStoreParts {
 
 /** How a store works that several processes share. */
 export interface SharedStoreOptions extends ServedStoreOptions {
-  /** A folder of this process for what a collection looks through; it is made where it is not there. */
+  /** A folder of this process alone for what a collection looks through; it is made where it is not there. */
   readonly scratchFolder: string;
 }
 
 /** How often it is asked what other processes have found damaged, in milliseconds. */
 const REFRESH_MS = 5_000;
+
+/** How often it is looked for what others have removed and is kept nearby, in milliseconds. */
+const FORGET_MS = 60_000;
 
 /** How often it is looked for what processes have left that are no more, in milliseconds. */
 const SWEEP_MS = 3_600_000;
@@ -42,7 +48,7 @@ const FAR = { chunksAhead: 64, readAheadBytes: 32 << 20, inFlightBytes: 32 << 20
  * Opens a store whose records and extents other processes use at the same time: nothing is taken for granted that one
  * of them might change. Records and extents are closed with it.
  *
- * @throws CastoreError UNAVAILABLE, STORAGE_FAILURE
+ * @throws CastoreError NOT_A_STORE when there are extents, and none are given; UNAVAILABLE, STORAGE_FAILURE
  */
 export async function openSharedStore(
   { records, extents, measureRecords, checkRecords }: SharedStoreParts,
@@ -50,6 +56,12 @@ export async function openSharedStore(
 ): Promise<Store> {
   useNativeBlake3();
   const { scratchFolder } = options;
+  if (extents === undefined && (await FACTS.has(records, EXTENTS_ID))) {
+    throw new CastoreError(
+      "NOT_A_STORE",
+      "longer chunks of this store lie elsewhere: say where, with extents",
+    );
+  }
   await mkdir(scratchFolder, { recursive: true });
   await removeScratch(scratchFolder);
   const id = await storeIdOf(records, true);
@@ -68,11 +80,15 @@ export async function openSharedStore(
   // What fails now is done next time.
   const sweeping = setInterval(() => void sweep().catch(() => {}), SWEEP_MS).unref();
   const refreshing = setInterval(() => void served.refresh().catch(() => {}), REFRESH_MS).unref();
+  const forget = () => void extents?.refresh?.().catch(() => {});
+  forget();
+  const forgetting = setInterval(forget, FORGET_MS).unref();
   const inTurn = new InTurn();
   let closing: Promise<void> | undefined;
   const closeAll = async () => {
     clearInterval(sweeping);
     clearInterval(refreshing);
+    clearInterval(forgetting);
     try {
       await served.close();
       await extents?.close();

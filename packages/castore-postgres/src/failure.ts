@@ -5,8 +5,10 @@ const TRANSIENT_STATES: ReadonlySet<string> = new Set([
   "40001", // serialization_failure
   "40P01", // deadlock_detected
   "25006", // read_only_sql_transaction: a standby that is about to be promoted
+  "53200", // out_of_memory: the table of locks is full, too
   "53300", // too_many_connections
   "55P03", // lock_not_available
+  "57014", // query_canceled: a limit of time
   "57P01", // admin_shutdown
   "57P02", // crash_shutdown
   "57P03", // cannot_connect_now
@@ -27,7 +29,8 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /** What `pg` says of connections that end, without any code. */
-const LOST = /Connection terminated|timeout expired|timeout exceeded when trying to connect|not queryable/;
+const LOST =
+  /Connection terminated|Query read timeout|timeout expired|timeout exceeded when trying to connect|not queryable/;
 
 /** Whether a failure is that of a connection or a moment, and not of what was asked. */
 export function isTransient(error: unknown): boolean {
@@ -51,7 +54,7 @@ function codeOf(error: Error): string | undefined {
 export function postgresFailure(cause: unknown): CastoreError {
   if (CastoreError.is(cause)) return cause;
   const code = cause instanceof Error ? codeOf(cause) : undefined;
-  if (code === "53100" || code === "53200") {
+  if (code === "53100") {
     return new CastoreError("NO_SPACE", "the database of the records has no space left", { cause });
   }
   if (isTransient(cause)) {

@@ -38,6 +38,9 @@ DECLARE
   shard int;
   is_exclusive boolean;
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'conditions need the isolation read committed';
+  END IF;
   FOR shard, is_exclusive IN
     SELECT t.number, t.is_exclusive FROM (
       SELECT unnest(shared) AS number, false AS is_exclusive
@@ -63,7 +66,8 @@ BEGIN
   DELETE FROM SCHEMA.records r
   USING unnest(d_write, d_key, d_key_length) AS d(number, key, key_length)
   WHERE r.key = substring(bytes FROM d.key FOR d.key_length) AND NOT d.number = ANY (refusals);
-  INSERT INTO SCHEMA.attempts (id, refused) VALUES (attempt, refusals);
+  INSERT INTO SCHEMA.attempts (id, refused) VALUES (attempt, refusals) ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN SELECT a.refused INTO refusals FROM SCHEMA.attempts a WHERE a.id = attempt; END IF;
   RETURN refusals;
 END $$;
 `;

@@ -41,8 +41,10 @@ export class PatientPool {
       keepAlive: true,
       application_name: "tvix-store",
       // Look-ups go by the index, whatever the planner knows of a table that has just been filled.
+      // Conditions are looked at behind locks: what was committed before them has to be seen, whatever the
+      // database takes for its default.
       onConnect: async (client: pg.ClientBase) => {
-        await client.query("SET enable_seqscan = off");
+        await client.query("SET enable_seqscan = off; SET default_transaction_isolation = 'read committed'");
       },
     });
     // A connection that is lost while nobody uses it is made again when somebody does.
@@ -64,8 +66,12 @@ export class PatientPool {
   async withClient<T>(use: (client: pg.ClientBase) => Promise<T>): Promise<T> {
     return await this.#patiently(async () => {
       const client = await this.#pool.connect();
+      // Whoever waits for a query is told; this would end the process besides.
+      const ignore = () => {};
+      client.on("error", ignore);
       try {
         const result = await use(client);
+        client.off("error", ignore);
         client.release();
         return result;
       } catch (error) {
@@ -97,6 +103,8 @@ export class PatientPool {
       } catch (error) {
         if (!isTransient(error) || performance.now() + pause > end) throw postgresFailure(error);
         await sleep(pause);
+        // A process that stood still does nothing late: what is known of its writes may be gone.
+        if (performance.now() > end + this.#patienceMs) throw postgresFailure(error);
       }
     }
   }

@@ -101,6 +101,25 @@ describe.skipIf(NO_POSTGRES !== undefined)("PostgreSQL that does not always answ
     expect(found.map(text)).toEqual(acknowledged);
   });
 
+  test("a default isolation that would break conditions is not taken", async () => {
+    const address = server.freshAddress();
+    await using one = await PostgresRecordStore.open(address).then(disposable);
+    await server.query("ALTER ROLE tvix SET default_transaction_isolation = 'serializable'");
+    try {
+      await using other = await PostgresRecordStore.open(address).then(disposable);
+      for (let round = 0; round < 30; round++) {
+        const [left, right] = [bytes(`left-${round}`), bytes(`right-${round}`)];
+        const done = await Promise.all([
+          one.write([{ type: "put", key: left, value: left }], [{ key: right, value: undefined }]),
+          other.write([{ type: "put", key: right, value: right }], [{ key: left, value: undefined }]),
+        ]);
+        expect(done.filter(Boolean)).toHaveLength(1);
+      }
+    } finally {
+      await server.query("ALTER ROLE tvix RESET default_transaction_isolation");
+    }
+  });
+
   test("a database that stays away is UNAVAILABLE after a while, without a word of where it is", async () => {
     await using proxy = await startProxy(server.port);
     const address = server.freshAddress().replace(`:${server.port}`, `:${proxy.port}`);

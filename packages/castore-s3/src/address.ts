@@ -12,12 +12,14 @@ export interface S3Address {
   readonly isPathStyle: boolean;
   /** Of the files of `~/.aws`. */
   readonly profile: string | undefined;
+  /** Whether objects that lie there are taken over by a database that knows none: for one whose records were lost. */
+  readonly adopts: boolean;
 }
 
-const PARAMETERS = ["endpoint", "region", "path-style", "profile"];
+const PARAMETERS = ["endpoint", "region", "path-style", "profile", "adopt"];
 
 /**
- * Reads `s3://bucket[/prefix][?endpoint=…&region=…&path-style=0|1&profile=…]`. With an endpoint the bucket stands in the path
+ * Reads `s3://bucket[/prefix][?endpoint=…&region=…&path-style=0|1&profile=…&adopt=1]`. With an endpoint the bucket stands in the path
  * unless `path-style=0`. Who we are comes from the environment (`AWS_ACCESS_KEY_ID`, …), the files of `~/.aws`, or the
  * machine we run on, as with every program of Amazon's.
  *
@@ -44,6 +46,8 @@ export function parseS3Address(text: string): S3Address {
   if (endpoint !== undefined) checkEndpoint(endpoint);
   const pathStyle = url.searchParams.get("path-style") ?? (endpoint === undefined ? "0" : "1");
   if (pathStyle !== "0" && pathStyle !== "1") throw new RangeError("path-style is 0 or 1");
+  const adopt = url.searchParams.get("adopt") ?? "0";
+  if (adopt !== "0" && adopt !== "1") throw new RangeError("adopt is 0 or 1");
   const prefix = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, "");
   return {
     toString: () => text,
@@ -53,6 +57,7 @@ export function parseS3Address(text: string): S3Address {
     region: url.searchParams.get("region") ?? undefined,
     isPathStyle: pathStyle === "1",
     profile: url.searchParams.get("profile") ?? undefined,
+    adopts: adopt === "1",
   };
 }
 

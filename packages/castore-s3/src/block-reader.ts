@@ -42,7 +42,8 @@ export class BlockReader {
 
   constructor(bucket: Bucket, options: BlockReaderOptions) {
     this.#bucket = bucket;
-    this.#options = options;
+    // One block is read at a time at least.
+    this.#options = { ...options, memoryBytes: Math.max(options.memoryBytes, BLOCK_BYTES) };
   }
 
   /**
@@ -87,10 +88,17 @@ export class BlockReader {
     }
   }
 
+  /** Of which extents there is anything here. */
+  extents(): ReadonlySet<number> {
+    const inMemory = Array.from(this.#blocks.keys(), (key) => Number(key.split(" ")[0]));
+    return new Set([...inMemory, ...(this.#options.near?.extents() ?? [])]);
+  }
+
   /** Forgets all that it has of an extent. */
-  async forgetAll(extent: number, length: number): Promise<void> {
+  async forgetAll(extent: number): Promise<void> {
     this.#courses.delete(extent);
-    await this.forget(extent, 0, length);
+    for (const key of this.#blocks.keys()) if (key.startsWith(`${extent} `)) this.#blocks.delete(key);
+    await this.#options.near?.removeAll(extent);
   }
 
   /** One that is there, or on its way. */

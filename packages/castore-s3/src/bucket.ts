@@ -12,6 +12,7 @@ import {
   type S3ClientConfig,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
+import { collect } from "@tvix/byte-stream";
 import { CastoreError } from "@tvix/castore";
 import { parseS3Address, type S3Address } from "./address.ts";
 import { isMissing, s3Failure } from "./failure.ts";
@@ -28,6 +29,9 @@ export interface BucketOptions {
 
 /** Requests at the same time; connections are kept. */
 const CONNECTIONS = 64;
+
+/** Length of what {@link Bucket.getShort} reads, in bytes. */
+const SHORT_BYTES = 1024;
 
 /** How long a connection may take, in milliseconds. */
 const CONNECT_MS = 5_000;
@@ -148,10 +152,35 @@ export class Bucket {
       try {
         return (await this.#client.send(new HeadObjectCommand(at(name)))).ContentLength;
       } catch (error) {
-        if (isMissing(error)) return undefined;
-        throw error;
+        if (!isMissing(error)) throw error;
+        // An answer without a body does not say whether it is the object that is missing, or the bucket.
+        return await this.#lengthBySending(at(name));
       }
     });
+  }
+
+  /** A short object; undefined where there is none. */
+  async getShort(name: string): Promise<Uint8Array | undefined> {
+    const body = await this.get(name, 0, SHORT_BYTES);
+    if (body === undefined) return undefined;
+    try {
+      return await collect(body, SHORT_BYTES);
+    } catch (error) {
+      throw s3Failure("read", error);
+    }
+  }
+
+  async #lengthBySending(at: { Bucket: string; Key: string }): Promise<number | undefined> {
+    try {
+      const { Body, ContentRange } = await this.#client.send(
+        new GetObjectCommand({ ...at, Range: "bytes=0-0" }),
+      );
+      for await (const _ of Body as AsyncIterable<Uint8Array>);
+      return Number(/\/(\d+)$/.exec(ContentRange ?? "")?.[1]);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Removes an object; one that is not there is no error. */

@@ -1,5 +1,12 @@
 import { equalBytes } from "@tvix/byte-stream";
-import { CastoreError, type Codec, type RecordCondition, type RecordStore, Table } from "@tvix/castore";
+import {
+  CastoreError,
+  type Codec,
+  type RecordChange,
+  type RecordCondition,
+  type RecordStore,
+  Table,
+} from "@tvix/castore";
 import { FACTS } from "@tvix/castore/backend";
 
 /** What an extent is: an object on its way, one that is whole, or one of which nothing more may be wanted. */
@@ -122,6 +129,15 @@ export class ExtentRegistry {
     }
   }
 
+  /**
+   * The same for one that is as it was found, such as one that nobody has completed.
+   *
+   * @returns whether it was
+   */
+  async sealAsFound(extent: number, found: ExtentRecord): Promise<boolean> {
+    return await this.#replace(extent, found, { ...found, state: "sealed" });
+  }
+
   async remove(extent: number): Promise<void> {
     await this.#records.write([OBJECT_EXTENTS.remove(extent)]);
   }
@@ -134,18 +150,30 @@ export class ExtentRegistry {
     }
   }
 
+  /** Whether any extent was ever begun. */
+  async isNew(): Promise<boolean> {
+    return (await this.#readLast()) === 0;
+  }
+
   /**
-   * Makes known what lies in the object store where the records know of no extent at all.
+   * Makes known what lies in the object store, where the records know of no extent at all. Several may do it at once, and
+   * one that is interrupted is begun anew: until the end nobody begins an extent.
    *
    * @param found in the order of their numbers
+   * @param also what is written together with the end of it
    */
-  async adopt(found: AsyncIterable<{ readonly extent: number; readonly length: number }>): Promise<void> {
-    if ((await this.#readLast()) !== 0) return;
+  async adopt(
+    found: AsyncIterable<{ readonly extent: number; readonly length: number }>,
+    also: readonly RecordChange[],
+  ): Promise<void> {
+    let last = 0;
     for await (const { extent, length } of found) {
       const record: ExtentRecord = { state: "whole", begun: 0, length };
-      await this.#records.write([OBJECT_EXTENTS.put(extent, record), FACTS.put(LAST, encodeLast(extent))]);
+      await this.#records.write([OBJECT_EXTENTS.put(extent, record)], [OBJECT_EXTENTS.isAbsent(extent)]);
+      last = Math.max(last, extent);
     }
-    this.#last = undefined;
+    const changes = last === 0 ? also : [FACTS.put(LAST, encodeLast(last)), ...also];
+    await this.#records.write(changes, [FACTS.isAbsent(LAST)]);
   }
 
   async #replace(extent: number, known: ExtentRecord, next: ExtentRecord): Promise<boolean> {

@@ -1,9 +1,15 @@
 import { S3ServiceException } from "@aws-sdk/client-s3";
 import { CastoreError } from "@tvix/castore";
 
-/** Whether an object, an upload or a range of bytes is not there. A bucket that is not there is another matter. */
+/** How it is said that an object, an upload or a range of bytes is not there; without a body it is only said that something is not. */
+const MISSING: ReadonlySet<string> = new Set(["NoSuchKey", "NoSuchUpload", "InvalidRange", "NotFound"]);
+
+/**
+ * Whether an object, an upload or a range of bytes is not there. A bucket that is not there is another matter, and what some
+ * proxy does not find.
+ */
 export function isMissing(error: unknown): boolean {
-  if (!(error instanceof S3ServiceException) || error.name === "NoSuchBucket") return false;
+  if (!(error instanceof S3ServiceException) || !MISSING.has(error.name)) return false;
   const { httpStatusCode } = error.$metadata;
   return httpStatusCode === 404 || httpStatusCode === 416;
 }

@@ -17,7 +17,8 @@ export class NearBlocks {
   readonly #maxBytes: number;
   /** Lengths of files by their names, in the order of their last use. */
   readonly #files: Map<string, number> = new Map();
-  readonly #writing: Set<Promise<void>> = new Set();
+  /** Blocks that are being written, by their names. */
+  readonly #writing: Map<string, Promise<void>> = new Map();
   #bytes = 0;
 
   private constructor(folder: string, maxBytes: number) {
@@ -49,6 +50,20 @@ export class NearBlocks {
     return near;
   }
 
+  /** Of which extents there are blocks. */
+  extents(): ReadonlySet<number> {
+    return new Set(Array.from(this.#files.keys(), (name) => Number.parseInt(name.slice(0, 8), 16)));
+  }
+
+  /** Removes all blocks of an extent. */
+  async removeAll(extent: number): Promise<void> {
+    const prefix = nameOf(extent, 0).slice(0, 9);
+    await this.settle();
+    for (const name of [...this.#files.keys()]) {
+      if (name.startsWith(prefix)) await this.#removeFile(name);
+    }
+  }
+
   /** Bytes that all files take. */
   get bytes(): number {
     return this.#bytes;
@@ -76,22 +91,24 @@ export class NearBlocks {
 
   /** Keeps a block, behind what is being done; not where too many wait, or the disk takes nothing. */
   put(extent: number, index: number, block: Uint8Array): void {
-    if (this.#writing.size >= MOST_WAITING) return;
-    const writing = this.#write(nameOf(extent, index), block)
+    const name = nameOf(extent, index);
+    if (this.#writing.size >= MOST_WAITING || this.#writing.has(name)) return;
+    const writing = this.#write(name, block)
       .catch(() => {})
-      .finally(() => this.#writing.delete(writing));
-    this.#writing.add(writing);
+      .finally(() => this.#writing.delete(name));
+    this.#writing.set(name, writing);
   }
 
+  /** Removes a block, also one that is being written. */
   async remove(extent: number, index: number): Promise<void> {
     const name = nameOf(extent, index);
-    this.#forget(name);
-    await rm(join(this.#folder, name), { force: true }).catch(() => {});
+    await this.#writing.get(name);
+    await this.#removeFile(name);
   }
 
   /** Resolves when what waits is written. */
   async settle(): Promise<void> {
-    await Promise.all([...this.#writing]);
+    await Promise.all(this.#writing.values());
   }
 
   async #write(name: string, block: Uint8Array): Promise<void> {
@@ -107,6 +124,11 @@ export class NearBlocks {
     await this.#makeRoom();
   }
 
+  async #removeFile(name: string): Promise<void> {
+    this.#forget(name);
+    await rm(join(this.#folder, name), { force: true }).catch(() => {});
+  }
+
   #note(name: string, length: number): void {
     this.#files.set(name, length);
     this.#bytes += length;
@@ -120,8 +142,7 @@ export class NearBlocks {
   async #makeRoom(): Promise<void> {
     for (const name of this.#files.keys()) {
       if (this.#bytes <= this.#maxBytes) return;
-      this.#forget(name);
-      await rm(join(this.#folder, name), { force: true }).catch(() => {});
+      await this.#removeFile(name);
     }
   }
 }

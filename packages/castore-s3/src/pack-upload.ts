@@ -71,7 +71,7 @@ export class PackUpload {
     this.#length += bytes.length;
     this.chunks++;
     this.last = performance.now();
-    if (this.#waitingBytes >= PART_BYTES) this.#sendPart();
+    while (this.#waitingBytes >= PART_BYTES) this.#sendPart();
     return offset;
   }
 
@@ -107,7 +107,8 @@ export class PackUpload {
     this.#upload ??= this.#begin();
     const upload = this.#upload;
     const number = this.#parts.length + 1;
-    const part = this.#sending(this.#takeWaiting(), async (body) => {
+    // All parts but the last are of one length: some stores want that.
+    const part = this.#sending(this.#takeWaiting(PART_BYTES), async (body) => {
       const { name, id } = await upload;
       return await this.#bucket.putPart(name, id, number, body);
     });
@@ -129,10 +130,13 @@ export class PackUpload {
     }
   }
 
-  #takeWaiting(): Uint8Array {
-    const body = Buffer.concat(this.#waiting, this.#waitingBytes);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+  /** What waits, up to so many bytes. */
+  #takeWaiting(most: number = Number.POSITIVE_INFINITY): Uint8Array {
+    const all = Buffer.concat(this.#waiting, this.#waitingBytes);
+    const body = all.subarray(0, most);
+    const rest = all.subarray(body.length);
+    this.#waiting = rest.length === 0 ? [] : [rest];
+    this.#waitingBytes = rest.length;
     return body;
   }
 
@@ -140,8 +144,11 @@ export class PackUpload {
   async #giveUp(): Promise<void> {
     try {
       await Promise.allSettled(this.#parts);
-      const { extent } = await this.#registered;
-      if (!(await this.#registry.seal(extent))) return;
+      const { extent, record } = await this.#registered;
+      const isGivenUp = await this.#registry.sealAsFound(extent, record);
+      const now = await this.#registry.find(extent);
+      // That it is whole may have been written, and not been told: then it is somebody's.
+      if (!isGivenUp && now !== undefined && now.length > 0) return;
       const upload = await this.#upload?.catch(() => undefined);
       if (upload !== undefined) await this.#bucket.abort(upload.name, upload.id);
       await this.#bucket.remove(nameOf(extent));

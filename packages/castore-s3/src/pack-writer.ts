@@ -57,6 +57,11 @@ export class PackWriter {
     return this.#failure;
   }
 
+  /** Forgets the last failure: what led to it is over. */
+  forgive(): void {
+    this.#failure = undefined;
+  }
+
   /** Appends a chunk, and releases it; returns its place when it is in the object store. */
   async append(digest: B3Digest, chunk: FreshlyEncoded): Promise<ExtentLocation> {
     const { encoding, size, payload } = chunk;

@@ -25,8 +25,11 @@ export async function removeAbandoned(
     count++;
   }
   for await (const { extent, record } of registry.list()) {
-    if (record.state !== "begun" || record.begun > before) continue;
-    await registry.seal(extent);
+    // One that was sealed before it was whole has been given up, and something of it may have come later.
+    const isGivenUp = record.state === "sealed" && record.length === 0;
+    if (record.begun > before || (record.state !== "begun" && !isGivenUp)) continue;
+    // It may have become whole since it was read: then it is somebody's.
+    if (!isGivenUp && !(await registry.sealAsFound(extent, record))) continue;
     await bucket.remove(nameOf(extent));
     await registry.remove(extent);
     count++;

@@ -14,12 +14,13 @@ import {
   RECORD_HEAD_BYTES,
   recordChecksum,
 } from "@tvix/castore-packs/backend";
-import type { S3Address } from "./address.ts";
+import { parseS3Address, type S3Address } from "./address.ts";
+import { bindObjects, MARKER } from "./bind-objects.ts";
 import { BlockReader } from "./block-reader.ts";
 import { Bucket, type BucketOptions } from "./bucket.ts";
 import { ExtentRegistry } from "./extent-registry.ts";
 import type { NearBlocks } from "./near-blocks.ts";
-import { extentOf, nameOf, PACKS } from "./object-names.ts";
+import { nameOf } from "./object-names.ts";
 import { PackWriter } from "./pack-writer.ts";
 import { ABANDONED_MS, removeAbandoned } from "./remove-abandoned.ts";
 
@@ -43,6 +44,9 @@ export interface S3ExtentsOptions extends BucketOptions {
 
 /** How long it is believed that an object is there which was seen there, in milliseconds. */
 const SEEN_MS = 600_000;
+
+/** The object that is written to see whether that works. */
+const PROBE = "probe";
 
 /** Objects that are remembered as seen. */
 const SEEN_OBJECTS = 10_000;
@@ -75,16 +79,17 @@ export class S3Extents implements Extents {
   }
 
   /**
-   * Opens the extents below the prefix of a bucket. Where the records know of none, what lies there is made known.
+   * Opens the extents below the prefix of a bucket.
    *
    * @throws RangeError for an address that is none
-   * @throws CastoreError UNAVAILABLE, STORAGE_FAILURE
+   * @throws CastoreError NOT_A_STORE when the objects there are not those that the records tell of; UNAVAILABLE, STORAGE_FAILURE
    */
   static async open(address: S3Address | string, options: S3ExtentsOptions): Promise<S3Extents> {
-    const bucket = new Bucket(address, options);
+    const parsed = typeof address === "string" ? parseS3Address(address) : address;
+    const bucket = new Bucket(parsed, options);
     try {
       const registry = new ExtentRegistry(options.records);
-      await registry.adopt(extentsOf(bucket));
+      await bindObjects(bucket, options.records, registry, parsed.adopts);
       return new S3Extents(bucket, registry, options);
     } catch (error) {
       bucket.close();
@@ -168,10 +173,9 @@ export class S3Extents implements Extents {
   async retire(extent: number): Promise<void> {
     await this.seal(extent);
     await this.#bucket.remove(nameOf(extent));
-    const record = await this.#registry.find(extent);
     await this.#registry.remove(extent);
     this.#seen.delete(extent);
-    await this.#reader.forgetAll(extent, record?.length ?? 0);
+    await this.#reader.forgetAll(extent);
   }
 
   /**
@@ -185,16 +189,27 @@ export class S3Extents implements Extents {
     return await removeAbandoned(this.#bucket, this.#registry, abandonedMs);
   }
 
+  /** Forgets what is kept nearby of extents that others have retired. */
+  async refresh(): Promise<void> {
+    this.#checkOpen();
+    for (const extent of this.#reader.extents()) {
+      if ((await this.#registry.find(extent)) === undefined) await this.#reader.forgetAll(extent);
+    }
+  }
+
   async recover(): Promise<CastoreError | undefined> {
     this.#checkOpen();
-    const { failure } = this.#writer;
-    if (failure === undefined) return undefined;
     try {
-      // Whether it answers at all; whether it takes anything shows with the next pack.
-      await this.#bucket.lengthOf(nameOf(0));
-      return failure.code === "UNAVAILABLE" ? undefined : failure;
+      if ((await this.#bucket.lengthOf(MARKER)) === undefined) {
+        return new CastoreError("STORAGE_FAILURE", "the objects of this store are not there");
+      }
+      // Nothing may come to be stored as long as this says that nothing can be.
+      if (this.#writer.failure !== undefined) await this.#bucket.put(PROBE, new Uint8Array(1));
+      this.#writer.forgive();
+      return undefined;
     } catch (error) {
-      return CastoreError.is(error) ? error : failure;
+      if (CastoreError.is(error)) return error;
+      throw error;
     }
   }
 
@@ -242,13 +257,4 @@ function chunkOf(digest: B3Digest, location: ExtentLocation, record: Uint8Array)
     head.digest.equals(digest) &&
     head.checksum === recordChecksum(record, payload);
   return isIt ? { encoding, size, payload } : undefined;
-}
-
-async function* extentsOf(
-  bucket: Bucket,
-): AsyncGenerator<{ readonly extent: number; readonly length: number }, void, undefined> {
-  for await (const { name, length } of bucket.list(PACKS)) {
-    const extent = extentOf(name);
-    if (extent !== undefined) yield { extent, length };
-  }
 }

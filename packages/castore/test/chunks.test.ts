@@ -9,6 +9,7 @@ import {
 } from "@tvix/castore/backend";
 import { fixtures, testChunkStore, testExtents } from "@tvix/castore/testing";
 import { expect, test } from "vitest";
+import { DAMAGED_CHUNKS } from "../src/records/tables.ts";
 
 /** Changes one bit of every chunk that records hold. */
 async function damageRecords(records: MemoryRecordStore): Promise<void> {
@@ -55,15 +56,16 @@ test("chunks of extents are found again when their index was lost", async () => 
   for (const bytes of all) expect(await after.read(B3Digest.of(bytes))).toEqual(bytes);
 });
 
-test("an index of extents that are not there says so", async () => {
+test("an index of extents that are not there says so, and takes nothing for damaged", async () => {
   const records = new MemoryRecordStore();
   const bytes = fixtures.pseudoRandomBytes(5000);
   const digest = B3Digest.of(bytes);
   await (await IndexedChunkStore.open({ records, extents: new MemoryExtents() })).write(digest, bytes);
   const without = await IndexedChunkStore.open({ records });
-  await expect(without.read(digest)).rejects.toMatchObject({
-    code: "CORRUPT",
-    message: expect.stringContaining("of which this store has none"),
-  });
-  expect(await without.has(digest)).toBe(false);
+  // Whoever believed that the chunk is damaged would remove it in the end.
+  const failure = { code: "STORAGE_FAILURE", message: expect.stringContaining("opened without") };
+  await expect(without.read(digest)).rejects.toMatchObject(failure);
+  await expect(without.has(digest)).rejects.toMatchObject(failure);
+  await expect(without.inspect(digest, false)).rejects.toMatchObject(failure);
+  expect(await DAMAGED_CHUNKS.count(records)).toBe(0);
 });

@@ -1,3 +1,4 @@
+import { equalBytes } from "@tvix/byte-stream";
 import type { Scratch } from "../collect/collect.ts";
 import { inBatches } from "../concurrency/in-batches.ts";
 import { mapConcurrently } from "../concurrency/map-concurrently.ts";
@@ -188,6 +189,9 @@ async function move(parts: CompactionParts, digest: B3Digest, extent: number): P
     return isMoved ? location.storedLength : await move(parts, digest, extent);
   } catch (error) {
     if (!CastoreError.is(error) || error.code !== "CORRUPT") throw error;
+    const now = await CHUNKS.get(records, digest);
+    // Another compaction has moved it meanwhile.
+    if (now === undefined || !equalBytes(now, record)) return await move(parts, digest, extent);
     await parts.onDamaged(digest, record);
     return undefined;
   }

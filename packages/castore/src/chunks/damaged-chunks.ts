@@ -1,6 +1,6 @@
 import { equalBytes } from "@tvix/byte-stream";
 import type { B3Digest } from "../digest/b3-digest.ts";
-import type { RecordChange, RecordStore } from "../records/record-store.ts";
+import type { RecordChange, RecordCondition, RecordStore } from "../records/record-store.ts";
 import { CHUNKS, DAMAGED_CHUNKS, FACTS } from "../records/tables.ts";
 import { decodeChunkRecord } from "./chunk-record.ts";
 
@@ -72,19 +72,28 @@ export class DamagedChunks {
    * @param found the record that led to the damage: the chunk may have been written anew since
    */
   async add(digest: B3Digest, found: Uint8Array): Promise<void> {
-    const record = await CHUNKS.get(this.#records, digest);
-    if (record === undefined || !equalBytes(record, found)) return;
-    this.#suspect(record, digest);
     if (this.has(digest)) return;
-    this.#keys.add(digest.key);
+    const isAsFound = { key: CHUNKS.keyOf(digest), value: found };
+    const record = await this.#records.get(isAsFound.key);
+    if (record === undefined || !equalBytes(record, found)) return;
+    const changes = [DAMAGED_CHUNKS.put(digest, undefined), this.#nextVersion()];
     // A full disk does not keep anybody from being told what is damaged.
-    await this.#records.write([DAMAGED_CHUNKS.put(digest, undefined), this.#nextVersion()]).catch(() => {});
+    const isStill = await this.#records.write(changes, [isAsFound]).catch(() => true);
+    if (!isStill) return;
+    this.#suspect(record, digest);
+    this.#keys.add(digest.key);
   }
 
   /** What belongs into the batch that writes a chunk; then {@link remove} follows. */
   mending(digest: B3Digest): readonly RecordChange[] {
     if (!this.has(digest)) return [];
     return [DAMAGED_CHUNKS.remove(digest), this.#nextVersion()];
+  }
+
+  /** That a chunk is known to be damaged, to every process. */
+  isNoted(digest: B3Digest): RecordCondition {
+    const { key, value } = DAMAGED_CHUNKS.put(digest, undefined);
+    return { key, value };
   }
 
   /** The chunk has been written. */

@@ -204,11 +204,10 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     const key = CHUNKS.keyOf(digest);
     const value = await this.#records.get(key);
     if (value === undefined || !this.#damaged.has(digest)) return false;
-    const isGone = await this.#records.write(
-      [{ type: "del", key }, ...this.#mending(digest)],
-      [{ key, value }],
-    );
-    if (isGone) this.#damaged.remove(digest);
+    // Somebody else may have written it anew, and what is known here be out of date.
+    const isDamaged = [{ key, value }, this.#damaged.isNoted(digest)];
+    const isGone = await this.#records.write([{ type: "del", key }, ...this.#mending(digest)], isDamaged);
+    if (isGone || this.#shared) this.#damaged.remove(digest);
     return isGone;
   }
 
@@ -269,7 +268,12 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
 
   async #readPlaced(digest: B3Digest, place: Place): Promise<EncodedChunk> {
     const read = () => this.#readStored(digest, place);
-    return await (this.#recentStored === undefined ? read() : this.#recentStored.get(digest, read));
+    if (this.#recentStored === undefined) return await read();
+    const remembered = await this.#recentStored.get(digest, read);
+    if (isOfPlace(remembered, place)) return remembered;
+    // Another process has stored it anew, in another form.
+    this.#recentStored.forget(digest);
+    return await this.#recentStored.get(digest, read);
   }
 
   async #readStored(digest: B3Digest, place: Place): Promise<EncodedChunk> {
@@ -332,11 +336,18 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
 
   #extentsFor(digest: B3Digest): Extents {
     if (this.#extents !== undefined) return this.#extents;
-    const subject = digest.toString();
-    throw new CastoreError("CORRUPT", `chunk ${subject} lies in extents, of which this store has none`, {
-      subject,
-    });
+    // The chunk is not at fault: who opened the store has not said where it lies.
+    throw new CastoreError(
+      "STORAGE_FAILURE",
+      `chunk ${digest} lies in extents, and the store was opened without`,
+    );
   }
+}
+
+/** Whether a stored form may be the one at a place. */
+function isOfPlace({ encoding, size, payload }: EncodedChunk, place: Place): boolean {
+  const storedLength = "payload" in place ? place.payload.length : place.storedLength;
+  return encoding === place.encoding && size === place.size && payload.length === storedLength;
 }
 
 function described(digest: B3Digest, place: Place): PlacedStoredChunk {

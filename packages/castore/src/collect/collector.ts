@@ -43,8 +43,14 @@ export class Collector {
   static async start(records: RecordStore): Promise<Collector> {
     const collector = new Collector(records, await readCollection(records));
     await collector.#take();
-    // Somebody else may have taken it on until then.
-    collector.#state = await readCollection(records);
+    try {
+      // Somebody else may have taken it on until then.
+      collector.#state = await readCollection(records);
+    } catch (error) {
+      // Nobody would end it.
+      await collector.end().catch(() => {});
+      throw error;
+    }
     return collector;
   }
 

@@ -6,12 +6,17 @@ import type { PendingNarInfo, PendingNarInfos } from "./pending-narinfos.ts";
 /** Bytes of narinfos that are kept, in all. */
 const MAX_BYTES = 64 << 20;
 
+/** How long a count holds of records that others may change as well, and how soon they are counted again, in milliseconds. */
+const COUNTED_MS = 600_000;
+const LEAST_COUNTED_MS = 5_000;
+
 /** {@link PendingNarInfos} as records: up to 64 MiB of them. */
 export class RecordPendingNarInfos implements PendingNarInfos {
   readonly #records: RecordStore;
   readonly #maxBytes: number;
   /** Counted when it is first needed, and kept up from then on. */
   #counted: Promise<void> | undefined;
+  #countedAt = Number.NEGATIVE_INFINITY;
   #bytes = 0;
 
   constructor(records: RecordStore, { maxBytes = MAX_BYTES }: { readonly maxBytes?: number } = {}) {
@@ -24,7 +29,7 @@ export class RecordPendingNarInfos implements PendingNarInfos {
     await this.#count();
     const known = await this.#records.get(put.key);
     const more = put.value.length - (known?.length ?? 0);
-    if (this.#bytes + more > this.#maxBytes) return false;
+    if (this.#bytes + more > this.#maxBytes && !(await this.#hasRoom(more))) return false;
     // Taken before it is written: others may be on their way as well.
     this.#bytes += more;
     let isDone = false;
@@ -66,12 +71,26 @@ export class RecordPendingNarInfos implements PendingNarInfos {
   }
 
   async #count(): Promise<void> {
+    // Others count theirs only, so what is known here is out of date after a while.
+    if (performance.now() - this.#countedAt > COUNTED_MS) this.#counted = undefined;
     this.#counted ??= this.#countAll();
     await this.#counted;
   }
 
+  /** Counts again, where that was done a moment ago: another process may have removed some. */
+  async #hasRoom(bytes: number): Promise<boolean> {
+    if (performance.now() - this.#countedAt > LEAST_COUNTED_MS) {
+      this.#counted = this.#countAll();
+      await this.#counted;
+    }
+    return this.#bytes + bytes <= this.#maxBytes;
+  }
+
   async #countAll(): Promise<void> {
-    for await (const { length } of PENDING_NARINFOS.entries(this.#records)) this.#bytes += length;
+    this.#countedAt = performance.now();
+    let bytes = 0;
+    for await (const { length } of PENDING_NARINFOS.entries(this.#records)) bytes += length;
+    this.#bytes = bytes;
   }
 }
 

@@ -185,9 +185,19 @@ function placesOf(options: DaemonOptions): string {
   const file = options.storeComposition ?? options.experimentalStoreComposition;
   if (file !== undefined) return `what ${file} says`;
   const addresses = [options.blobServiceAddr, options.directoryServiceAddr, options.pathInfoServiceAddr];
-  const elsewhere = new Set(addresses.filter((address) => address !== undefined));
-  const here = addresses.includes(undefined) ? [resolve(options.data)] : [];
+  const elsewhere = new Set(addresses.filter((address) => address !== undefined).map(withoutPassword));
+  const { records, extents } = options;
+  const shared = [records, extents].filter((address) => address !== undefined).map(withoutPassword);
+  const here = addresses.includes(undefined) ? (shared.length > 0 ? shared : [resolve(options.data)]) : [];
   return [...here, ...elsewhere].join(", ");
+}
+
+/** An address, and those in its parameters, without passwords. */
+function withoutPassword(address: string): string {
+  return address
+    .replace(/(:\/\/[^:/@]*):[^@/]*@/g, "$1:***@")
+    .replace(/(%3A%2F%2F[^%]*%3A).*?(%40)/gi, "$1***$2")
+    .replace(/([?&]password=)[^&]*/g, "$1***");
 }
 
 /** A Unix socket with the owner and the permissions that the command line gives it. */

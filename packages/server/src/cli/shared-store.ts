@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { RecordStore } from "@tvix/castore";
 import { openSharedStore, type ServedStoreOptions, type Store } from "@tvix/castore-packs";
+import type { S3Address } from "@tvix/castore-s3/address";
 import type { SharedStoreAddress } from "../compose/shared-store-address.ts";
 
 /** How this process uses a store that others use as well. */
 export interface SharedStoreUse extends ServedStoreOptions {
-  /** A folder of this process: what is kept nearby, and what a collection looks through. Default: a temporary one, and nothing is kept. */
+  /** A folder in which something is kept nearby. Default: nothing is. */
   readonly folder?: string | undefined;
   /** What is kept nearby, in bytes at the most. */
   readonly nearBytes?: number | undefined;
@@ -24,29 +26,35 @@ export async function openShared(
 ): Promise<Store> {
   const { PostgresRecordStore } = await import("@tvix/castore-postgres");
   const records = await PostgresRecordStore.open(address, { create });
+  const opened: (() => Promise<void>)[] = [() => records.close()];
   try {
-    const own = folder ?? (await mkdtemp(join(tmpdir(), "tvix-store-")));
+    // One of its own for each process: two may have one data directory while they take turns.
+    const scratchFolder = await mkdtemp(join(tmpdir(), "tvix-store-"));
+    opened.unshift(() => rm(scratchFolder, { recursive: true, force: true }));
+    const near = extents && folder !== undefined && nearBytes > 0 ? { folder, nearBytes } : undefined;
+    const objects = extents && (await openExtents(extents, records, near));
+    if (objects !== undefined) opened.unshift(() => objects.close());
     const parts = {
       records,
-      extents: extents && (await openExtents()),
+      extents: objects,
       measureRecords: () => records.size(),
       checkRecords: () => records.check(),
     };
-    const store = await openSharedStore(parts, { ...options, scratchFolder: join(own, "scratch") });
-    return folder === undefined ? removing(store, own) : store;
+    return removing(await openSharedStore(parts, { ...options, scratchFolder }), scratchFolder);
   } catch (error) {
-    await records.close();
+    for (const close of opened) await close().catch(() => {});
     throw error;
   }
+}
 
-  async function openExtents() {
-    const { NearBlocks, S3Extents } = await import("@tvix/castore-s3");
-    const near =
-      folder === undefined || nearBytes === 0
-        ? undefined
-        : await NearBlocks.open(join(folder, "near"), nearBytes);
-    return await S3Extents.open(extents as NonNullable<typeof extents>, { records, near });
-  }
+async function openExtents(
+  address: S3Address,
+  records: RecordStore,
+  nearby: { readonly folder: string; readonly nearBytes: number } | undefined,
+) {
+  const { NearBlocks, S3Extents } = await import("@tvix/castore-s3");
+  const near = nearby && (await NearBlocks.open(join(nearby.folder, "near"), nearby.nearBytes));
+  return await S3Extents.open(address, { records, near });
 }
 
 /** The same store, with which a folder goes. */
