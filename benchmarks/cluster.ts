@@ -157,17 +157,22 @@ export async function benchmarkCluster(): Promise<void> {
     });
     await Promise.all(pushing);
     seconds += (performance.now() - start) / 1000;
-    paths.push(...batch.slice(0, 10));
+    paths.push(...batch.slice(0, Math.ceil(2000 / PATHS)));
   }
   const requests = [...store.requests.values()].reduce((sum, count) => sum + count, 0);
   const trips = (await roundTrips()) - before;
+  const schema = new URL(records).searchParams.get("schema");
+  const size = await postgres.query(
+    `SELECT count(*), pg_total_relation_size('${schema}.records') / 1000000 FROM ${schema}.records`,
+  );
+  const [count, megabytes] = size.split("|");
   const byMethod = [...store.requests].map(([method, count]) => `${count} ${method}`).join(", ");
   console.log(`
 ## A push of ${PATHS} paths, ${PATHS * FILES_EACH} files, ${(bytes / 1e6).toFixed(0)} MB of NARs, ${UPLOADS_AT_ONCE} at once
 
-| | objects of attic | requests to the object store | ratio | transactions of the database | seconds |
-|---|---|---|---|---|---|
-| | ${chunks.size} | ${requests} (${byMethod}) | 1/${(chunks.size / requests).toFixed(0)} | ${trips} | ${seconds.toFixed(1)} |`);
+| | objects of attic | requests to the object store | ratio | transactions of the database | records | database, MB | seconds |
+|---|---|---|---|---|---|---|---|
+| | ${chunks.size} | ${requests} (${byMethod}) | 1/${(chunks.size / requests).toFixed(0)} | ${trips} | ${count} | ${megabytes} | ${seconds.toFixed(1)} |`);
   await one.stop();
 
   // Several servers.

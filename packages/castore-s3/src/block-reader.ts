@@ -120,8 +120,8 @@ export class BlockReader {
     while (missing <= last && this.#blocks.has(keyOf(extent, missing))) missing++;
     const course = this.#courses.get(extent);
     if (missing > last) {
-      // Half of what was fetched ahead is used up.
-      if (course !== undefined && course.window > 1 && last >= course.next - course.window / 2) {
+      // What was fetched last is being used: the next is on its way meanwhile.
+      if (course !== undefined && course.window > 1 && last >= course.next - course.window) {
         this.#fetchAhead(extent, course.next, course.next);
       }
       return;

@@ -16,6 +16,9 @@ export interface PackWriterOptions {
   readonly lingerMs: number;
 }
 
+/** How long a pack waits for more at least where many come, in milliseconds: gaps of a busy machine are no end. */
+const CROWD_QUIET_MS = 100;
+
 interface WaitingAppend {
   readonly bytes: number;
   readonly admit: () => void;
@@ -116,9 +119,10 @@ export class PackWriter {
     const { quietMs, lingerMs } = this.#options;
     const now = performance.now();
     // Whoever puts one chunk after the other waits for nobody. Where many come more are coming, and waiting for as long
-    // as a pack takes on its way at most doubles the time of those who wait.
+    // as a pack takes on its way mostly doubles the time of those who wait.
     const isCrowd = this.#lastChunks > 1 || this.#underWay.size > 1;
-    const due = Math.min(pack.last + (isCrowd ? this.#tookMs : quietMs), pack.began + lingerMs);
+    const quiet = isCrowd ? Math.max(this.#tookMs, CROWD_QUIET_MS) : quietMs;
+    const due = Math.min(pack.last + quiet, pack.began + lingerMs);
     if (now >= due) this.#finish();
     else this.#timer = setTimeout(() => this.#tick(pack), Math.min(due - now, quietMs));
   }

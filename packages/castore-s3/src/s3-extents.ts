@@ -34,7 +34,7 @@ export interface S3ExtentsOptions extends BucketOptions {
   readonly heldBytes?: number;
   /** How long a pack waits for more after its last chunk, in milliseconds; longer while others are on their way. Default 5. */
   readonly quietMs?: number;
-  /** The same after its first chunk, at the most. Default 500. */
+  /** The same after its first chunk, at the most. Default 1000. */
   readonly lingerMs?: number;
   /** Blocks of objects that are remembered, in bytes. Default 64 MiB. */
   readonly memoryBytes?: number;
@@ -44,6 +44,9 @@ export interface S3ExtentsOptions extends BucketOptions {
 
 /** How long it is believed that an object is there which was seen there, in milliseconds. */
 const SEEN_MS = 600_000;
+
+/** How often it is looked whether the object store answers where nothing has failed, in milliseconds. */
+const LOOK_MS = 60_000;
 
 /** The object that is written to see whether that works. */
 const PROBE = "probe";
@@ -63,10 +66,12 @@ export class S3Extents implements Extents {
   readonly #near: NearBlocks | undefined;
   /** Lengths of objects that were there, and when, by the clock of the process. */
   readonly #seen: Map<number, { readonly length: number; readonly at: number }> = new Map();
+  /** When it was seen last that the object store answers, by the clock of the process. */
+  #lookedAt: number = performance.now();
   #closing: Promise<void> | undefined;
 
   private constructor(bucket: Bucket, registry: ExtentRegistry, options: S3ExtentsOptions) {
-    const { packBytes = 64 << 20, heldBytes = 64 << 20, quietMs = 5, lingerMs = 500 } = options;
+    const { packBytes = 64 << 20, heldBytes = 64 << 20, quietMs = 5, lingerMs = 1000 } = options;
     this.#bucket = bucket;
     this.#registry = registry;
     this.#near = options.near;
@@ -199,6 +204,9 @@ export class S3Extents implements Extents {
 
   async recover(): Promise<CastoreError | undefined> {
     this.#checkOpen();
+    // It may be asked every second, and each look is a request that costs.
+    const isKnown = performance.now() - this.#lookedAt < LOOK_MS;
+    if (isKnown && this.#writer.failure === undefined) return undefined;
     try {
       if ((await this.#bucket.lengthOf(MARKER)) === undefined) {
         return new CastoreError("STORAGE_FAILURE", "the objects of this store are not there");
@@ -206,6 +214,7 @@ export class S3Extents implements Extents {
       // Nothing may come to be stored as long as this says that nothing can be.
       if (this.#writer.failure !== undefined) await this.#bucket.put(PROBE, new Uint8Array(1));
       this.#writer.forgive();
+      this.#lookedAt = performance.now();
       return undefined;
     } catch (error) {
       if (CastoreError.is(error)) return error;

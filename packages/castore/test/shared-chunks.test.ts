@@ -1,8 +1,15 @@
 import { B3Digest, MemoryRecordStore, type RecordStore } from "@tvix/castore";
-import { type ChunkCodec, IndexedChunkStore, MemoryExtents, RAW_CODEC } from "@tvix/castore/backend";
+import {
+  CHUNKS,
+  type ChunkCodec,
+  FACTS,
+  IndexedChunkStore,
+  MemoryExtents,
+  RAW_CODEC,
+} from "@tvix/castore/backend";
 import { fixtures } from "@tvix/castore/testing";
 import { expect, test } from "vitest";
-import { CHUNKS, DAMAGED_CHUNKS, FACTS } from "../src/records/tables.ts";
+import { DAMAGED_CHUNKS } from "../src/records/tables.ts";
 
 const bytes = fixtures.pseudoRandomBytes(5000);
 const digest = B3Digest.of(bytes);
