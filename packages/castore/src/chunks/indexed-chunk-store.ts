@@ -6,10 +6,11 @@ import { CastoreError } from "../errors/castore-error.ts";
 import type { ExtentLocation, Extents } from "../extents/extents.ts";
 import type { RecentReads } from "../memory-use/recent-reads.ts";
 import type { OperationOptions } from "../options.ts";
-import type { RecordChange, RecordCondition, RecordStore } from "../records/record-store.ts";
-import { CHUNKS, CONDEMNED } from "../records/tables.ts";
-import { type ChunkCodec, type EncodedChunk, type FreshlyEncoded, RAW_CODEC } from "./chunk-codec.ts";
-import { decodeChunkRecord, encodeInline, encodeLocation } from "./chunk-record.ts";
+import type { RecordChange, RecordStore } from "../records/record-store.ts";
+import { CHUNKS } from "../records/tables.ts";
+import { type ChunkCodec, type EncodedChunk, RAW_CODEC } from "./chunk-codec.ts";
+import { decodeChunkRecord } from "./chunk-record.ts";
+import { ChunkRecorder } from "./chunk-recorder.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import { DamagedChunks } from "./damaged-chunks.ts";
 import { findLostChunks } from "./find-lost-chunks.ts";
@@ -44,18 +45,6 @@ export interface ChunkStoreParts {
 /** Where a chunk is, or what there is of it. */
 type Place = EncodedChunk | ExtentLocation;
 
-/** The record of a chunk that lies where it belongs, and what has to hold for it to be written. */
-interface Placed {
-  readonly value: Uint8Array;
-  readonly conditions: readonly RecordCondition[];
-}
-
-/** The same with its key. */
-interface PlacedRecord {
-  readonly put: RecordChange;
-  readonly conditions: readonly RecordCondition[];
-}
-
 /** A chunk of this store and where it lies, so that it need not be looked up again. */
 interface PlacedStoredChunk extends StoredChunk {
   readonly place: Place;
@@ -66,7 +55,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   readonly #records: RecordStore;
   readonly #extents: Extents | undefined;
   readonly #codec: ChunkCodec;
-  readonly #inlineBytes: number;
+  readonly #recorder: ChunkRecorder;
   readonly #onWrite: (size: number, storedLength: number) => void;
   readonly #recent: RecentReads<Uint8Array> | undefined;
   readonly #recentStored: RecentReads<EncodedChunk> | undefined;
@@ -78,12 +67,19 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     this.#records = parts.records;
     this.#extents = parts.extents;
     this.#codec = parts.codec ?? RAW_CODEC;
-    this.#inlineBytes = parts.extents === undefined ? Number.POSITIVE_INFINITY : (parts.inlineBytes ?? 1024);
     this.#onWrite = parts.onWrite ?? (() => {});
     this.#recent = parts.recent;
     this.#recentStored = parts.recentStored;
     this.#damaged = damaged;
     this.#shared = parts.shared ?? false;
+    this.#recorder = new ChunkRecorder({
+      records: parts.records,
+      extents: parts.extents,
+      inlineBytes: parts.extents === undefined ? Number.POSITIVE_INFINITY : (parts.inlineBytes ?? 1024),
+      damaged,
+      // Where others write as well, what they have stored meanwhile stays.
+      isThere: this.#shared ? (digest) => this.has(digest) : undefined,
+    });
   }
 
   /** The chunks of which the records know, and what is known of damage. */
@@ -206,7 +202,8 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     if (value === undefined || !this.#damaged.has(digest)) return false;
     // Somebody else may have written it anew, and what is known here be out of date.
     const isDamaged = [{ key, value }, this.#damaged.isNoted(digest)];
-    const isGone = await this.#records.write([{ type: "del", key }, ...this.#mending(digest)], isDamaged);
+    const changes: RecordChange[] = [{ type: "del", key }, ...this.#recorder.mending(digest)];
+    const isGone = await this.#records.write(changes, isDamaged);
     if (isGone || this.#shared) this.#damaged.remove(digest);
     return isGone;
   }
@@ -220,44 +217,10 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
       encoded.release();
       throw error;
     }
-    const { value, conditions } = await this.#place(digest, encoded);
-    const record = { put: CHUNKS.put(digest, value), conditions };
-    const isWritten = this.#shared
-      ? await this.#writeFirst(digest, record)
-      : await this.#writeRecord(digest, record);
-    if (!isWritten) return;
+    if (!(await this.#recorder.record(digest, encoded))) return;
     // What was stored may have had another form.
     this.#recentStored?.forget(digest);
     this.#damaged.remove(digest);
-  }
-
-  async #writeRecord(digest: B3Digest, { put, conditions }: PlacedRecord): Promise<boolean> {
-    if (await this.#records.write([put, ...this.#mending(digest)], conditions)) return true;
-    throw new CastoreError(
-      "UNAVAILABLE",
-      `chunk ${digest} took so long that its place was given up: try again`,
-    );
-  }
-
-  /** Writes the record of a chunk unless somebody else has, and theirs leads to it. @returns whether it is ours */
-  async #writeFirst(digest: B3Digest, { put, conditions }: PlacedRecord): Promise<boolean> {
-    for (;;) {
-      const value = await this.#records.get(put.key);
-      if (value !== undefined && !this.#damaged.has(digest) && (await this.has(digest))) return false;
-      const isAsFound = { key: put.key, value };
-      const changes = [put, ...this.#mending(digest)];
-      if (await this.#records.write(changes, [isAsFound, ...conditions])) return true;
-      const now = await this.#records.get(put.key);
-      // Nobody was quicker: it is the place that is not there any more.
-      const isSame = now === undefined || value === undefined ? now === value : equalBytes(now, value);
-      if (isSame) return await this.#writeRecord(digest, { put, conditions: [isAsFound, ...conditions] });
-    }
-  }
-
-  /** What goes when a chunk is written that was there, and is damaged; nothing else that is there is written. */
-  #mending(digest: B3Digest): readonly RecordChange[] {
-    const changes = this.#damaged.mending(digest);
-    return changes.length === 0 ? [] : [...changes, CONDEMNED.remove({ kind: "chunk", digest })];
   }
 
   async #decode(digest: B3Digest, record: Uint8Array): Promise<Uint8Array> {
@@ -320,18 +283,6 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
       }
     }
     return undefined;
-  }
-
-  /** Puts a chunk where it belongs; returns its record, which says where. */
-  async #place(digest: B3Digest, encoded: FreshlyEncoded): Promise<Placed> {
-    if (this.#extents === undefined || encoded.payload.length <= this.#inlineBytes) {
-      const record = encodeInline(encoded);
-      encoded.release();
-      return { value: record, conditions: [] };
-    }
-    const location = await this.#extents.append(digest, encoded);
-    const conditions = (await this.#extents.conditionsOf?.(location.extent)) ?? [];
-    return { value: encodeLocation(location), conditions };
   }
 
   #extentsFor(digest: B3Digest): Extents {
