@@ -5,6 +5,7 @@ import { type CompactionOptions, type Extents, FACTS, removeExpiredUploads } fro
 import { EXTENTS_ID } from "./extents-id.ts";
 import { openScratch, removeScratch } from "./scratch.ts";
 import { serveChunks } from "./serve-chunks.ts";
+import type { StoreSize } from "./store-activity.ts";
 import { storeIdOf } from "./store-id.ts";
 import type { ServedStoreOptions, Store } from "./store-options.ts";
 
@@ -37,6 +38,9 @@ const REFRESH_MS = 5_000;
 
 /** How often it is looked for what others have removed and is kept nearby, in milliseconds. */
 const FORGET_MS = 60_000;
+
+/** How long the size of a store is remembered, in milliseconds. */
+const MEASURED_MS = 60_000;
 
 /** How often it is looked for what processes have left that are no more, in milliseconds. */
 const SWEEP_MS = 3_600_000;
@@ -83,6 +87,13 @@ export async function openSharedStore(
   const forget = () => void extents?.refresh?.().catch(() => {});
   forget();
   const forgetting = setInterval(forget, FORGET_MS).unref();
+  const measure = async (): Promise<StoreSize> => {
+    let packs = 0;
+    for await (const { length } of extents?.list() ?? []) packs += length;
+    return { packs, index: (await measureRecords?.()) ?? 0, journal: 0 };
+  };
+  let measuredAt = Number.NEGATIVE_INFINITY;
+  let measured: Promise<StoreSize> = Promise.resolve({ packs: 0, index: 0, journal: 0 });
   const inTurn = new InTurn();
   let closing: Promise<void> | undefined;
   const closeAll = async () => {
@@ -107,10 +118,16 @@ export async function openSharedStore(
     get activity() {
       return served.activity();
     },
-    async size() {
-      let packs = 0;
-      for await (const { length } of extents?.list() ?? []) packs += length;
-      return { packs, index: (await measureRecords?.()) ?? 0, journal: 0 };
+    size() {
+      // Whoever watches it asks often, and there may be very many extents.
+      if (performance.now() - measuredAt > MEASURED_MS) {
+        measuredAt = performance.now();
+        measured = measure();
+        measured.catch(() => {
+          measuredAt = Number.NEGATIVE_INFINITY;
+        });
+      }
+      return measured;
     },
     findLostChunks: (options) => inTurn.run("compaction", () => served.findLostChunks(options)),
     compact: (options?: CompactionOptions) => inTurn.run("compaction", () => served.compact(options)),

@@ -1,4 +1,4 @@
-import { constants, copyFile, readdir } from "node:fs/promises";
+import { constants, copyFile, open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { makeDirectory } from "@tvix/castore-fs";
 import { type CopyContents, openStore } from "@tvix/castore-packs";
@@ -51,6 +51,16 @@ async function backup(folder: string, { json = false, ...options }: StoreOptions
   }
 }
 
+/** Brings a file, or the names in a folder, to the disk: whoever is told that a store is restored may remove the copy. */
+async function flush(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 async function restore(folder: string, { data }: { readonly data: string }): Promise<void> {
   const [from, to] = [resolve(folder), resolve(data)];
   if (!(await BackupFolder.isOne(from))) throw new Error(`${folder} is no backup`);
@@ -61,8 +71,11 @@ async function restore(folder: string, { data }: { readonly data: string }): Pro
     for (const file of await readdir(join(from, name))) {
       // Where the file system can, without copying.
       await copyFile(join(from, name, file), join(to, name, file), constants.COPYFILE_FICLONE);
+      await flush(join(to, name, file));
     }
+    await flush(join(to, name));
   }
+  await flush(to);
   const onNotice = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
   await using store = await openStore(to, { create: false, onNotice });
   // A backup has no index, and all that one is made of.

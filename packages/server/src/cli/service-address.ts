@@ -52,7 +52,8 @@ function addressOption(
   description: string,
   kinds: readonly ServiceKind[],
 ): Option {
-  const forms = "grpc+http(s)://host:port, grpc+unix:///path, level:///path, memory://, cache://…";
+  const forms =
+    "grpc+http(s)://host:port, grpc+unix:///path, level:///path, postgres://…, memory://, cache://…";
   const option = new Option(`${flag} <address>`, `${description}: ${forms}`).env(variable);
   return option.argParser((text) => parsedSecret(option.flags, text, (address) => checked(address, kinds)));
 }

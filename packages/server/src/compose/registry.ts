@@ -18,7 +18,7 @@ const OF_THE_REFERENCE: ReadonlySet<string> = new Set(["objectstore", "redb", "b
 
 /**
  * Reads the address of a service: `memory://`, `level:///path`, `grpc+http(s)://host:port`,
- * `grpc+unix:///path`, `cache://?near=…&far=…`, and `nix+http(s)://…` for path infos.
+ * `grpc+unix:///path`, `postgres://…`, `s3://…` for blobs, `cache://?near=…&far=…`, and `nix+http(s)://…` for path infos.
  *
  * @throws RangeError that names the address and the part that is wrong, without a password
  */
