@@ -1,5 +1,5 @@
 /**
- * What packs that lie elsewhere are made with, and stores that have them.
+ * What packs that lie elsewhere are made with.
  *
  * @module
  */
@@ -9,7 +9,5 @@ export {
   encodeRecordHead,
   PAYLOAD_MAX_BYTES,
   RECORD_HEAD_BYTES,
-  type RecordHead,
   recordChecksum,
 } from "./record.ts";
-export { openScratch } from "./scratch.ts";

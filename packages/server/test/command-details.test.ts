@@ -114,3 +114,9 @@ test("an import has the name it is given, and messages name what was wrong", asy
   expect([ingested.status, ingested.stderr]).toEqual([1, `tvix-store: ${tree} is a directory\n`]);
   expect((await tvixStore("castore", "ls", "--help")).stdout).not.toContain("components");
 });
+
+test("extents without records are wrong usage, and nothing is served from elsewhere", async () => {
+  const data = join(await temporaryDirectory(), "data");
+  const ended = await tvixStore("daemon", "--data", data, "--extents", "s3://bucket/prefix");
+  expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining("--records") });
+});

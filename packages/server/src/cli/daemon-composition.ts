@@ -5,6 +5,7 @@ import { inFrontOf } from "../compose/in-front-of.ts";
 import { addressOfSharedStore } from "../compose/shared-store-address.ts";
 import { compositionOfFile } from "./composition-file.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
+import { UsageError } from "./repeatable.ts";
 
 /**
  * What the store of a daemon is made of: what a file says; or services at addresses, those in the data
@@ -12,6 +13,11 @@ import type { DaemonOptions } from "./daemon-options.ts";
  */
 export function daemonComposition(options: DaemonOptions): Composition {
   const { records, extents } = options;
+  if (extents !== undefined && records === undefined) {
+    throw new UsageError(
+      "option '--extents' is for a store whose records are shared too: say where, with --records",
+    );
+  }
   const here =
     records === undefined
       ? dataDirectoryAddress(resolve(options.data))
