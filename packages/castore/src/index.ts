@@ -41,6 +41,7 @@ export { DEFAULT_SIZE_CONVENTION, Directory, type SizeConvention } from "./direc
 export type { DirectoryService, DirectorySource } from "./directory/directory-service.ts";
 export type { DirectoryMessage } from "./directory/messages.ts";
 export type { DirectoryEntry, DirectoryNode, FileNode, Node, SymlinkNode } from "./directory/node.ts";
+export { bytesToJson, nodeToJson, utf8 } from "./directory/node-json.ts";
 export { decodeDirectory, parseDirectory } from "./directory/parse.ts";
 export { NAME_MAX_BYTES, PathComponent } from "./directory/path-component.ts";
 export { type PostOrder, postOrder } from "./directory/post-order.ts";
@@ -49,6 +50,7 @@ export { SymlinkTarget, TARGET_MAX_BYTES } from "./directory/symlink-target.ts";
 export { descendTo, traverse } from "./directory/traverse.ts";
 export { TreeBuilder, type TreeEntry } from "./directory/tree-builder.ts";
 export { MAX_TREE_DEPTH } from "./directory/tree-depth.ts";
+export { type PlacedNode, walkTree } from "./directory/walk-tree.ts";
 export {
   CASTORE_ERROR_CODES,
   CastoreError,

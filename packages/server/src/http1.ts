@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import cors from "@fastify/cors";
+import { type CastoreHttpOptions, castoreHttp, keepEscapes } from "@tvix/castore-http";
 import type { Health } from "@tvix/grpc-reflection";
 import {
   answerError,
@@ -44,6 +45,8 @@ export interface Http1Options {
   readonly log: Logger;
   /** Origins whose pages may call the server from a browser. */
   readonly corsOrigins: readonly string[];
+  /** What people look at: trees by digest, and by store path where there are some. */
+  readonly trees: CastoreHttpOptions;
   /** The binary cache, where there is one. */
   readonly binaryCache: NarBridgeOptions | undefined;
 }
@@ -161,6 +164,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     routerOptions: { ignoreDuplicateSlashes: true },
+    rewriteUrl: ({ url = "/" }) => keepEscapes(url),
     clientErrorHandler: answerNoRequest,
     // An address that does not decode is that of nothing.
     frameworkErrors: (error, request, reply) => {
@@ -247,6 +251,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
         .send(await metrics.text()),
     );
   }
+  await app.register(castoreHttp, options.trees);
   if (binaryCache !== undefined) await app.register(narBridge, binaryCache);
   await app.ready();
   const endConnections = () => {

@@ -15,6 +15,7 @@ import { Pace } from "./admission/pace.ts";
 import { logFailure } from "./calls/call-log.ts";
 import { Calls } from "./calls/calls.ts";
 import { parseOrigin } from "./cors-origin.ts";
+import { findStorePath } from "./find-store-path.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
 import { connectionLimit } from "./listen/connection-limit.ts";
@@ -195,6 +196,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     upstreams,
     log,
     corsOrigins,
+    trees: { ...options, findRoot: findStorePath(options.store?.pathInfoService), stallMs },
     binaryCache: binaryCache && { principalOf, meter: upstreams, ...binaryCache },
   });
   const http2 = createHttp2({

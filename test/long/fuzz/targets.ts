@@ -24,7 +24,7 @@ import { scanPack } from "../../../packages/castore-packs/src/scan-pack.ts";
 import { COMPRESSIONS } from "../../../packages/nar-bridge/src/compression/compression.ts";
 import { decompress } from "../../../packages/nar-bridge/src/compression/decompress.ts";
 import { detectCompression } from "../../../packages/nar-bridge/src/compression/detect.ts";
-import { parseRange } from "../../../packages/nar-bridge/src/http/byte-range.ts";
+import { parseRange } from "../../../packages/http-resource/src/byte-range.ts";
 import { findInNetrc } from "../../../packages/nar-bridge/src/upstream/netrc.ts";
 import { parseGrpcPeer } from "../../../packages/server/src/compose/grpc-peer.ts";
 import { readComposition } from "../../../packages/server/src/compose/read-composition.ts";

@@ -1,6 +1,6 @@
+import { ClientLeftError, describeRequest } from "@tvix/http-resource";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { noSuchFile, shown } from "./paths.ts";
-import { ClientLeftError, describeRequest } from "./send-body.ts";
 import { answerOf } from "./status.ts";
 
 /** Time that the rest of a refused body has to arrive, in milliseconds. */

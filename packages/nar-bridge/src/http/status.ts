@@ -91,7 +91,8 @@ export interface ErrorAnswer {
 export function answerOf(error: unknown, isReading: boolean): ErrorAnswer {
   const status = statusOf(error, isReading);
   if (status === undefined) return { status: 500, text: "internal error", ours: true };
-  const ours = status >= 500 || (status === 404 && !NarBridgeError.is(error));
+  const isOfStore = CastoreError.is(error) || StoreError.is(error) || error instanceof NarError;
+  const ours = status >= 500 || (status === 404 && isOfStore);
   return { status, text: textOf(error, status), ours };
 }
 

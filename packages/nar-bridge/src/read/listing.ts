@@ -1,10 +1,9 @@
 import type { ByteStream } from "@tvix/byte-stream";
+import { SHORT_LIVED, sendBody } from "@tvix/http-resource";
 import { writeListing } from "@tvix/nar";
 import { outlineOf, type PathInfo } from "@tvix/store";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { SHORT_LIVED } from "../http/caching.ts";
 import { noSuchFile, parsePathDigest } from "../http/paths.ts";
-import { sendBody } from "../http/send-body.ts";
 import type { Bridge } from "../options.ts";
 import { sendSideFile } from "../side-files/send.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";

@@ -1,10 +1,10 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import type { Node } from "@tvix/castore";
+import type { Resource } from "@tvix/http-resource";
 import { type NarRange, renderNar } from "@tvix/store";
 import { LRUCache } from "lru-cache";
 import { compressLive, type LiveCompression, liveFormTag } from "../compression/compress.ts";
 import type { Bridge } from "../options.ts";
-import type { NarForm } from "./nar-forms.ts";
 import { watchedForDamage } from "./notice-damage.ts";
 
 /** Lengths that are remembered. */
@@ -24,7 +24,7 @@ export class LiveForms {
   }
 
   /** @param name of the NAR: its hash */
-  form(node: Node, name: string, compression: LiveCompression): NarForm {
+  form(node: Node, name: string, compression: LiveCompression): Resource {
     const etag = `"${name}-${liveFormTag(compression)}"`;
     const make = (signal: AbortSignal) => this.#make(etag, node, compression, signal);
     return {

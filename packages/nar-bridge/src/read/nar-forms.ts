@@ -1,22 +1,11 @@
-import type { ByteStream } from "@tvix/byte-stream";
 import type { Node } from "@tvix/castore";
-import { type NarRange, renderNar, renderNarRange, renderZstdNar } from "@tvix/store";
+import type { Resource } from "@tvix/http-resource";
+import { renderNar, renderNarRange, renderZstdNar } from "@tvix/store";
 import type { Bridge } from "../options.ts";
 import { watchedForDamage } from "./notice-damage.ts";
 
-/** A NAR in a form in which it can be sent. */
-export interface NarForm {
-  /** Tells this form from every other: the same tag, the same bytes. */
-  readonly etag: string;
-  /** In bytes; undefined where it is not known yet. */
-  readonly length: number | undefined;
-  /** Finds out the length, at the cost of making all of it. */
-  measure?(signal: AbortSignal): Promise<number>;
-  open(signal: AbortSignal, range?: NarRange): ByteStream;
-}
-
 /** The NAR itself. */
-export function plainForm(bridge: Bridge, node: Node, name: string, length: number): NarForm {
+export function plainForm(bridge: Bridge, node: Node, name: string, length: number): Resource {
   const { readAhead } = bridge;
   return {
     etag: `"${name}"`,
@@ -38,7 +27,7 @@ export function zstdForm(
   node: Node,
   name: string,
   length: number | undefined,
-): NarForm | undefined {
+): Resource | undefined {
   const { storedBlobs, directoryService, readAhead } = bridge;
   if (storedBlobs === undefined || length === undefined) return undefined;
   return {

@@ -1,7 +1,7 @@
+import { SHORT_LIVED } from "@tvix/http-resource";
 import { formatCacheInfo } from "@tvix/narinfo";
 import { STORE_DIR } from "@tvix/nix-compat";
 import type { FastifyInstance } from "fastify";
-import { SHORT_LIVED } from "../http/caching.ts";
 import { noSuchFile, parseNarFileName, parsePathDigest, shown } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";

@@ -1,8 +1,7 @@
 import { CastoreError } from "@tvix/castore";
+import { SHORT_LIVED, sendBody } from "@tvix/http-resource";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { SHORT_LIVED } from "../http/caching.ts";
 import { noSuchFile } from "../http/paths.ts";
-import { sendBody } from "../http/send-body.ts";
 import type { Bridge } from "../options.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
 

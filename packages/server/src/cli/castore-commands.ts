@@ -1,13 +1,24 @@
-import { type B3Digest, CastorePath, DEFAULT_SIZE_CONVENTION, type FileNode } from "@tvix/castore";
-import { ingest, restore, type TreeServices } from "@tvix/castore-fs";
+import {
+  type B3Digest,
+  CastorePath,
+  DEFAULT_SIZE_CONVENTION,
+  type FileNode,
+  type Node,
+  nodeToJson,
+  type SizeConvention,
+} from "@tvix/castore";
+import { ingestTar } from "@tvix/castore-archive";
+import { ingest, restore, type TreeProgress, type TreeServices } from "@tvix/castore-fs";
 import { Argument, type Command, Option } from "commander";
+import { ARCHIVE_FORMATS, type ArchiveFormat, writeArchive } from "./archive.ts";
 import { findNode, findRoot } from "./find-node.ts";
 import { interruptible } from "./interrupt.ts";
 import { listTree } from "./list-tree.ts";
 import { DIGEST, type NodeName, nameOfNode, parseNodeName } from "./node-name.ts";
-import { nodeToJson, print } from "./output.ts";
+import { print } from "./output.ts";
 import { parsed } from "./parse.ts";
 import { withProgress } from "./progress.ts";
+import { readFileInPieces } from "./read-file.ts";
 import { addServiceOptions, type ServiceOptions, withServices, withWritableServices } from "./services.ts";
 
 interface JsonOption extends ServiceOptions {
@@ -30,6 +41,9 @@ function addIngest(castore: Command): void {
     .command("ingest")
     .description("store a path with everything below it, and print the digest of its root")
     .argument("<path>", "a file or directory, or - for a file from stdin")
+    .addOption(
+      new Option("--format <format>", "take what is in a tar archive, not the file").choices(["tar"]),
+    )
     .option("--json", "print the root node as JSON")
     .addOption(
       new Option(
@@ -39,22 +53,33 @@ function addIngest(castore: Command): void {
         .choices(["documented", "doubled"])
         .default(DEFAULT_SIZE_CONVENTION),
     );
-  addServiceOptions(command).action(
-    async (path: string, options: JsonOption & { directorySize: "documented" | "doubled" }) => {
-      await withWritableServices(options, async (services) => {
-        const node = await withProgress("ingested", (onProgress) =>
-          path === "-"
-            ? ingestStdin(services)
-            : ingest(path, services, {
-                sizeConvention: options.directorySize,
-                ...(onProgress === undefined ? {} : { onProgress }),
-              }),
-        );
-        if (options.json === true) await print(`${JSON.stringify(nodeToJson(node))}\n`);
-        else await print(`${await nameOfNode(services, node)}\n`);
-      });
-    },
-  );
+  addServiceOptions(command).action(async (path: string, options: IngestOptions) => {
+    await withWritableServices(options, async (services) => {
+      const node = await withProgress("ingested", (onProgress) =>
+        ingestPath(path, services, options, onProgress),
+      );
+      if (options.json === true) await print(`${JSON.stringify(nodeToJson(node))}\n`);
+      else await print(`${await nameOfNode(services, node)}\n`);
+    });
+  });
+}
+
+interface IngestOptions extends JsonOption {
+  readonly directorySize: SizeConvention;
+  readonly format?: "tar";
+}
+
+async function ingestPath(
+  path: string,
+  services: TreeServices,
+  { directorySize: sizeConvention, format }: IngestOptions,
+  onProgress: ((progress: TreeProgress) => void) | undefined,
+): Promise<Node> {
+  const options = { sizeConvention, ...(onProgress === undefined ? {} : { onProgress }) };
+  if (format === "tar") {
+    return await ingestTar(path === "-" ? process.stdin : readFileInPieces(path), services, options);
+  }
+  return path === "-" ? await ingestStdin(services) : await ingest(path, services, options);
 }
 
 function addRestore(castore: Command): void {
@@ -63,6 +88,11 @@ function addRestore(castore: Command): void {
     .description("write a tree or file to a path where nothing is")
     .argument("<digest>", `of a directory or blob: ${DIGEST}`, (text) => parsed(text, parseNodeName))
     .argument("<destination>", "path to write to; its parent must exist")
+    .addOption(
+      new Option("--format <format>", "write one archive of it, to a file or - for stdout").choices(
+        ARCHIVE_FORMATS,
+      ),
+    )
     .option("--overwrite", "replace what stands at the destination, as a whole")
     .option("--executable", "make the file executable, when the digest is that of a blob")
     .option("--json", "print the restored root node as JSON");
@@ -70,18 +100,20 @@ function addRestore(castore: Command): void {
     async (
       digest: NodeName,
       destination: string,
-      options: JsonOption & { overwrite?: boolean; executable?: boolean },
+      options: JsonOption & { overwrite?: boolean; executable?: boolean; format?: ArchiveFormat },
     ) => {
       const node = await withServices(options, async (services) => {
         const root = await findRoot(services, digest, { executable: options.executable === true });
         await withProgress("restored", (onProgress) =>
-          interruptible((signal) =>
-            restore(root, destination, services, {
-              signal,
-              overwrite: options.overwrite === true,
-              ...(onProgress === undefined ? {} : { onProgress }),
-            }),
-          ),
+          interruptible(async (signal) => {
+            const { format, overwrite = false } = options;
+            if (format !== undefined) {
+              await writeArchive(root, destination, services, { signal, overwrite, format });
+              return;
+            }
+            const progress = onProgress === undefined ? {} : { onProgress };
+            await restore(root, destination, services, { signal, overwrite, ...progress });
+          }),
         );
         return root;
       });

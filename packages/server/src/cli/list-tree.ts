@@ -1,11 +1,14 @@
 import {
-  type CastorePath,
-  type DirectoryEntry,
+  bytesToJson,
+  CastorePath,
+  type DirectoryNode,
   type DirectoryService,
   type Node,
-  ReadAhead,
+  nodeToJson,
+  type PlacedNode,
+  walkTree,
 } from "@tvix/castore";
-import { bytesToJson, nodeToJson, print } from "./output.ts";
+import { print } from "./output.ts";
 import { quoteName } from "./quote-name.ts";
 
 /** How a tree is listed. */
@@ -35,51 +38,39 @@ export async function listTree(
   if (format === "json") await print(separator === "[" ? "[]\n" : "]\n");
 }
 
-interface Item {
-  readonly path: CastorePath;
-  readonly node: Node;
-}
-
-/** Depth first, in order of names, each directory before what is in it. */
+/** A node with what is in it, or with everything below it. */
 async function* items(
   service: DirectoryService,
-  node: Node,
+  root: Node,
   path: CastorePath,
   recursive: boolean,
-): AsyncGenerator<Item, void, undefined> {
-  if (node.type !== "directory") {
-    yield { path, node };
+): AsyncGenerator<PlacedNode, void, undefined> {
+  if (root.type === "directory" && !recursive) {
+    yield* entriesOf(service, root, path);
     return;
   }
-  const directories = recursive ? new ReadAhead(service) : service;
-  const open: Iterator<DirectoryEntry>[] = [await entriesOf(directories, node)];
-  const parents: CastorePath[] = [path];
-  for (let current = open.at(-1); current !== undefined; current = open.at(-1)) {
-    const next = current.next();
-    if (next.done === true) {
-      open.pop();
-      parents.pop();
-      continue;
-    }
-    const { name, node: child } = next.value;
-    const place = (parents.at(-1) as CastorePath).join(name);
-    yield { path: place, node: child };
-    if (!recursive || child.type !== "directory") continue;
-    open.push(await entriesOf(directories, child));
-    parents.push(place);
+  for await (const { path: place, node } of walkTree(root, service)) {
+    const isRoot = place.components.length === 0;
+    if (!isRoot) yield { path: CastorePath.of([...path.components, ...place.components]), node };
+    else if (root.type !== "directory") yield { path, node };
   }
 }
 
-async function entriesOf(
-  service: Pick<ReadAhead, "get">,
-  { digest }: Extract<Node, { type: "directory" }>,
-): Promise<Iterator<DirectoryEntry>> {
+async function* entriesOf(
+  service: DirectoryService,
+  { digest }: DirectoryNode,
+  path: CastorePath,
+): AsyncGenerator<PlacedNode, void, undefined> {
   const directory = await service.get(digest);
   if (directory === undefined) throw new Error(`directory ${digest} is not in the store`);
-  return directory.entries.values();
+  for (const { name, node } of directory.entries) yield { path: path.join(name), node };
 }
 
-function itemToLine({ path, node }: Item, write: (name: Uint8Array) => Uint8Array, end: string): Uint8Array {
+function itemToLine(
+  { path, node }: PlacedNode,
+  write: (name: Uint8Array) => Uint8Array,
+  end: string,
+): Uint8Array {
   const line = Buffer.concat([Buffer.from(describe(node)), write(path.toBytes())]);
   const arrow = node.type === "symlink" ? [Buffer.from(" -> "), write(node.target.bytes)] : [];
   return Buffer.concat([line, ...arrow, Buffer.from(end)]);
@@ -99,6 +90,6 @@ function describe(node: Node): string {
   return `${kind} ${String(node.size).padStart(12)} ${node.digest} `;
 }
 
-function itemToJson({ path, node }: Item): Record<string, unknown> {
+function itemToJson({ path, node }: PlacedNode): Record<string, unknown> {
   return { ...bytesToJson("path", path.toBytes()), ...nodeToJson(node) };
 }

@@ -1,11 +1,11 @@
-import { CastorePath } from "@tvix/castore";
+import { CastorePath, nodeToJson } from "@tvix/castore";
 import { writeListing } from "@tvix/nar";
 import { ingestNar, outlineOf, renderNar } from "@tvix/store";
 import { type Command, Option } from "commander";
 import { listTree } from "./list-tree.ts";
 import { nameOfNode } from "./node-name.ts";
 import { findObject, OBJECT, type ObjectName, parseObject } from "./object.ts";
-import { nodeToJson, print } from "./output.ts";
+import { print } from "./output.ts";
 import { readFileInPieces } from "./read-file.ts";
 import { addServiceOptions, type ServiceOptions, withServices, withWritableServices } from "./services.ts";
 

@@ -1,7 +1,7 @@
+import { nodeToJson } from "@tvix/castore";
 import { fingerprint } from "@tvix/narinfo";
 import { formatContentAddress } from "@tvix/nix-compat";
 import type { PathInfo } from "@tvix/store";
-import { nodeToJson } from "./output.ts";
 
 /** A path info as JSON, with the names that `nix path-info --json` uses. */
 export function pathInfoToJson(info: PathInfo): Record<string, unknown> {

@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import type { FastifyReply } from "fastify";
 import { expect, onTestFinished, test } from "vitest";
-import { sendBody } from "../src/http/send-body.ts";
+import { sendBody } from "../src/send-body.ts";
 
 /** A response whose client has asked, and can leave. */
 async function exchange(): Promise<{ reply: FastifyReply; leave: () => Promise<unknown> }> {

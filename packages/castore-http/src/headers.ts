@@ -1,0 +1,21 @@
+/** What a tree never changes: whoever has a part of it may keep it for a year. */
+const IMMUTABLE = "public, max-age=31536000, immutable";
+
+/** What is served by a name that may mean something else tomorrow. */
+const SHORT_LIVED = "public, max-age=60";
+
+/**
+ * Headers of everything that is served out of a store: it is what its type says, and as a page it runs nothing, has
+ * no origin, and gets styles, pictures and fonts from here only.
+ */
+const INERT = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy":
+    "sandbox; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; media-src 'self'",
+  "cross-origin-resource-policy": "same-origin",
+};
+
+/** @param isImmutable whether the address holds a digest */
+export function headersOf(isImmutable: boolean, type: string): Readonly<Record<string, string>> {
+  return { ...INERT, "cache-control": isImmutable ? IMMUTABLE : SHORT_LIVED, "content-type": type };
+}

@@ -1,0 +1,61 @@
+import type { ByteStream } from "@tvix/byte-stream";
+import { type B3Digest, type BlobService, CastoreError, type FileNode } from "@tvix/castore";
+import { sendResource } from "@tvix/http-resource";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { headersOf } from "./headers.ts";
+import { mediaTypeOf } from "./media-type.ts";
+import type { CastoreHttp } from "./options.ts";
+
+/** A file on its way to a client. */
+export interface SentFile {
+  readonly node: FileNode;
+  /** By which its type is told. */
+  readonly name: string;
+  /** Whether the address holds a digest. */
+  readonly isImmutable: boolean;
+}
+
+/** Answers GET and HEAD of a file, or of a part of it. */
+export async function sendFile(
+  { blobService, stallMs }: CastoreHttp,
+  { node, name, isImmutable }: SentFile,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { digest } = node;
+  const length = Number(node.size);
+  const resource = {
+    etag: `"${digest.toHex()}"`,
+    length,
+    open: (signal: AbortSignal, range = { start: 0, end: length }) =>
+      read(blobService, digest, signal, range.start, range.end - range.start),
+  };
+  const type = await mediaTypeOf(name, node, blobService);
+  return await sendResource(request, reply, resource, headersOf(isImmutable, type), stallMs);
+}
+
+async function* read(
+  blobs: BlobService,
+  digest: B3Digest,
+  signal: AbortSignal,
+  offset: number,
+  length: number,
+): ByteStream {
+  const contents = await blobs.read(digest, { signal, offset, length });
+  if (contents === undefined) {
+    throw new CastoreError("INCOMPLETE", `blob ${digest} is not in the store`, { subject: `${digest}` });
+  }
+  yield* contents;
+}
+
+/** The node of a blob that is known by its digest alone; undefined when it is not in the service. */
+export async function fileOf(blobs: BlobService, digest: B3Digest): Promise<FileNode | undefined> {
+  const chunks = await blobs.chunks(digest);
+  if (chunks === undefined) return undefined;
+  let size = chunks.reduce((sum, chunk) => sum + chunk.size, 0);
+  if (chunks.length === 0) {
+    // One without a finer division is short, or so long that its chunks are not listed.
+    for await (const piece of (await blobs.read(digest)) ?? []) size += piece.length;
+  }
+  return { type: "file", digest, size: BigInt(size), executable: false };
+}

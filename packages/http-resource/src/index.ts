@@ -1,0 +1,12 @@
+export { type ByteRange, parseRange } from "./byte-range.ts";
+export { IMMUTABLE, SHORT_LIVED } from "./caching.ts";
+export { accepts, isKnownToClient, rangeOf } from "./conditions.ts";
+export {
+  type Body,
+  ClientLeftError,
+  describeRequest,
+  leavingOf,
+  type StallTimeout,
+  sendBody,
+} from "./send-body.ts";
+export { type Resource, sendResource } from "./send-resource.ts";

@@ -1,0 +1,70 @@
+import { createWriteStream } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { ByteStream } from "@tvix/byte-stream";
+import type { Node } from "@tvix/castore";
+import { checkArchivable, type TreeSource, writeTar, writeZip } from "@tvix/castore-archive";
+import { print } from "./output.ts";
+
+/** Forms in which a tree goes into a file. */
+export const ARCHIVE_FORMATS = ["tar", "zip"] as const;
+
+/** One of {@link ARCHIVE_FORMATS}. */
+export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
+
+/** How an archive is written. */
+export interface WriteArchiveOptions {
+  readonly format: ArchiveFormat;
+  /** Whether a file that is there may be replaced. */
+  readonly overwrite: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Writes a tree as an archive to a file, which is there as a whole or not at all, or to stdout for `-`. Entries of a
+ * directory are at the top of it.
+ */
+export async function writeArchive(
+  root: Node,
+  destination: string,
+  services: TreeSource,
+  { format, overwrite, signal }: WriteArchiveOptions,
+): Promise<void> {
+  const options = { signal, rootName: root.type === "directory" ? undefined : fileNameIn(destination) };
+  await checkArchivable(root, services, options);
+  const archive = (format === "tar" ? writeTar : writeZip)(root, services, options);
+  if (destination === "-") {
+    for await (const piece of archive) await print(piece);
+  } else {
+    await writeWhole(archive, destination, overwrite, signal);
+  }
+}
+
+async function writeWhole(
+  contents: ByteStream,
+  destination: string,
+  overwrite: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!overwrite && (await isThere(destination))) throw new Error(`${destination} is there already`);
+  const temporary = `${destination}.writing-${process.pid}`;
+  try {
+    await pipeline(contents, createWriteStream(temporary, { flags: "wx", flush: true }), { signal });
+    await rename(temporary, destination);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined;
+}
+
+/** The name of a file in an archive of it alone: that of the archive, without its end. */
+function fileNameIn(destination: string): string {
+  const name = basename(destination).replace(/\.(?:tar|zip)$/, "");
+  return name === "" || name === "-" ? "file" : name;
+}
