@@ -1,7 +1,10 @@
 import { ByteBudget, UNLIMITED_MEMORY } from "@tvix/castore";
 import type { FastifyPluginAsync } from "fastify";
+import { addBatchRoutes } from "./batch/routes.ts";
+import { addExportRoutes } from "./export/routes.ts";
 import { answerErrors } from "./http/answer-errors.ts";
 import { type Bridge, DEFAULT_LIMITS, type NarBridgeOptions } from "./options.ts";
+import { NarInfoTexts } from "./read/narinfo.ts";
 import { addReadRoutes } from "./read/routes.ts";
 import { addSideFileRoutes } from "./side-files/routes.ts";
 import { PullThrough } from "./upstream/pull-through.ts";
@@ -37,7 +40,10 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
     if (type !== undefined && !MEDIA_TYPE.test(type)) delete headers["content-type"];
   });
   answerErrors(app);
-  addReadRoutes(app, bridge, pullThrough);
+  const texts = new NarInfoTexts(bridge);
+  addReadRoutes(app, bridge, texts, pullThrough);
+  addBatchRoutes(app, bridge, texts, pullThrough);
+  addExportRoutes(app, bridge);
   addWriteRoutes(app, bridge, gate, pullThrough);
   addSideFileRoutes(app, bridge, gate, pullThrough);
 

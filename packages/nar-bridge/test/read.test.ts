@@ -98,6 +98,7 @@ describe("narinfo", () => {
       storeDir: "/nix/store",
       wantMassQuery: true,
       priority: 39,
+      getNarInfosV1: "/get-narinfos-v1",
     });
   });
 });

@@ -9,15 +9,19 @@ export interface CacheInfo {
   readonly wantMassQuery?: boolean;
   /** Lower is asked first; cache.nixos.org has 40. */
   readonly priority?: number;
+  /** Where many paths can be asked for in one request, relative to the cache: `/get-narinfos-v1`. */
+  readonly getNarInfosV1?: string;
 }
 
 /** Most digits of a priority. */
 const PRIORITY = /^[0-9]{1,9}$/;
 
 /** Writes `nix-cache-info`. */
-export function formatCacheInfo({ storeDir, wantMassQuery, priority }: CacheInfo): string {
+export function formatCacheInfo({ storeDir, wantMassQuery, priority, getNarInfosV1 }: CacheInfo): string {
   const mass = wantMassQuery === undefined ? "" : `WantMassQuery: ${wantMassQuery ? 1 : 0}\n`;
-  return `StoreDir: ${storeDir}\n${mass}${priority === undefined ? "" : `Priority: ${priority}\n`}`;
+  const order = priority === undefined ? "" : `Priority: ${priority}\n`;
+  const batch = getNarInfosV1 === undefined ? "" : `GetNarInfosV1: ${getNarInfosV1}\n`;
+  return `StoreDir: ${storeDir}\n${mass}${order}${batch}`;
 }
 
 /**
@@ -36,11 +40,13 @@ export function parseCacheInfo(text: string): CacheInfo {
   if (storeDir?.startsWith("/") !== true) throw invalid("StoreDir is no absolute path");
   const mass = fields.get("WantMassQuery");
   const priority = fields.get("Priority");
+  const getNarInfosV1 = fields.get("GetNarInfosV1");
   if (priority !== undefined && !PRIORITY.test(priority)) throw invalid("Priority is no number");
   return {
     storeDir,
     ...(mass === undefined ? {} : { wantMassQuery: mass === "1" }),
     ...(priority === undefined ? {} : { priority: Number(priority) }),
+    ...(getNarInfosV1 === undefined ? {} : { getNarInfosV1 }),
   };
 }
 

@@ -10,3 +10,8 @@ export { SecretKey } from "./keys/secret-key.ts";
 export { SIGNATURE_LENGTH, Signature } from "./keys/signature.ts";
 export { compressionOf, type NarInfo, type NarInfoQuirks } from "./narinfo.ts";
 export { parseNarInfo } from "./parse.ts";
+export {
+  type StoreObjectContentAddress,
+  type StoreObjectInfo,
+  toStoreObjectInfo,
+} from "./store-object-info.ts";

@@ -10,6 +10,7 @@ export {
 } from "./copy/copy-paths.ts";
 export { isFailureOfStore } from "./errors/failure-of-store.ts";
 export { STORE_ERROR_CODES, StoreError, type StoreErrorCode } from "./errors/store-error.ts";
+export { type ExportServices, exportClosure } from "./export/export-closure.ts";
 export { AdditivePathInfoService, unitedSignatures } from "./guard/additive.ts";
 export {
   type ContentAddressed,

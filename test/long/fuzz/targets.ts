@@ -21,10 +21,10 @@ import { decodeChunks, decodeRecord } from "../../../packages/castore/src/record
 import { decodeChanges } from "../../../packages/castore-packs/src/journal/change-codec.ts";
 import { readBlocks } from "../../../packages/castore-packs/src/journal/read-blocks.ts";
 import { scanPack } from "../../../packages/castore-packs/src/scan-pack.ts";
+import { parseRange } from "../../../packages/http-resource/src/byte-range.ts";
 import { COMPRESSIONS } from "../../../packages/nar-bridge/src/compression/compression.ts";
 import { decompress } from "../../../packages/nar-bridge/src/compression/decompress.ts";
 import { detectCompression } from "../../../packages/nar-bridge/src/compression/detect.ts";
-import { parseRange } from "../../../packages/http-resource/src/byte-range.ts";
 import { findInNetrc } from "../../../packages/nar-bridge/src/upstream/netrc.ts";
 import { parseGrpcPeer } from "../../../packages/server/src/compose/grpc-peer.ts";
 import { readComposition } from "../../../packages/server/src/compose/read-composition.ts";

@@ -2,6 +2,7 @@ import { SHORT_LIVED } from "@tvix/http-resource";
 import { formatCacheInfo } from "@tvix/narinfo";
 import { STORE_DIR } from "@tvix/nix-compat";
 import type { FastifyInstance } from "fastify";
+import { GET_NARINFOS_PATH } from "../batch/routes.ts";
 import { noSuchFile, parseNarFileName, parsePathDigest, shown } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
@@ -9,7 +10,7 @@ import { sendCastoreNar } from "./castore-nar.ts";
 import { sendListing } from "./listing.ts";
 import { LiveForms } from "./live-forms.ts";
 import { sendNarFile } from "./nar-file.ts";
-import { NarInfoTexts } from "./narinfo.ts";
+import type { NarInfoTexts } from "./narinfo.ts";
 
 const READ = ["GET", "HEAD"];
 
@@ -20,10 +21,15 @@ const LISTING = /^([0-9a-z]{32})\.ls$/;
 export function addReadRoutes(
   app: FastifyInstance,
   bridge: Bridge,
+  texts: NarInfoTexts,
   pullThrough: PullThrough | undefined,
 ): void {
-  const cacheInfo = formatCacheInfo({ storeDir: STORE_DIR, wantMassQuery: true, priority: bridge.priority });
-  const texts = new NarInfoTexts(bridge);
+  const cacheInfo = formatCacheInfo({
+    storeDir: STORE_DIR,
+    wantMassQuery: true,
+    priority: bridge.priority,
+    getNarInfosV1: GET_NARINFOS_PATH,
+  });
   const narFiles = { bridge, pullThrough, liveForms: new LiveForms(bridge) };
 
   app.route({

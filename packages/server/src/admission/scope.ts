@@ -18,6 +18,9 @@ const CALL = /^\/[\w.]+\.[A-Z]\w*\/(\w+)$/;
 /** Calls for those who run the store. */
 const MAINTENANCE = "/tvix_store_ext.v1.MaintenanceService/";
 
+/** Sent by POST although they store nothing: what is asked for would not fit an address. */
+const READING_POSTS = new Set(["/get-narinfos-v1"]);
+
 /** Methods of calls that store something. */
 const STORING = new Set(["Put", "Assemble"]);
 
@@ -34,5 +37,6 @@ export function scopeNeeded(method: string, path: string): Scope | undefined {
   if (call !== undefined) return STORING.has(call) ? "write" : "read";
   // A preflight has no credentials, and tells nothing.
   if (method === "OPTIONS") return undefined;
+  if (method === "POST" && READING_POSTS.has(path)) return "read";
   return method === "GET" || method === "HEAD" ? "read" : "write";
 }
