@@ -19,5 +19,7 @@ export function library(entry: Record<string, string>): Options {
     clean: true,
     // Declared dependencies stay imports anyway; so do Node's modules and import maps.
     external: [/^node:/, /^#/],
+    // Some of Node's modules, such as node:sqlite, have no name without it.
+    removeNodeProtocol: false,
   };
 }

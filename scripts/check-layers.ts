@@ -26,6 +26,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   "@tvix/store": 3,
   "@tvix/castore-s3": 4,
   "@tvix/nar-bridge": 4,
+  "@tvix/nix-local": 4,
   "@tvix/server": 5,
 };
 

@@ -61,7 +61,7 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
 };
 
 function decided(options: NarBridgeOptions): Bridge {
-  const { priority = 39, compression = "zstd", writable = true, principalOf } = options;
+  const { priority = 39, compression = "zstd", writable = true, principalOf, publicKeys = [] } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { blobService, directoryService, pathInfoService, narIndex, narLengths, storedBlobs } = options;
   const { narCalculationService, memory = UNLIMITED_MEMORY } = options;
@@ -78,6 +78,7 @@ function decided(options: NarBridgeOptions): Bridge {
     narInfoExtras,
     pendingNarInfos,
     priority,
+    publicKeys,
     compression,
     writable,
     principalOf,

@@ -31,6 +31,7 @@ export { RecordSideFiles } from "./side-files/records.ts";
 export type { SideFile, SideFiles } from "./side-files/side-files.ts";
 export { NAR_BRIDGE_TABLES } from "./tables.ts";
 export type { UpstreamLog } from "./upstream/asked-upstream.ts";
+export { findInNetrc, type NetrcEntry } from "./upstream/netrc.ts";
 export type { Offer, Offers } from "./upstream/offers.ts";
 export { type UpstreamPathInfoOptions, UpstreamPathInfoService } from "./upstream/path-info-service.ts";
 export { RecordOffers } from "./upstream/record-offers.ts";

@@ -7,7 +7,7 @@ import type {
   Principal,
   StoredBlobs,
 } from "@tvix/castore";
-import type { SecretKey } from "@tvix/narinfo";
+import type { PublicKey, SecretKey } from "@tvix/narinfo";
 import type { NarCalculationService, NarIndex, NarLengthsService, PathInfoService } from "@tvix/store";
 import type { DecoderLimits } from "./compression/decoder-memory.ts";
 import type { NarInfoExtrasService } from "./narinfo-extras/narinfo-extras.ts";
@@ -113,6 +113,8 @@ export interface NarBridgeOptions extends NarBridgeServices {
   readonly priority?: number | undefined;
   /** The form of NARs that narinfos offer. Default `zstd`. */
   readonly compression?: "zstd" | "none" | undefined;
+  /** Keys with which paths here are signed, announced in `nix-cache-info`. Default none. */
+  readonly publicKeys?: readonly PublicKey[] | undefined;
   /** Whether uploads are taken. Default true. */
   readonly writable?: boolean | undefined;
   /** Who sends a request, where services make a difference. Default: nobody is told apart. */
@@ -129,6 +131,7 @@ export interface NarBridgeOptions extends NarBridgeServices {
 /** Options with everything decided, and what requests share. */
 export interface Bridge extends NarBridgeServices {
   readonly priority: number;
+  readonly publicKeys: readonly PublicKey[];
   readonly compression: "zstd" | "none";
   readonly writable: boolean;
   readonly principalOf: NarBridgeOptions["principalOf"];

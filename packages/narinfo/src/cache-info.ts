@@ -1,5 +1,6 @@
 import { NarInfoError } from "./errors.ts";
 import { splitFields } from "./fields.ts";
+import { PublicKey } from "./keys/public-key.ts";
 
 /** What a binary cache says of itself, in `nix-cache-info`. */
 export interface CacheInfo {
@@ -11,17 +12,29 @@ export interface CacheInfo {
   readonly priority?: number;
   /** Where many paths can be asked for in one request, relative to the cache: `/get-narinfos-v1`. */
   readonly getNarInfosV1?: string;
+  /**
+   * Keys with which the paths of the cache are signed, as this store announces them: for people and their tools, who
+   * decide whether to trust them. Nix looks at no such field.
+   */
+  readonly publicKeys?: readonly PublicKey[];
 }
 
 /** Most digits of a priority. */
 const PRIORITY = /^[0-9]{1,9}$/;
 
 /** Writes `nix-cache-info`. */
-export function formatCacheInfo({ storeDir, wantMassQuery, priority, getNarInfosV1 }: CacheInfo): string {
+export function formatCacheInfo({
+  storeDir,
+  wantMassQuery,
+  priority,
+  getNarInfosV1,
+  publicKeys = [],
+}: CacheInfo): string {
   const mass = wantMassQuery === undefined ? "" : `WantMassQuery: ${wantMassQuery ? 1 : 0}\n`;
   const order = priority === undefined ? "" : `Priority: ${priority}\n`;
   const batch = getNarInfosV1 === undefined ? "" : `GetNarInfosV1: ${getNarInfosV1}\n`;
-  return `StoreDir: ${storeDir}\n${mass}${order}${batch}`;
+  const keys = publicKeys.length === 0 ? "" : `PublicKeys: ${publicKeys.join(" ")}\n`;
+  return `StoreDir: ${storeDir}\n${mass}${order}${batch}${keys}`;
 }
 
 /**
@@ -47,7 +60,18 @@ export function parseCacheInfo(text: string): CacheInfo {
     ...(mass === undefined ? {} : { wantMassQuery: mass === "1" }),
     ...(priority === undefined ? {} : { priority: Number(priority) }),
     ...(getNarInfosV1 === undefined ? {} : { getNarInfosV1 }),
+    ...publishedKeys(fields.get("PublicKeys")),
   };
+}
+
+/** Keys that cannot be read are as if they had not been announced. */
+function publishedKeys(text: string | undefined): Pick<CacheInfo, "publicKeys"> {
+  try {
+    const keys = (text ?? "").split(" ").filter((key) => key !== "");
+    return keys.length === 0 ? {} : { publicKeys: keys.map((key) => PublicKey.parse(key)) };
+  } catch {
+    return {};
+  }
 }
 
 function invalid(why: string): NarInfoError {

@@ -1,2 +1,8 @@
 export { type ImportOptions, type ImportServices, importName, importPath } from "./fs/import-path.ts";
-export { type ClosureEntry, parseClosureJson, storeClosure } from "./fs/store-closure.ts";
+export {
+  type ClosureEntry,
+  type ClosureProgress,
+  parseClosureJson,
+  type StoreClosureOptions,
+  storeClosure,
+} from "./fs/store-closure.ts";

@@ -29,6 +29,7 @@ export function addReadRoutes(
     wantMassQuery: true,
     priority: bridge.priority,
     getNarInfosV1: GET_NARINFOS_PATH,
+    publicKeys: bridge.publicKeys,
   });
   const narFiles = { bridge, pullThrough, liveForms: new LiveForms(bridge) };
 

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ByteStream } from "@tvix/byte-stream";
 import type { Node } from "@tvix/castore";
-import { checkArchivable, type TreeSource, writeTar, writeZip } from "@tvix/castore-archive";
+import type { TreeSource } from "@tvix/castore-archive";
 import { print } from "./output.ts";
 
 /** Forms in which a tree goes into a file. */
@@ -31,6 +31,7 @@ export async function writeArchive(
   services: TreeSource,
   { format, overwrite, signal }: WriteArchiveOptions,
 ): Promise<void> {
+  const { checkArchivable, writeTar, writeZip } = await import("@tvix/castore-archive");
   const options = { signal, rootName: root.type === "directory" ? undefined : fileNameIn(destination) };
   await checkArchivable(root, services, options);
   const archive = (format === "tar" ? writeTar : writeZip)(root, services, options);

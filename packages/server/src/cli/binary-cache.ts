@@ -32,6 +32,7 @@ export function binaryCacheOf(
   return {
     ...binaryCacheServices(services, store.records, store.storedBlobs),
     priority: options.cachePriority,
+    publicKeys: [...signingKeys.map(({ publicKey }) => publicKey), ...(options.trustedPublicKey ?? [])],
     compression: options.narCompression,
     writable: options.uploads,
     memory,

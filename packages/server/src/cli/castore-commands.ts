@@ -7,7 +7,6 @@ import {
   nodeToJson,
   type SizeConvention,
 } from "@tvix/castore";
-import { ingestTar } from "@tvix/castore-archive";
 import { ingest, restore, type TreeProgress, type TreeServices } from "@tvix/castore-fs";
 import { Argument, type Command, Option } from "commander";
 import { ARCHIVE_FORMATS, type ArchiveFormat, writeArchive } from "./archive.ts";
@@ -77,6 +76,7 @@ async function ingestPath(
 ): Promise<Node> {
   const options = { sizeConvention, ...(onProgress === undefined ? {} : { onProgress }) };
   if (format === "tar") {
+    const { ingestTar } = await import("@tvix/castore-archive");
     return await ingestTar(path === "-" ? process.stdin : readFileInPieces(path), services, options);
   }
   return path === "-" ? await ingestStdin(services) : await ingest(path, services, options);

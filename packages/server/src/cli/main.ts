@@ -9,16 +9,20 @@ import { addDaemonCommand } from "./daemon.ts";
 import { describeFailure, hintFor } from "./failure.ts";
 import { addImportCommand } from "./import-command.ts";
 import { addKeysCommands } from "./keys-commands.ts";
+import { addLoginCommands } from "./login-command.ts";
 import { addMaintenanceCommands } from "./maintenance-commands.ts";
 import { addMigrateCommand } from "./migrate-command.ts";
 import { addNarCommands } from "./nar-commands.ts";
 import { endWithReader } from "./output.ts";
 import { addPathInfoCommands } from "./path-info-commands.ts";
+import { addPushCommand } from "./push-command.ts";
 import { addRepairCommand } from "./repair-command.ts";
 import { refuseRepetition, UsageError } from "./repeatable.ts";
 import { addStatsCommand } from "./stats-command.ts";
 import { addTokenCommands } from "./token-commands.ts";
+import { addUseCommand } from "./use-command.ts";
 import { addVerifyCommand } from "./verify-command.ts";
+import { addWatchStoreCommand } from "./watch-store-command.ts";
 
 /** Exit statuses of the command line. */
 const FAILURE = 1;
@@ -41,6 +45,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   addImportCommand(program);
   addCopyCommand(program);
   addMigrateCommand(program);
+  addPushCommand(program);
+  addWatchStoreCommand(program);
+  addUseCommand(program);
+  addLoginCommands(program);
   addNarCommands(program);
   addPathInfoCommands(program);
   addMaintenanceCommands(program);

@@ -64,13 +64,19 @@ export async function connectAs(peer: GrpcPeer, options: PeerCommandOptions): Pr
     caFile: options.caFile,
     ...(options.showsNoToken === true
       ? {}
-      : { bearerTokenFile: options.bearerTokenFile, token: tokenOfEnvironment() }),
+      : {
+          bearerTokenFile: options.bearerTokenFile,
+          token: options.bearerTokenFile === undefined ? await tokenFor(peer) : undefined,
+        }),
   };
   return await connectPeer(peer, peers);
 }
 
-/** The token that the environment has, where it has one. */
-function tokenOfEnvironment(): string | undefined {
+/** The token that the environment has; or else the one that `login` has kept for the server. */
+async function tokenFor({ server }: GrpcPeer): Promise<string | undefined> {
   const { TVIX_STORE_TOKEN: token } = process.env;
-  return token === "" ? undefined : token;
+  if (token !== undefined && token !== "") return token;
+  if (!("url" in server)) return undefined;
+  const { keptToken } = await import("./login-command.ts");
+  return await keptToken(new URL(server.url).hostname);
 }

@@ -1,7 +1,7 @@
-import { mapConcurrently, postOrder } from "@tvix/castore";
-import { ingest } from "@tvix/castore-fs";
+import { mapConcurrently, type OperationOptions, postOrder } from "@tvix/castore";
+import { type IngestOptions, ingest } from "@tvix/castore-fs";
 import { Signature } from "@tvix/narinfo";
-import { NixHash, StorePath } from "@tvix/nix-compat";
+import { type ContentAddress, NixHash, StorePath } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
 import type { ImportServices } from "./import-path.ts";
@@ -14,6 +14,23 @@ export interface ClosureEntry {
   readonly narSize: number;
   readonly deriver: StorePath | undefined;
   readonly signatures: readonly Signature[];
+  /** Set for paths that are named by their contents. Default: it is not. */
+  readonly contentAddress?: ContentAddress | undefined;
+}
+
+/** What has been stored of a closure so far. */
+export interface ClosureProgress {
+  /** Paths that were not there. */
+  readonly stored: number;
+  /** Bytes of their files that have been read. */
+  readonly bytes: number;
+}
+
+/** Options of {@link storeClosure}. */
+export interface StoreClosureOptions extends OperationOptions {
+  /** Where the files of a path are. Default: where its name says. */
+  readonly fileOf?: (path: StorePath) => string;
+  readonly onProgress?: (progress: ClosureProgress) => void;
 }
 
 /**
@@ -81,24 +98,42 @@ const PATHS_AT_ONCE = 4;
 export async function storeClosure(
   closure: readonly ClosureEntry[],
   services: ImportServices,
+  options: StoreClosureOptions = {},
 ): Promise<number> {
+  const { signal, fileOf = (path) => path.toAbsolute(), onProgress = () => {} } = options;
   let stored = 0;
-  const infos = mapConcurrently(inOrder(closure), PATHS_AT_ONCE, (entry) => ingestEntry(entry, services));
+  let bytes = 0;
+  const infos = mapConcurrently(inOrder(closure), PATHS_AT_ONCE, (entry) => {
+    let read = 0;
+    const watch = (progress: { readonly bytes: number }) => {
+      bytes += progress.bytes - read;
+      read = progress.bytes;
+      onProgress({ stored, bytes });
+    };
+    return ingestEntry(entry, fileOf(entry.storePath), services, { signal, onProgress: watch });
+  });
   for await (const info of infos) {
     if (info === undefined) continue;
-    await services.pathInfoService.put(info);
+    await services.pathInfoService.put(info, { signal });
     stored++;
+    onProgress({ stored, bytes });
   }
   return stored;
 }
 
 /** What is to be told of a path whose files are stored now; undefined when it is known already. */
-async function ingestEntry(entry: ClosureEntry, services: ImportServices): Promise<PathInfo | undefined> {
-  const { storePath, narHash, narSize } = entry;
-  const known = await services.pathInfoService.get(storePath.digest);
+async function ingestEntry(
+  entry: ClosureEntry,
+  file: string,
+  services: ImportServices,
+  options: IngestOptions,
+): Promise<PathInfo | undefined> {
+  const { storePath, narHash, narSize, references, deriver, signatures, contentAddress } = entry;
+  const { signal } = options;
+  const known = await services.pathInfoService.get(storePath.digest, { signal });
   if (known?.narHash.equals(narHash) === true) return undefined;
-  const node = await ingest(storePath.toAbsolute(), services);
-  const found = await services.narCalculationService.calculateNar(node);
+  const node = await ingest(file, services, options);
+  const found = await services.narCalculationService.calculateNar(node, { signal });
   if (!found.narHash.equals(narHash)) {
     const text = `${storePath.toAbsolute()} makes the NAR ${found.narHash}, and ${narHash} is told of it`;
     throw new StoreError("NAR_HASH_MISMATCH", text);
@@ -107,7 +142,7 @@ async function ingestEntry(entry: ClosureEntry, services: ImportServices): Promi
     const text = `${storePath.toAbsolute()} makes a NAR of ${found.narSize} bytes, and ${narSize} are told of it`;
     throw new StoreError("NAR_SIZE_MISMATCH", text);
   }
-  return { ...entry, node, contentAddress: undefined };
+  return { storePath, node, references, narSize, narHash, signatures, deriver, contentAddress };
 }
 
 /** Each entry after those it refers to. */

@@ -1,0 +1,5 @@
+export { LocalNixError, type LocalNixErrorCode } from "./errors.ts";
+export { type LocalNixOptions, LocalNixStore, type LocalPath } from "./local-nix-store.ts";
+export { type PushOptions, type PushProgress, pushPaths } from "./push.ts";
+export { findReferences } from "./scan-references.ts";
+export { watchPaths } from "./watch.ts";

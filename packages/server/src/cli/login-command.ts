@@ -1,0 +1,45 @@
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import type { Command } from "commander";
+import { fetchCacheInfo, parseCacheUrl, shownUrl } from "./cache-url.ts";
+import { withNetrcEntry, withoutNetrcEntry } from "./netrc-entries.ts";
+import { parsed } from "./parse.ts";
+import { readText, replaceText, tokenFile } from "./user-files.ts";
+
+/** `tvix-store login` and `logout`: keeps the token of a server for the other commands, and for Nix. */
+export function addLoginCommands(program: Command): void {
+  program
+    .command("login")
+    .description("keep a token for a server, which the other commands and `tvix-store use` then show it")
+    .argument("<url>", "such as https://cache.example.org", (text) => parsed(text, parseCacheUrl))
+    .option("--token-file <file>", "read the token from there; default stdin")
+    .addHelpText("after", "\nExample:\n  tvix-store login https://cache.example.org < token\n")
+    .action(async (url: URL, { tokenFile: file }: { tokenFile?: string }) => {
+      if (file === undefined && process.stdin.isTTY) process.stderr.write("Token, and then Ctrl-D: ");
+      const token = (file === undefined ? await text(process.stdin) : await readFile(file, "utf8")).trim();
+      if (!/^[\x21-\x7e]+$/.test(token)) throw new Error("a token is one word of letters, digits and signs");
+      await fetchCacheInfo(url, token);
+      const kept = tokenFile();
+      await replaceText(kept, withNetrcEntry(await readText(kept), url.hostname, token), 0o600);
+      process.stderr.write(`the token for ${shownUrl(url)} is kept in ${kept}\n`);
+    });
+  program
+    .command("logout")
+    .description("forget the token for a server")
+    .argument("<url>", "as it was given to login", (text) => parsed(text, parseCacheUrl))
+    .action(async (url: URL) => {
+      const kept = tokenFile();
+      const before = await readText(kept);
+      const after = withoutNetrcEntry(before, url.hostname);
+      if (after === before) throw new Error(`there is no token for ${url.hostname} in ${kept}`);
+      await replaceText(kept, after, 0o600);
+    });
+}
+
+/** The token that is kept for a host; undefined where there is none. */
+export async function keptToken(host: string): Promise<string | undefined> {
+  const kept = await readText(tokenFile());
+  if (kept === "") return undefined;
+  const { findInNetrc } = await import("@tvix/nar-bridge");
+  return findInNetrc(kept, host)?.password;
+}

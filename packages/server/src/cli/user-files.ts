@@ -1,0 +1,41 @@
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+
+/** Where a user keeps settings (XDG Base Directory Specification). */
+export function configHome(): string {
+  const { XDG_CONFIG_HOME: home } = process.env;
+  return home === undefined || home === "" ? join(homedir(), ".config") : home;
+}
+
+/** The netrc file in which `login` keeps tokens. */
+export function tokenFile(): string {
+  return join(configHome(), "tvix-store", "netrc");
+}
+
+/** A text file, or nothing where there is none. */
+export async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+}
+
+/**
+ * Writes a text file as a whole: whoever reads it meanwhile sees what was there, or what is to be there.
+ *
+ * @param mode of a file that is made
+ */
+export async function replaceText(file: string, text: string, mode: number): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  const temporary = `${file}.new-${process.pid}`;
+  try {
+    await writeFile(temporary, text, { mode, flag: "wx", flush: true });
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

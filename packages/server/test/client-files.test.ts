@@ -1,0 +1,70 @@
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { temporaryDirectory } from "../../../test/temporary.ts";
+import { settingOf, withCacheLines, withoutCacheLines } from "../src/cli/nix-conf.ts";
+import { startDaemon, tvixStore } from "./tvix-store.ts";
+
+test("the lines of a cache are written once, found again, and taken out, with everything else as it was", () => {
+  const before = "cores = 4\n# mine";
+  const once = withCacheLines(before, "https://a", ["extra-substituters = https://a"]);
+  expect(withCacheLines(once, "https://a", ["extra-substituters = https://a"])).toBe(once);
+  const both = withCacheLines(once, "https://b", ["extra-substituters = https://b"]);
+  expect(settingOf(both, "substituters")).toEqual(["https://a", "https://b"]);
+  expect(withoutCacheLines(both, "https://b")).toBe(once);
+  expect(withoutCacheLines(once, "https://a")).toBe(`${before}\n`);
+  expect(withoutCacheLines(before, "https://a")).toBe(before);
+  expect(
+    settingOf("substituters = a b # c\nextra-substituters = d\nsubstituters = e", "substituters"),
+  ).toEqual(["e"]);
+});
+
+test("a token is kept by login, shown by the other commands and by Nix, and forgotten by logout", async () => {
+  const config = await temporaryDirectory();
+  vi.stubEnv("XDG_CONFIG_HOME", config);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const data = join(config, "data");
+  const { stdout: token } = await tvixStore("token", "create", "--scope", "read", "--data", data, "me");
+  await writeFile(join(config, "token"), token);
+  const daemon = await startDaemon(data, "--reads", "token");
+  const list = () =>
+    tvixStore("path-info", "list", "--service-addr", daemon.url.replace("http", "grpc+http"));
+  expect(await list()).toMatchObject({ status: 1, stderr: expect.stringContaining("token") });
+  await writeFile(join(config, "wrong"), "tvix_wrong");
+  expect(await tvixStore("login", daemon.url, "--token-file", join(config, "wrong"))).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("the token is not known here"),
+  });
+  expect(await tvixStore("login", daemon.url, "--token-file", join(config, "token"))).toMatchObject({
+    status: 0,
+  });
+  const netrc = join(config, "tvix-store", "netrc");
+  expect((await stat(netrc)).mode & 0o777).toBe(0o600);
+  expect(await list()).toMatchObject({ status: 0 });
+  const conf = join(config, "nix", "nix.conf");
+  expect((await tvixStore("use", daemon.url)).stdout).toContain(`netrc-file = ${netrc}\n`);
+  expect(await tvixStore("use", daemon.url, "--write")).toMatchObject({ status: 0 });
+  expect(settingOf(await readFile(conf, "utf8"), "substituters")).toEqual([daemon.url]);
+  expect(await tvixStore("logout", daemon.url)).toMatchObject({ status: 0 });
+  expect(await list()).toMatchObject({ status: 1 });
+  expect(await tvixStore("logout", daemon.url)).toMatchObject({ status: 1 });
+});
+
+test("what is no binary cache is told to be none", async () => {
+  const server = createServer((_, response) => void response.end("hello"));
+  server.listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  expect(await tvixStore("use", url)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("is no binary cache of Nix: invalid line"),
+  });
+  expect(await tvixStore("use", "https://user:secret@x")).toMatchObject({ status: 2, stdout: "" });
+  expect(await tvixStore("use", "http://127.0.0.1:1")).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("cannot be reached"),
+  });
+});
