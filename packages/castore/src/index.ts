@@ -37,6 +37,7 @@ export { useBlake3 } from "./digest/blake3-in-use.ts";
 export { CastorePath } from "./directory/castore-path.ts";
 export { childrenFirst } from "./directory/children-first.ts";
 export { MAX_CLOSURE_DIRECTORIES } from "./directory/closure-validator.ts";
+export { diffTrees, type TreeDifference } from "./directory/diff-trees.ts";
 export { DEFAULT_SIZE_CONVENTION, Directory, type SizeConvention } from "./directory/directory.ts";
 export type { DirectoryService, DirectorySource } from "./directory/directory-service.ts";
 export type { DirectoryMessage } from "./directory/messages.ts";

@@ -21,7 +21,7 @@ import { binaryCachesOf } from "./upstream-option.ts";
 const OF_DAEMON = new Set(["daemon", "token"]);
 
 /** Commands that work without services. */
-const OF_NOBODY = new Set(["keys", "config", "login", "logout", "use"]);
+const OF_NOBODY = new Set(["keys", "config", "login", "logout", "use", "man", "completion", "complete"]);
 
 /** Settings that name a file which is read. */
 const FILES = new Set([

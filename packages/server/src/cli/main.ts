@@ -6,10 +6,12 @@ import { addCastoreCommands } from "./castore-commands.ts";
 import { addConfig } from "./config-commands.ts";
 import { addCopyCommand } from "./copy-command.ts";
 import { addDaemonCommand } from "./daemon.ts";
+import { addDoctorCommand } from "./doctor/doctor-command.ts";
 import { describeFailure, hintFor } from "./failure.ts";
 import { addImportCommand } from "./import-command.ts";
 import { addKeysCommands } from "./keys-commands.ts";
 import { addLoginCommands } from "./login-command.ts";
+import { addLookCommands } from "./look/add-look-commands.ts";
 import { addMaintenanceCommands } from "./maintenance-commands.ts";
 import { addMigrateCommand } from "./migrate-command.ts";
 import { addNarCommands } from "./nar-commands.ts";
@@ -18,6 +20,7 @@ import { addPathInfoCommands } from "./path-info-commands.ts";
 import { addPushCommand } from "./push-command.ts";
 import { addRepairCommand } from "./repair-command.ts";
 import { refuseRepetition, UsageError } from "./repeatable.ts";
+import { addShellCommands } from "./shell-commands.ts";
 import { addStatsCommand } from "./stats-command.ts";
 import { addTokenCommands } from "./token-commands.ts";
 import { addUseCommand } from "./use-command.ts";
@@ -46,6 +49,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   addCopyCommand(program);
   addMigrateCommand(program);
   addPushCommand(program);
+  addLookCommands(program);
+  addDoctorCommand(program);
   addWatchStoreCommand(program);
   addUseCommand(program);
   addLoginCommands(program);
@@ -59,6 +64,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addKeysCommands(program);
   addTokenCommands(program);
   addConfig(program);
+  await addShellCommands(program, argv, packageJson.version);
   refuseRepetition(program);
   endWithReader();
   try {
