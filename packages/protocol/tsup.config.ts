@@ -4,6 +4,7 @@ import { library } from "../../tsup.base.ts";
 export default defineConfig(
   library({
     exchange: "src/exchange.ts",
+    lookup: "src/lookup.ts",
     maintenance: "src/maintenance.ts",
     "tvix-castore": "src/tvix-castore.ts",
     "tvix-store": "src/tvix-store.ts",

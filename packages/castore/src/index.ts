@@ -76,3 +76,11 @@ export { type OpenRecordStore, openRecordStore } from "./records/open-record-sto
 export type { RecordChange, RecordCondition, RecordRange, RecordStore } from "./records/record-store.ts";
 export { isDamage, Table, type TableDeclaration, type TableEntry } from "./records/table.ts";
 export { CASTORE_TABLES } from "./records/tables.ts";
+export {
+  type ReadFileOptions,
+  type ReadStreamOptions,
+  TreeFs,
+  type TreeFsPath,
+  type TreeFsServices,
+} from "./tree-fs/tree-fs.ts";
+export { TreeFsError, type TreeFsErrorCode } from "./tree-fs/tree-fs-error.ts";

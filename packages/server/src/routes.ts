@@ -3,12 +3,15 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { addCastoreRoutes, type CastoreServices } from "@tvix/castore-grpc";
 import { addHealthRoutes, addReflectionRoutes, HEALTH_SERVICE, type Health } from "@tvix/grpc-reflection";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
+import { LookupService } from "@tvix/protocol/lookup";
 import { MaintenanceService } from "@tvix/protocol/maintenance";
 import * as snixCastore from "@tvix/protocol/snix/castore";
 import * as snixStore from "@tvix/protocol/snix/store";
 import * as tvixCastore from "@tvix/protocol/tvix/castore";
 import * as tvixStore from "@tvix/protocol/tvix/store";
 import { addStoreRoutes, type StoreServices } from "@tvix/store/grpc";
+import type { PathInfoPages } from "@tvix/store/records";
+import { addLookupRoutes } from "./lookup/handlers.ts";
 import { addMaintenanceRoutes } from "./maintenance/handlers.ts";
 import type { Maintenance } from "./maintenance/maintenance.ts";
 
@@ -17,6 +20,8 @@ export interface RoutedServices extends CastoreServices {
   readonly store?: StoreServices | undefined;
   /** What those who run the store do with it; where it can be done by us. */
   readonly maintenance?: Maintenance | undefined;
+  /** Path infos that are kept here, page by page; where they are. */
+  readonly pathInfoPages?: PathInfoPages | undefined;
 }
 
 /** The services that are served, under both of their names where they have two. */
@@ -30,7 +35,7 @@ export function servedServices({
     snixCastore.BlobService,
     snixCastore.DirectoryService,
     ChunkExchangeService,
-    ...(store === undefined ? [] : [tvixStore.PathInfoService, snixStore.PathInfoService]),
+    ...(store === undefined ? [] : [tvixStore.PathInfoService, snixStore.PathInfoService, LookupService]),
     ...(maintenance === undefined ? [] : [MaintenanceService]),
   ];
 }
@@ -53,7 +58,13 @@ export function addRoutes(
   ending: AbortSignal,
 ): void {
   addCastoreRoutes(router, services);
-  if (services.store !== undefined) addStoreRoutes(router, services.store);
+  if (services.store !== undefined) {
+    addStoreRoutes(router, services.store);
+    addLookupRoutes(router, {
+      pathInfoService: services.store.pathInfoService,
+      pages: services.pathInfoPages,
+    });
+  }
   if (services.maintenance !== undefined) addMaintenanceRoutes(router, services.maintenance);
   addHealthRoutes(router, health);
   addReflectionRoutes(router, [...servedServices(services), HEALTH_SERVICE], ending);

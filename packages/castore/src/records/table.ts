@@ -153,13 +153,16 @@ export class Table<K, V> {
    * The records whose keys begin with some bytes, in the order of their keys.
    *
    * @param within what keys begin with; default: all
+   * @param options.after a key, there or not: those behind it follow. Default: from the first one on
    */
   async *entries(
     store: RecordStore,
     within: Uint8Array = NOTHING,
-    options: OperationOptions = {},
+    { after, ...options }: OperationOptions & { readonly after?: K | undefined } = {},
   ): AsyncGenerator<TableEntry<K, V>, void, undefined> {
-    for await (const [stored, value] of store.entries({ prefix: joined(this.#prefix, within) }, options)) {
+    const prefix = joined(this.#prefix, within);
+    const range = after === undefined ? { prefix } : { prefix, after: this.keyOf(after) };
+    for await (const [stored, value] of store.entries(range, options)) {
       const key = () => this.#decodeKey(stored);
       yield {
         length: value.length,

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type MemoryLedger, MemoryRecordStore, type RecordStore, type StoredBlobs } from "@tvix/castore";
 import { openStore, type Store } from "@tvix/castore-packs";
-import { RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
+import { PathInfoPages, RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
 import type { Logger } from "pino";
 import { connectPeer } from "../compose/connect-peer.ts";
 import type { CompositionEnvironment, OpenStore } from "../compose/environment.ts";
@@ -26,6 +26,8 @@ export interface DaemonStore {
   readonly storedBlobs: StoredBlobs | undefined;
   /** What those who run it do with it; undefined where not all of it lies in one data directory. */
   readonly maintenance: Maintenance | undefined;
+  /** Path infos, where all of them are in one store here. */
+  readonly pathInfoPages: PathInfoPages | undefined;
   /** Data directories that are open. */
   readonly stores: readonly Store[];
   /** Says what is wrong with any of these, and tries to mend it. */
@@ -104,6 +106,7 @@ async function daemonStoreOf(
     },
     records,
     maintenance: home && isAllIn(home, open, options) ? maintenanceOf(home, options, log) : undefined,
+    pathInfoPages: home && isAllIn(home, open, options) ? new PathInfoPages(home.store.database) : undefined,
     storedBlobs: hasBlobs ? home.store.storedBlobs : undefined,
     stores,
     async check() {

@@ -115,6 +115,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
       directoryService: services.directoryService,
       store: { ...services, pathInfoService: upstreams.pathInfoService },
       maintenance: store.maintenance,
+      pathInfoPages: store.pathInfoPages,
       binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys, memory, tracing }),
       address,
       access,

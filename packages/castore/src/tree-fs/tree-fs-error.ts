@@ -1,0 +1,21 @@
+import { CodedError, isCodedError } from "@tvix/byte-stream";
+
+/** Why a path cannot be used, as `node:fs` calls it. */
+export type TreeFsErrorCode = "ENOENT" | "ENOTDIR" | "EISDIR" | "ELOOP" | "EINVAL" | "EFBIG";
+
+/** A path in a tree that cannot be used so; failures of the services are theirs. */
+export class TreeFsError extends CodedError<TreeFsErrorCode> {
+  override readonly name = "TreeFsError";
+  /** As it was given. */
+  readonly path: string;
+
+  constructor(code: TreeFsErrorCode, text: string, path: string) {
+    super(code, `${code}: ${text}: ${JSON.stringify(path)}`);
+    this.path = path;
+  }
+
+  /** True for any TreeFsError, also one of another copy of this package. */
+  static is(value: unknown): value is TreeFsError {
+    return isCodedError(value, "TreeFsError");
+  }
+}

@@ -1,0 +1,1 @@
+export * from "./gen/tvix_store_ext/v1/lookup_pb.ts";
