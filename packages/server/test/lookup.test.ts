@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type Client, Code, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { StorePath } from "@tvix/nix-compat";
