@@ -27,6 +27,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   "@tvix/castore-s3": 4,
   "@tvix/nar-bridge": 4,
   "@tvix/nix-local": 4,
+  "@tvix/web": 4,
   "@tvix/server": 5,
 };
 
@@ -47,6 +48,9 @@ const NODE_ONLY: Readonly<Record<string, readonly string[]>> = {
   "@tvix/nar": ["src/fs/", "src/fs.ts"],
   "@tvix/store": ["src/fs/", "src/node.ts", "src/hash/hasher-node.ts"],
 };
+
+/** Packages whose build holds what they import: those are no dependencies of who installs them. */
+const BUNDLED = new Set(["@tvix/web"]);
 
 const IMPORT = /\bfrom "([^"]+)"|\bimport "([^"]+)"|\bimport\("([^"]+)"\)|new URL\("(\.[^"]+)"/g;
 
@@ -100,9 +104,12 @@ function checkImports(
   sources: Source[],
 ): void {
   const declared = new Set(
-    ["dependencies", "peerDependencies", "optionalDependencies"].flatMap((kind) =>
-      Object.keys(manifest[kind] ?? {}),
-    ),
+    [
+      "dependencies",
+      "peerDependencies",
+      "optionalDependencies",
+      ...(BUNDLED.has(manifest.name) ? ["devDependencies"] : []),
+    ].flatMap((kind) => Object.keys(manifest[kind] ?? {})),
   );
   const used = new Set<string>();
   for (const { file, imports } of sources) {

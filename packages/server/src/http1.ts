@@ -27,6 +27,7 @@ import { authorityOf } from "./authority.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { UpstreamStates } from "./metrics/upstream-states.ts";
+import { Page } from "./page.ts";
 import type { StorageWatch } from "./storage-watch.ts";
 
 /** What the HTTP/1.1 side needs. */
@@ -251,6 +252,13 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
         .send(await metrics.text()),
     );
   }
+  const page = await Page.load();
+  page.addRoutes(app);
+  app.get("/", async (request, reply) => {
+    if (page.isWanted(request.headers.accept)) return page.send(reply);
+    const what = binaryCache === undefined ? "A castore is here." : "A Nix binary cache is here.";
+    return reply.header("vary", "accept").type("text/plain; charset=utf-8").send(`${what}\n`);
+  });
   await app.register(castoreHttp, options.trees);
   if (binaryCache !== undefined) await app.register(narBridge, binaryCache);
   await app.ready();

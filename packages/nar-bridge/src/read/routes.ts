@@ -33,12 +33,15 @@ export function addReadRoutes(
   });
   const narFiles = { bridge, pullThrough, liveForms: new LiveForms(bridge) };
 
-  app.route({
-    method: READ,
-    url: "/",
-    handler: (_request, reply) =>
-      reply.type("text/plain; charset=utf-8").send("A Nix binary cache is here.\n"),
-  });
+  // Whoever has registered this may have something of their own there.
+  if (!app.hasRoute({ method: "GET", url: "/" })) {
+    app.route({
+      method: READ,
+      url: "/",
+      handler: (_request, reply) =>
+        reply.type("text/plain; charset=utf-8").send("A Nix binary cache is here.\n"),
+    });
+  }
 
   app.route({
     method: READ,

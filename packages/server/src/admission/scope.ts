@@ -10,7 +10,13 @@ export function includes(scope: Scope, needed: Scope): boolean {
 }
 
 /** What everybody may ask for, whoever they are. */
-const OPEN = new Set(["/healthz", "/readyz", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"]);
+const OPEN = new Set([
+  "/",
+  "/healthz",
+  "/readyz",
+  "/grpc.health.v1.Health/Check",
+  "/grpc.health.v1.Health/Watch",
+]);
 
 /** `/package.Service/Method`. */
 const CALL = /^\/[\w.]+\.[A-Z]\w*\/(\w+)$/;
@@ -32,6 +38,8 @@ const STORING = new Set(["Put", "Assemble"]);
  */
 export function scopeNeeded(method: string, path: string): Scope | undefined {
   if (OPEN.has(path)) return undefined;
+  // The files of the page, which shows nothing without a token where one is needed.
+  if (path.startsWith("/web/") && (method === "GET" || method === "HEAD")) return undefined;
   const call = CALL.exec(path)?.[1];
   if (path.startsWith(MAINTENANCE)) return call === "ListPins" ? "read" : "admin";
   if (call !== undefined) return STORING.has(call) ? "write" : "read";

@@ -3,6 +3,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^\/[0-9a-z]{32}\.narinfo$/, "narinfo"],
   [/^\/[0-9a-z]{32}\.ls$/, "listing"],
   [/^\/nar\//, "nar"],
+  [/^\/(?:web\/.*)?$/, "page"],
   [/^\/castore\//, "castore"],
   [/^\/serve\//, "serve"],
   [/^\/get-narinfos-v1$/, "narinfo-batch"],
