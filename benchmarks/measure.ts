@@ -26,6 +26,7 @@ export function report(title: string, figures: Figures, baseline: string, unit =
   }
 }
 
-function median(values: readonly number[]): number {
+/** The middle one of some figures. */
+export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

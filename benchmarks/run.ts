@@ -1,9 +1,10 @@
-// `pnpm bench [blobs] [trees] [nars] [cache] [cluster] [attack]`: figures as Markdown tables, each beside its baseline.
+// `pnpm bench [blobs] [trees] [nars] [cache] [page] [cluster] [attack]`: figures as Markdown tables, each beside its baseline.
 import { benchmarkAttacks } from "./attack/benchmark.ts";
 import { benchmarkBinaryCache } from "./binary-cache.ts";
 import { benchmarkBlobs } from "./blobs.ts";
 import { benchmarkCluster } from "./cluster.ts";
 import { benchmarkNars } from "./nars.ts";
+import { benchmarkPage } from "./page.ts";
 import { benchmarkTrees } from "./trees.ts";
 
 const benchmarks: Record<string, () => Promise<void>> = {
@@ -11,6 +12,7 @@ const benchmarks: Record<string, () => Promise<void>> = {
   trees: benchmarkTrees,
   nars: benchmarkNars,
   cache: benchmarkBinaryCache,
+  page: benchmarkPage,
   cluster: benchmarkCluster,
   attack: benchmarkAttacks,
 };

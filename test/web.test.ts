@@ -2,14 +2,11 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { Directory, PathComponent } from "@tvix/castore";
-import { openStore } from "@tvix/castore-packs";
-import { StorePath } from "@tvix/nix-compat";
-import { servicesOf } from "@tvix/server";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
 import { temporaryDirectory } from "./temporary.ts";
+import { storeWidePath } from "./wide-path.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 
@@ -19,31 +16,6 @@ const SCREENSHOTS = join(import.meta.dirname, "../artifacts/web");
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 if (!existsSync(CHROMIUM)) console.warn("skipped: Chromium is not installed (Debian's package chromium)");
-
-/** Stores a path that is one directory of 100,000 empty files; returns its base name. */
-async function storeWide(data: string): Promise<string> {
-  const store = await openStore(data, { sync: false });
-  const services = servicesOf(store);
-  const file = {
-    type: "file",
-    digest: await store.blobService.put(new Uint8Array(0)),
-    size: 0n,
-    executable: false,
-  } as const;
-  const entries = Array.from({ length: 100_000 }, (_, index) => ({
-    name: PathComponent.from(`entry-${index}`),
-    node: file,
-  }));
-  const directory = Directory.of(entries);
-  await store.directoryService.putMany([directory]);
-  const node = { type: "directory", digest: directory.digest(), size: directory.size("doubled") } as const;
-  const storePath = StorePath.from(new Uint8Array(20).fill(7), "wide");
-  const nar = await services.narCalculationService.calculateNar(node);
-  const nothing = { references: [], signatures: [], deriver: undefined, contentAddress: undefined };
-  await services.pathInfoService.put({ storePath, node, ...nar, ...nothing });
-  await store.close();
-  return storePath.toString();
-}
 
 describe.skipIf(!existsSync(CHROMIUM))("the page in a browser", () => {
   let browser: Browser;
@@ -199,7 +171,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in a browser", () => {
 
   test("a directory of 100,000 entries and a store of many paths can be used", async () => {
     const folder = await temporaryDirectory();
-    const path = await storeWide(join(folder, "data"));
+    const path = await storeWidePath(join(folder, "data"), 100_000);
     const daemon = await startDaemon(join(folder, "data"));
     const { page, complaints } = await open(daemon.url);
     await page.goto(`${daemon.url}/#/path/${path}`);
