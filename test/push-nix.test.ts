@@ -116,6 +116,28 @@ describe.skipIf(noNix !== undefined)("a real Nix and its store", () => {
     expect(await ended).toEqual([0, null]);
   }, 120_000);
 
+  test("a path that is refused is told, and keeps nobody from watching on", async () => {
+    const home = await newHome();
+    const key = (await tvixStore("keys", "generate", "others-1")).stderr;
+    const trusted = /others-1:\S+/.exec(key)?.[0] ?? "others-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const strict = ["--unsigned-uploads", "require", "--trusted-public-key", trusted];
+    const daemon = await startDaemon(join(await temporaryDirectory(), "data"), ...strict);
+    const watching = spawn(process.execPath, [BIN, "watch-store", ...daemon.options]);
+    onTestFinished(() => void watching.kill("SIGKILL"));
+    let told = "";
+    watching.stderr.on("data", (piece) => {
+      told += piece;
+    });
+    await once(watching.stderr, "data");
+    const root = await build(home, `refused ${process.pid} ${Date.now()}`, "1");
+    await expect
+      .poll(() => told, { timeout: 60_000, interval: 200 })
+      .toContain(`tvix-store: ${root.slice(11)}: `);
+    const ended = once(watching, "exit");
+    watching.kill("SIGINT");
+    expect(await ended).toEqual([0, null]);
+  }, 120_000);
+
   test("paths that others have signed are left out, unless told otherwise", async () => {
     const home = await newHome();
     const daemon = await startDaemon(join(await temporaryDirectory(), "data"));

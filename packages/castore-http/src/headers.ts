@@ -17,5 +17,11 @@ const INERT = {
 
 /** @param isImmutable whether the address holds a digest */
 export function headersOf(isImmutable: boolean, type: string): Readonly<Record<string, string>> {
-  return { ...INERT, "cache-control": isImmutable ? IMMUTABLE : SHORT_LIVED, "content-type": type };
+  // A directory is a page, its index or JSON, as a client wants it.
+  return {
+    ...INERT,
+    vary: "accept",
+    "cache-control": isImmutable ? IMMUTABLE : SHORT_LIVED,
+    "content-type": type,
+  };
 }

@@ -48,6 +48,5 @@ export async function sendListing(
     open: () => (format === "json" ? listingJson(listed) : listingHtml(listed)),
   };
   const type = format === "json" ? "application/json" : "text/html; charset=utf-8";
-  const headers = { ...headersOf(isImmutable, type), vary: "accept" };
-  return await sendResource(request, reply, resource, headers, stallMs);
+  return await sendResource(request, reply, resource, headersOf(isImmutable, type), stallMs);
 }

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -50,6 +50,24 @@ test("a token is kept by login, shown by the other commands and by Nix, and forg
   expect(await tvixStore("logout", daemon.url)).toMatchObject({ status: 0 });
   expect(await list()).toMatchObject({ status: 1 });
   expect(await tvixStore("logout", daemon.url)).toMatchObject({ status: 1 });
+});
+
+test("a file of settings keeps its permissions, and one that somebody else makes is not replaced", async () => {
+  const folder = await temporaryDirectory();
+  const daemon = await startDaemon(join(folder, "data"));
+  const conf = join(folder, "nix.conf");
+  await writeFile(conf, "access-tokens = secret\n", { mode: 0o600 });
+  expect(await tvixStore("use", daemon.url, "--write", "--nix-conf", conf)).toMatchObject({ status: 0 });
+  expect((await stat(conf)).mode & 0o777).toBe(0o600);
+  expect(await readFile(conf, "utf8")).toContain("access-tokens = secret\n");
+  const link = join(folder, "link.conf");
+  await symlink(conf, link);
+  const text = await readFile(conf, "utf8");
+  expect(await tvixStore("use", daemon.url, "--undo", "--nix-conf", link)).toMatchObject({
+    status: 1,
+    stderr: `tvix-store: ${link} is a link to ${conf}: change it where that comes from\n`,
+  });
+  expect(await readFile(conf, "utf8")).toBe(text);
 });
 
 test("what is no binary cache is told to be none", async () => {

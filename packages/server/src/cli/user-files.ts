@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -24,15 +24,22 @@ export async function readText(file: string): Promise<string> {
 }
 
 /**
- * Writes a text file as a whole: whoever reads it meanwhile sees what was there, or what is to be there.
+ * Writes a text file as a whole: whoever reads it meanwhile sees what was there, or what is to be there. A file that is
+ * there keeps its permissions, as there may be secrets in it.
  *
  * @param mode of a file that is made
+ * @throws Error for a link: what it leads to is made by somebody else, such as NixOS
  */
 export async function replaceText(file: string, text: string, mode: number): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
+  const known = await lstat(file).catch(() => undefined);
+  if (known?.isSymbolicLink() === true) {
+    throw new Error(`${file} is a link to ${await readlink(file)}: change it where that comes from`);
+  }
   const temporary = `${file}.new-${process.pid}`;
   try {
-    await writeFile(temporary, text, { mode, flag: "wx", flush: true });
+    await writeFile(temporary, text, { mode: 0o600, flag: "wx", flush: true });
+    await chmod(temporary, known === undefined ? mode : known.mode & 0o777);
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -1,4 +1,5 @@
-import type { LocalNixStore as Nix } from "@tvix/nix-local";
+import { CastoreError } from "@tvix/castore";
+import type { StorePath } from "@tvix/nix-compat";
 import type { Command } from "commander";
 import { describeFailure } from "./failure.ts";
 import { addNixStoreOptions, type NixStoreOptions, skippedKeys } from "./nix-store-options.ts";
@@ -28,27 +29,53 @@ export function addWatchStoreCommand(program: Command): void {
     const ending = new AbortController();
     void waitForSignal().then(() => ending.abort());
     process.stderr.write(`watching ${nix.databaseFile}\n`);
+    const push = async (paths: readonly StorePath[]) => {
+      const closure = await nix.closure(paths);
+      const done = await withWritableServices(options, (services) =>
+        pushPaths(closure, nix, services, { skipSignedBy: skippedKeys(options) }),
+      );
+      if (options.json === true) await print(`${JSON.stringify(done)}\n`);
+      else process.stderr.write(`${describePush(done)}\n`);
+    };
+    // What is being stored when the end is asked for is stored.
     for await (const added of watchPaths(nix, ending)) {
-      // What is being stored when the end is asked for is stored.
-      for (let isStored = false; !isStored; )
-        isStored = await pushed(added.map(({ storePath }) => storePath));
-    }
-
-    async function pushed(roots: Parameters<Nix["closure"]>[0]): Promise<boolean> {
-      try {
-        const closure = await nix.closure(roots);
-        const done = await withWritableServices(options, (services) =>
-          pushPaths(closure, nix, services, { skipSignedBy: skippedKeys(options) }),
-        );
-        if (options.json === true) await print(`${JSON.stringify(done)}\n`);
-        else process.stderr.write(`${describePush(done)}\n`);
-        return true;
-      } catch (error) {
-        process.stderr.write(`tvix-store: ${describeFailure(error)}\n`);
-        if (ending.signal.aborted) throw error;
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-        return false;
-      }
+      await pushAll(
+        added.map(({ storePath }) => storePath),
+        push,
+        ending.signal,
+      );
     }
   });
+}
+
+/**
+ * Pushes paths together; where that fails, one by one, so that a path that is refused or gone keeps no other one back.
+ * A store that is away, busy or full is waited for.
+ */
+async function pushAll(
+  paths: readonly StorePath[],
+  push: (paths: readonly StorePath[]) => Promise<void>,
+  ending: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    try {
+      await push(paths);
+      return;
+    } catch (error) {
+      process.stderr.write(`tvix-store: ${paths.join(", ")}: ${describeFailure(error)}\n`);
+      if (isPassing(error) && !ending.aborted) {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      } else {
+        if (paths.length > 1) for (const path of paths) await pushAll([path], push, ending);
+        return;
+      }
+    }
+  }
+}
+
+/** Failures of a store that end by themselves, or when somebody looks after it. */
+const PASSING: ReadonlySet<string> = new Set(["UNAVAILABLE", "TOO_BUSY", "NO_SPACE", "CLOSED", "LOCKED"]);
+
+function isPassing(error: unknown): boolean {
+  return CastoreError.is(error) && PASSING.has(error.code);
 }
