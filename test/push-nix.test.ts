@@ -175,6 +175,10 @@ describe.skipIf(noNix !== undefined)("a real Nix and its store", () => {
     expect(await push(daemon, "--nix-root", store, join(store, "nix/store", name))).toMatchObject({
       stored: 2,
     });
+    // Where it cannot be read as Nix writes it, it is as it was: and looked at anew each time.
+    const { last } = nix.registeredAfter(0);
+    await home.run("nix-store", "--add", join(home.base, "expression.nix"), "--store", store);
+    expect(nix.registeredAfter(last)).toMatchObject({ paths: [], unreadable: [], last });
     const nothing = await tvixStore("push", "--nix-root", store, "/nix/store/none", ...daemon.options);
     expect(nothing).toMatchObject({ status: 1, stderr: "tvix-store: /nix/store/none does not exist\n" });
   }, 60_000);

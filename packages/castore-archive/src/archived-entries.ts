@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { ByteStream } from "@tvix/byte-stream";
 import {
   type BlobService,
@@ -34,6 +35,9 @@ export interface ArchivedEntry {
   readonly target: string | undefined;
 }
 
+/** Entries after which others have their turn. */
+const ENTRIES_IN_A_ROW = 64;
+
 /** When everything in an archive was changed, as Nix sets it: a second after the beginning of 1970. */
 export const ARCHIVED_AT: Date = new Date(1000);
 
@@ -58,27 +62,16 @@ export async function* archivedEntries(
   if (rootName === undefined && root.type !== "directory") {
     throw new CastoreError("INVALID_NAME", `a ${root.type} needs a name in an archive`);
   }
+  let entries = 0;
   for await (const { path, node } of walkTree(root, directoryService, { signal })) {
+    // Directories that are at hand come without any wait: others are to have their turns.
+    if (++entries % ENTRIES_IN_A_ROW === 0) await setImmediate();
     const place = [...(rootName === undefined ? [] : [rootName]), ...path.components.map(nameOf(path))];
     if (place.length === 0) continue;
     const target =
       node.type === "symlink" ? textOf(node.target.bytes, `the target of the link ${path}`) : undefined;
     yield { path: place.join("/"), node, target };
   }
-}
-
-/**
- * Fails as an archive of the tree would, but for contents of files: for whoever has to know before the first
- * byte is sent.
- *
- * @throws CastoreError INVALID_NAME or INCOMPLETE
- */
-export async function checkArchivable(
-  root: Node,
-  source: Pick<TreeSource, "directoryService">,
-  options: ArchiveOptions = {},
-): Promise<void> {
-  for await (const _ of archivedEntries(root, source, options));
 }
 
 /** The contents of a file. @throws CastoreError INCOMPLETE */
@@ -109,7 +102,8 @@ function nameOf(path: CastorePath): (name: { bytes: Uint8Array }) => string {
   return ({ bytes }) => textOf(bytes, `a name in ${path}`);
 }
 
-function textOf(bytes: Uint8Array, what: string): string {
+/** Text of a name. @throws CastoreError INVALID_NAME for what is not UTF-8 */
+export function textOf(bytes: Uint8Array, what: string): string {
   const text = utf8(bytes);
   if (text !== undefined) return text;
   throw new CastoreError("INVALID_NAME", `${what} is not UTF-8, and archives hold text`);

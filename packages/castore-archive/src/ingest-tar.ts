@@ -12,7 +12,15 @@ import {
   SymlinkTarget,
 } from "@tvix/castore";
 import type { Header } from "tar-stream";
-import { linkedPlaceOf, placeOf, shownName, type TarEntry, tarEntries, targetOf } from "./tar-entries.ts";
+import {
+  isSparse,
+  linkedPlaceOf,
+  placeOf,
+  shownName,
+  type TarEntry,
+  tarEntries,
+  targetOf,
+} from "./tar-entries.ts";
 import { type Leaf, TarTree } from "./tar-tree.ts";
 
 /** Where the contents of an archive go to. */
@@ -84,6 +92,10 @@ async function take(
   options: OperationOptions,
 ): Promise<void> {
   const { header, contents } = entry;
+  if (isSparse(header)) {
+    const text = `${shownName(header)} in the archive is a sparse file, which GNU tar writes without --sparse as well`;
+    throw new CastoreError("UNSUPPORTED_FILE_TYPE", text, { subject: shownName(header) });
+  }
   switch (header.type) {
     case "file":
     case "contiguous-file": {

@@ -101,10 +101,29 @@ export function shownName(header: Header): string {
   return escapeBytes(bytesOf(header.name, header.pax, "path"));
 }
 
-/** Names in pax headers are UTF-8; those in other headers are bytes. */
+/**
+ * Names in pax headers are UTF-8; those in other headers are bytes.
+ *
+ * @throws CastoreError INVALID_NODE for names that were lost in reading, and for what is stored as something else
+ */
 function bytesOf(text: string, pax: Header["pax"], field: string): Uint8Array {
-  const isPax = typeof pax === "object" && pax !== null && (pax as Record<string, unknown>)[field] === text;
-  return new Uint8Array(Buffer.from(text, isPax ? "utf8" : "latin1"));
+  const records = typeof pax === "object" && pax !== null ? (pax as Record<string, unknown>) : {};
+  if (records[field] !== text) return new Uint8Array(Buffer.from(text, "latin1"));
+  // The parser takes pax records for UTF-8, and has a replacement for what is none.
+  if (records["hdrcharset"] === "BINARY" || text.includes("\ufffd")) {
+    throw new CastoreError(
+      "INVALID_NODE",
+      `the archive has a name in a pax header that is not UTF-8: ${JSON.stringify(text)}`,
+    );
+  }
+  return new Uint8Array(Buffer.from(text, "utf8"));
+}
+
+/** Whether what follows is the map of a sparse file and its pieces, as GNU tar writes them into pax archives. */
+export function isSparse({ pax }: Header): boolean {
+  return (
+    typeof pax === "object" && pax !== null && Object.keys(pax).some((key) => key.startsWith("GNU.sparse."))
+  );
 }
 
 function componentsOf(path: Uint8Array): readonly PathComponent[] {

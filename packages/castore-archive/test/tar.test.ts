@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { collect } from "@tvix/byte-stream";
@@ -131,6 +131,19 @@ test.each([
   );
   expect(failure).toMatchObject({ code });
   expect(stored).toBe(0);
+});
+
+test("what would be stored as something else is refused: sparse files, and names that the parser has lost", async () => {
+  const at = await folder();
+  await writeFile(join(at, "f"), "");
+  await truncate(join(at, "f"), 1 << 20);
+  const sparse = await run("tar", ["-c", "-S", "--format=posix", "-C", at, "f"]);
+  await expect(ingestTar(sparse, emptyStore())).rejects.toMatchObject({ code: "UNSUPPORTED_FILE_TYPE" });
+  const script =
+    "import io,sys,tarfile\nout=io.BytesIO()\nt=tarfile.open(fileobj=out,mode='w',format=tarfile.PAX_FORMAT,errors='surrogateescape')\n" +
+    "i=tarfile.TarInfo(b'b\\xff'.decode('utf8','surrogateescape')+'x'*120)\nt.addfile(i)\nt.close()\nsys.stdout.buffer.write(out.getvalue())";
+  const binary = await run("python3", ["-c", script]);
+  await expect(ingestTar(binary, emptyStore())).rejects.toMatchObject({ code: "INVALID_NODE" });
 });
 
 test("what is no archive, or a part of one, says so", async () => {

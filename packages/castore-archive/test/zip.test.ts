@@ -1,7 +1,10 @@
+import { createWriteStream } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { collect } from "@tvix/byte-stream";
+import { Directory, PathComponent } from "@tvix/castore";
 import { ingest } from "@tvix/castore-fs";
 import { expect, onTestFinished, test } from "vitest";
 import { checkArchivable, writeZip } from "../src/index.ts";
@@ -21,6 +24,7 @@ test("a tree in a zip archive is what Python takes out of it", async () => {
   await chmod(join(tree, "run"), 0o755);
   await writeFile(join(tree, "large"), Buffer.alloc(3 << 20, "0123456789abcdef-"));
   await symlink("run", join(tree, "link"));
+  await writeFile(join(tree, "back\\slash"), "a name as it is");
   const services = emptyStore();
   const root = await ingest(tree, services);
   const at = await folder();
@@ -65,3 +69,63 @@ test("reading ends where the reader leaves", async () => {
   const root = await ingest(tree, services);
   for await (const _ of writeZip(root, services)) break;
 });
+
+test("a tree that is larger than what is stored of it is counted quickly, and refused", async () => {
+  const services = emptyStore();
+  const digest = await services.blobService.put(new Uint8Array(1));
+  let directory = Directory.of([
+    { name: PathComponent.from("f"), node: { type: "file", digest, size: 1n, executable: false } },
+  ]);
+  const directories = [directory];
+  for (let depth = 0; depth < 50; depth++) {
+    const node = { type: "directory", digest: directory.digest(), size: directory.size("doubled") } as const;
+    directory = Directory.of(["a", "b"].map((name) => ({ name: PathComponent.from(name), node })));
+    directories.push(directory);
+  }
+  await services.directoryService.putMany(directories);
+  const root = { type: "directory", digest: directory.digest(), size: directory.size("doubled") } as const;
+  await expect(checkArchivable(root, services)).rejects.toMatchObject({ code: "TOO_LARGE" });
+  // Whoever takes it nevertheless lets others have their turns.
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  let length = 0;
+  for await (const piece of writeZip(root, services)) {
+    length += piece.length;
+    if (length > 200_000) break;
+  }
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(3);
+});
+
+test("more entries than 16 bits count, and contents beyond 32 bits, are told in 64", async () => {
+  const services = emptyStore();
+  const digest = await services.blobService.put(new Uint8Array(0));
+  const file = { type: "file", digest, size: 0n, executable: false } as const;
+  const many = Directory.of(
+    Array.from({ length: 70_000 }, (_, index) => ({ name: PathComponent.from(`f${index}`), node: file })),
+  );
+  await services.directoryService.putMany([many]);
+  const at = await folder();
+  const root = { type: "directory", digest: many.digest(), size: many.size("doubled") } as const;
+  await writeFile(join(at, "many.zip"), await collect(writeZip(root, services), 1 << 26));
+  const count = await run("python3", [
+    "-c",
+    "import sys,zipfile; print(len(zipfile.ZipFile(sys.argv[1]).infolist()))",
+    join(at, "many.zip"),
+  ]);
+  expect(count.toString()).toBe("70000\n");
+
+  // Contents of zeros are made up, as a store would give them.
+  const size = 2 ** 32 + 10;
+  const zeros = new Uint8Array(1 << 20);
+  async function* long() {
+    for (let left = size; left > 0; left -= zeros.length)
+      yield left < zeros.length ? zeros.subarray(0, left) : zeros;
+  }
+  const source = { ...services, blobService: { read: async () => long() } };
+  const node = { type: "file", digest, size: BigInt(size), executable: false } as const;
+  await pipeline(writeZip(node, source, { rootName: "zeros" }), createWriteStream(join(at, "long.zip")));
+  const script =
+    "import sys,zipfile; i=zipfile.ZipFile(sys.argv[1]).infolist()[0]; print(i.file_size, i.compress_size < 1<<28)";
+  expect((await run("python3", ["-c", script, join(at, "long.zip")])).toString()).toBe(`${size} True\n`);
+}, 120_000);

@@ -21,6 +21,17 @@ export function formatOf({ query, headers }: FastifyRequest): Format | undefined
   throw new CastoreHttpError(400, `format is ${JSON.stringify(asked)}, not one of ${FORMATS.join(", ")}`);
 }
 
+/** Whether the query names a form. */
+export function isAskedFor({ query }: FastifyRequest, format: Format): boolean {
+  return (query as Record<string, unknown>)["format"] === format;
+}
+
+/** Whether JSON is taken and pages are not. */
 function wantsJson(accept: string | undefined): boolean {
-  return accept !== undefined && /\bapplication\/json\b/.test(accept) && !/\btext\/html\b/.test(accept);
+  const taken = (accept ?? "")
+    .toLowerCase()
+    .split(",")
+    .filter((item) => !/;\s*q=0(?:\.0*)?\s*$/.test(item))
+    .map((item) => item.split(";")[0]?.trim());
+  return taken.includes("application/json") && !taken.includes("text/html");
 }

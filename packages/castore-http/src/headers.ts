@@ -1,8 +1,8 @@
-/** What a tree never changes: whoever has a part of it may keep it for a year. */
-const IMMUTABLE = "public, max-age=31536000, immutable";
+/** Without `public`: what somebody got with a token is kept by nobody in between. What a tree has never changes: whoever has a part of it may keep it for a year. */
+const IMMUTABLE = "max-age=31536000, immutable";
 
 /** What is served by a name that may mean something else tomorrow. */
-const SHORT_LIVED = "public, max-age=60";
+const SHORT_LIVED = "max-age=60";
 
 /**
  * Headers of everything that is served out of a store: it is what its type says, and as a page it runs nothing, has

@@ -18,7 +18,8 @@ export async function mediaTypeOf(
   { digest, size }: Pick<FileNode, "digest" | "size">,
   blobs: Pick<BlobService, "read">,
 ): Promise<string> {
-  const known = mime.getType(name);
+  // A name without a dot inside, such as `html` or `.sh`, is no kind of file.
+  const known = name.lastIndexOf(".") > 0 ? mime.getType(name) : null;
   if (known !== null) return TEXT.test(known) ? `${known}; charset=utf-8` : known;
   const contents = await blobs.read(digest, { length: LOOKED_AT_BYTES });
   if (contents === undefined) {

@@ -3,7 +3,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { parseDigestName } from "./digest-name.ts";
 import { CastoreHttpError, notFound } from "./errors.ts";
 import { type CastoreHttp, type CastoreHttpOptions, decided, type NamedRoot } from "./options.ts";
-import { parseRequestPath } from "./request-path.ts";
+import { parseRequestPath, percentEncoded } from "./request-path.ts";
 import type { ArchiveFormat } from "./send-archive.ts";
 import { sendArchive } from "./send-archive.ts";
 import { fileOf } from "./send-file.ts";
@@ -99,7 +99,7 @@ async function sendNamed(
     return await sendPlace(http, { prefix: "/serve/", root: name, node }, place, request, reply);
   }
   const rest = request.originalUrl.replace(/^\/+serve\/+[^/?#]*/, "");
-  return reply.redirect(`/serve/${name}${rest}`, 307);
+  return reply.redirect(`/serve/${percentEncoded(new TextEncoder().encode(name))}${rest}`, 307);
 }
 
 async function sendRootArchive(

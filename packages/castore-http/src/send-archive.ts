@@ -1,7 +1,7 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import type { DirectoryNode } from "@tvix/castore";
 import { checkArchivable, writeTar, writeZip } from "@tvix/castore-archive";
-import { sendResource } from "@tvix/http-resource";
+import { isKnownToClient, leavingOf, sendResource } from "@tvix/http-resource";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { headersOf } from "./headers.ts";
 import type { CastoreHttp } from "./options.ts";
@@ -27,8 +27,6 @@ export async function sendArchive(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  // What an archive cannot hold, or a directory that is missing, shows before the first byte is sent.
-  await checkArchivable(node, http, { rootName: name });
   const write = format === "tar" ? writeTar : writeZip;
   const resource = {
     etag: `"${node.digest.toHex()}-${format}"`,
@@ -39,5 +37,9 @@ export async function sendArchive(
     ...headersOf(isImmutable, TYPES[format]),
     "content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(`${name}.${format}`)}`,
   };
+  if (!isKnownToClient(request.headers, resource.etag)) {
+    // What an archive cannot hold, or a directory that is missing, shows before the first byte is sent.
+    await checkArchivable(node, http, leavingOf(reply));
+  }
   return await sendResource(request, reply, resource, headers, http.stallMs);
 }

@@ -27,8 +27,9 @@ export async function sendFile(
   const resource = {
     etag: `"${digest.toHex()}"`,
     length,
-    open: (signal: AbortSignal, range = { start: 0, end: length }) =>
-      read(blobService, digest, signal, range.start, range.end - range.start),
+    // A whole file is read to its end: one that is longer than its directory says is cut off, not cut short.
+    open: (signal: AbortSignal, range?: { readonly start: number; readonly end: number }) =>
+      read(blobService, digest, signal, range?.start ?? 0, range && range.end - range.start),
   };
   const type = await mediaTypeOf(name, node, blobService);
   return await sendResource(request, reply, resource, headersOf(isImmutable, type), stallMs);
@@ -39,9 +40,10 @@ async function* read(
   digest: B3Digest,
   signal: AbortSignal,
   offset: number,
-  length: number,
+  length: number | undefined,
 ): ByteStream {
-  const contents = await blobs.read(digest, { signal, offset, length });
+  const part = length === undefined ? { offset } : { offset, length };
+  const contents = await blobs.read(digest, { signal, ...part });
   if (contents === undefined) {
     throw new CastoreError("INCOMPLETE", `blob ${digest} is not in the store`, { subject: `${digest}` });
   }

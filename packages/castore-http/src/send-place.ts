@@ -2,7 +2,7 @@ import { CastorePath, type Node, nodeToJson, PathComponent, type SymlinkNode } f
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { notFound } from "./errors.ts";
 import { findPlace } from "./find-place.ts";
-import { type Format, formatOf } from "./format.ts";
+import { type Format, formatOf, isAskedFor } from "./format.ts";
 import { headersOf } from "./headers.ts";
 import type { CastoreHttp } from "./options.ts";
 import { pathUrl, percentEncoded, type RequestPath } from "./request-path.ts";
@@ -59,7 +59,8 @@ async function sendNode(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const common = { name: nameIn(tree, path), isImmutable: isImmutable(tree) };
-  if (node.type !== "directory" && format === "json") {
+  // What a client takes chooses between forms of a directory; a file is what it is.
+  if (node.type !== "directory" && isAskedFor(request, "json")) {
     return reply
       .headers(headersOf(common.isImmutable, "application/json"))
       .send(`${JSON.stringify(nodeToJson(node))}\n`);
@@ -113,13 +114,14 @@ function redirect(
   const base = isBeside ? "/serve/" : `${pathUrl(tree.prefix, tree.root, CastorePath.ROOT)}/`;
   const query = /\?.*$/.exec(request.originalUrl)?.[0] ?? "";
   return reply
-    .header("cache-control", "public, max-age=60")
+    .header("cache-control", "max-age=60")
     .redirect(`${base}${resolved.names.map(percentEncoded).join("/")}${query}`, 307);
 }
 
 function archiveOf(path: CastorePath): { path: CastorePath; format: ArchiveFormat } | undefined {
   const [, name, format] = ARCHIVE.exec(Buffer.from(path.name?.bytes ?? []).toString("latin1")) ?? [];
   if (name === undefined || path.parent === undefined) return undefined;
+  if (name === "." || name === "..") return undefined;
   const named = PathComponent.from(new Uint8Array(Buffer.from(name, "latin1")));
   return { path: path.parent.join(named), format: format as ArchiveFormat };
 }

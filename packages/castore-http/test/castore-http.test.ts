@@ -39,7 +39,7 @@ test("a file has its type, tag and length, and parts of it can be had", async ()
     "content-length": "13",
     "accept-ranges": "bytes",
     etag: `"${hello.digest.toHex()}"`,
-    "cache-control": "public, max-age=31536000, immutable",
+    "cache-control": "max-age=31536000, immutable",
     "x-content-type-options": "nosniff",
   });
   expect(whole.headers["content-security-policy"]).toContain("sandbox");
@@ -155,6 +155,35 @@ test("links lead to where they point, with what was asked for below them", async
   expect(link.json()).toEqual({ type: "symlink", target: "/etc/passwd" });
 });
 
+test("a file is what it is, whatever is accepted; a directory is JSON where pages are not", async () => {
+  const store = new TestStore();
+  const data = await store.directory([["data.json", await store.file("[1]")]]);
+  const app = store.app();
+  const base = `/castore/${data.digest.toHex()}`;
+  for (const accept of ["application/json, text/plain, */*", "application/json", "*/*"]) {
+    const answer = await app.inject({ url: `${base}/data.json`, headers: { accept } });
+    expect([answer.body, answer.headers["content-type"]]).toEqual(["[1]", "application/json; charset=utf-8"]);
+  }
+  const typeOf = async (accept: string) =>
+    (await app.inject({ url: base, headers: { accept } })).headers["content-type"];
+  expect(await typeOf("application/json, text/plain, */*")).toBe("application/json");
+  expect(await typeOf("text/html, application/json")).toBe("text/html; charset=utf-8");
+  expect(await typeOf("application/json;q=0, */*")).toBe("text/html; charset=utf-8");
+});
+
+test("a file that is longer than its directory says is cut off, and does not look whole", async () => {
+  const store = new TestStore();
+  const long = await store.file("x".repeat(100_000));
+  const root = await store.directory([["short.txt", { ...long, size: 10n }]]);
+  const app = store.app();
+  const address = await app.listen({ port: 0, host: "127.0.0.1" });
+  onTestFinished(() => app.close());
+  const answer = fetch(`${address}/castore/${root.digest.toHex()}/short.txt`).then((response) =>
+    response.arrayBuffer(),
+  );
+  await expect(answer).rejects.toThrow();
+});
+
 test("a root is served by its name, and by the beginning of it", async () => {
   const { store, root } = await complicated();
   const name = "abc-somewhereelse";
@@ -163,13 +192,17 @@ test("a root is served by its name, and by the beginning of it", async () => {
   store.roots.set("file-y", await store.file("y"));
   const app = store.app();
   const file = await app.inject(`/serve/${name}/hello`);
-  expect([file.body, file.headers["cache-control"]]).toEqual(["hello, world\n", "public, max-age=60"]);
+  expect([file.body, file.headers["cache-control"]]).toEqual(["hello, world\n", "max-age=60"]);
   expect((await app.inject("/serve/abc/hello?a=b")).headers.location).toBe(`/serve/${name}/hello?a=b`);
   expect((await app.inject(`/serve/${name}/out`)).headers.location).toBe("/serve/x");
   expect((await app.inject("/serve/link-x")).headers.location).toBe(`/serve/${name}/nested`);
   expect((await app.inject("/serve/file-y")).body).toBe("y");
   expect((await app.inject("/serve/file-y/z")).statusCode).toBe(404);
   expect((await app.inject("/serve/unknown")).statusCode).toBe(404);
+  store.roots.set("odd-q?x", root);
+  expect((await app.inject("/serve/odd/hello")).headers.location).toBe("/serve/odd-q%3Fx/hello");
+  expect((await app.inject("/serve/odd-q%3Fx/hello")).body).toBe("hello, world\n");
+  for (const name of ["..tar", "...zip"]) expect((await app.inject(`/serve/${name}`)).statusCode).toBe(404);
 });
 
 test("a directory can be had as an archive", async () => {
@@ -248,6 +281,15 @@ test("paths that name nothing are refused, and never lead out", async () => {
 test("the type of a file without a known end is told by what is in it", async () => {
   const store = new TestStore();
   const app = store.app();
+  // A whole name that is the end of others is none.
+  const named = await store.directory([
+    ["html", await store.file("<script>")],
+    [".css", await store.file("x")],
+  ]);
+  for (const name of ["html", ".css"]) {
+    const { headers } = await app.inject(`/castore/${named.digest.toHex()}/${name}`);
+    expect(headers["content-type"]).toBe("text/plain; charset=utf-8");
+  }
   const typeOf = async (contents: Uint8Array | string) => {
     const { digest } = await store.file(contents);
     return (await app.inject({ method: "HEAD", url: `/castore/${digest.toHex()}` })).headers["content-type"];

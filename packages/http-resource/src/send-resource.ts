@@ -31,7 +31,9 @@ export async function sendResource(
   stallMs: number,
 ): Promise<FastifyReply> {
   const { etag } = resource;
-  reply.headers({ ...headers, etag, "accept-ranges": "bytes" });
+  reply.headers({ ...headers, etag });
+  const hasParts = resource.length !== undefined || resource.measure !== undefined;
+  if (hasParts) reply.header("accept-ranges", "bytes");
   if (isKnownToClient(request.headers, etag)) return reply.code(304).send();
   const asked = rangeOf(request.headers, etag);
   const length =

@@ -42,7 +42,7 @@ function unzstd(bytes: Buffer): Buffer {
 describe("narinfo", () => {
   test("offers the zstd form, whose length it knows, and nothing that is not there", async () => {
     const response = await fetch(narInfoUrl(cache.url, one));
-    expect(response.headers.get("cache-control")).toBe("public, max-age=60, no-transform");
+    expect(response.headers.get("cache-control")).toBe("max-age=60, no-transform");
     expect(response.headers.get("content-type")).toBe("text/x-nix-narinfo");
     const info = parseNarInfo(await response.text());
     expect(info).toMatchObject({

@@ -1,5 +1,5 @@
 export { LocalNixError, type LocalNixErrorCode } from "./errors.ts";
-export { type LocalNixOptions, LocalNixStore, type LocalPath } from "./local-nix-store.ts";
+export { type LocalNixOptions, LocalNixStore, type LocalPath, type Registered } from "./local-nix-store.ts";
 export { type PushOptions, type PushProgress, pushPaths } from "./push.ts";
 export { findReferences } from "./scan-references.ts";
-export { watchPaths } from "./watch.ts";
+export { type WatchOptions, watchPaths } from "./watch.ts";

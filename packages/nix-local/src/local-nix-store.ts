@@ -23,13 +23,22 @@ export interface LocalPath extends ClosureEntry {
   readonly isRegistered: boolean;
 }
 
+/** What was registered after a moment. */
+export interface Registered {
+  readonly paths: readonly LocalPath[];
+  /** Paths whose registration cannot be read, with the reason. */
+  readonly unreadable: readonly string[];
+  /** The number of the last of them. */
+  readonly last: number;
+}
+
 /**
  * The store of Nix on this machine, read without Nix: its SQLite database and its files. What a user who may not
  * write there can see is enough.
  */
 export class LocalNixStore implements Disposable {
   readonly #root: string;
-  readonly #database: NixDatabase;
+  #database: NixDatabase;
   /** Where its database is. */
   readonly databaseFile: string;
 
@@ -109,7 +118,8 @@ export class LocalNixStore implements Disposable {
   /** What is known of a path. @throws LocalNixError NOT_THERE */
   async get(path: StorePath): Promise<LocalPath> {
     const row = this.#database.find(path.toAbsolute());
-    return row === undefined ? await this.#unregistered(path) : this.#ofRow(row);
+    // Of old registrations the length was not noted.
+    return row === undefined || row.narSize === null ? await this.#unregistered(path) : this.#ofRow(row);
   }
 
   /** The number of the path that was registered last. */
@@ -118,13 +128,30 @@ export class LocalNixStore implements Disposable {
   }
 
   /** Paths that were registered after a number, with the number of the last of them. */
-  registeredAfter(number: number): { readonly paths: readonly LocalPath[]; readonly last: number } {
+  registeredAfter(number: number): Registered {
+    // One that is read without its log is as it was when it was opened.
+    if (this.#database.isSnapshot) this.#reopen();
     const rows = this.#database.after(number);
-    return { paths: rows.map((row) => this.#ofRow(row)), last: rows.at(-1)?.id ?? number };
+    const paths: LocalPath[] = [];
+    const unreadable: string[] = [];
+    for (const row of rows) {
+      try {
+        paths.push(this.#ofRow(row));
+      } catch (error) {
+        unreadable.push(`${row.path}: ${(error as Error).message}`);
+      }
+    }
+    return { paths, unreadable, last: rows.at(-1)?.id ?? number };
   }
 
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+
+  #reopen(): void {
+    const before = this.#database;
+    this.#database = new NixDatabase(this.databaseFile);
+    before.close();
   }
 
   #ofRow(row: PathRow): LocalPath {
@@ -134,10 +161,7 @@ export class LocalNixStore implements Disposable {
       narHash: NixHash.parse(row.hash),
       narSize: row.narSize ?? 0,
       deriver: row.deriver ? StorePath.fromAbsolute(row.deriver) : undefined,
-      signatures: (row.sigs ?? "")
-        .split(" ")
-        .filter(Boolean)
-        .map((text) => Signature.parse(text)),
+      signatures: signaturesOf(row.sigs ?? ""),
       contentAddress: row.ca ? parseContentAddress(row.ca) : undefined,
       isRegistered: true,
     };
@@ -173,4 +197,18 @@ export class LocalNixStore implements Disposable {
       isRegistered: false,
     };
   }
+}
+
+/** Signatures that can be read: Nix passes over others as well. */
+function signaturesOf(text: string): readonly Signature[] {
+  return text
+    .split(" ")
+    .filter((one) => one !== "")
+    .flatMap((one) => {
+      try {
+        return [Signature.parse(one)];
+      } catch {
+        return [];
+      }
+    });
 }

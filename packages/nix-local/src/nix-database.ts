@@ -19,6 +19,8 @@ const COLUMNS = "id, path, hash, narSize, deriver, sigs, ca";
 /** The database of Nix, which is only read: tables `ValidPaths` and `Refs` of its schema, version 10. */
 export class NixDatabase {
   readonly #database: DatabaseSync;
+  /** Whether only what was in the file when it was opened is seen. */
+  readonly isSnapshot: boolean;
   readonly #byPath: StatementSync;
   readonly #after: StatementSync;
   readonly #references: StatementSync;
@@ -27,7 +29,9 @@ export class NixDatabase {
 
   /** @throws LocalNixError NO_DATABASE */
   constructor(file: string) {
-    this.#database = open(file);
+    const { database, isSnapshot } = open(file);
+    this.#database = database;
+    this.isSnapshot = isSnapshot;
     try {
       this.#byPath = this.#database.prepare(`SELECT ${COLUMNS} FROM ValidPaths WHERE path = ?`);
       this.#after = this.#database.prepare(`SELECT ${COLUMNS} FROM ValidPaths WHERE id > ? ORDER BY id`);
@@ -74,15 +78,15 @@ export class NixDatabase {
   }
 }
 
-function open(file: string): DatabaseSync {
+function open(file: string): { readonly database: DatabaseSync; readonly isSnapshot: boolean } {
   if (!existsSync(file)) throw new LocalNixError("NO_DATABASE", `there is no database of Nix at ${file}`);
   try {
-    return opened(file);
+    return { database: opened(file), isSnapshot: false };
   } catch {
     // Who may not write beside it cannot share its log with those who do; what is in the file can be read.
   }
   try {
-    return opened(`${pathToFileURL(file)}?immutable=1`);
+    return { database: opened(`${pathToFileURL(file)}?immutable=1`), isSnapshot: true };
   } catch (cause) {
     throw new LocalNixError(
       "NO_DATABASE",

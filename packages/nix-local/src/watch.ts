@@ -5,20 +5,29 @@ import type { LocalNixStore, LocalPath } from "./local-nix-store.ts";
 /** How often the database is looked at where nothing tells of a change, in milliseconds. */
 const LOOK_MS = 2000;
 
+/** How a store is watched. */
+export interface WatchOptions {
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Told of each path whose registration cannot be read, with the reason. */
+  readonly onUnreadable?: (text: string) => void;
+}
+
 /**
  * Paths that Nix registers from here on, in the order in which it does, some together. Ends when the signal is
  * aborted.
  */
 export async function* watchPaths(
   store: Pick<LocalNixStore, "registeredAfter" | "lastRegistration" | "databaseFile">,
-  { signal }: { readonly signal: AbortSignal },
+  { signal, onUnreadable = () => {} }: WatchOptions,
 ): AsyncGenerator<readonly LocalPath[], void, undefined> {
   let last = store.lastRegistration();
   const changes = new Changes(dirname(store.databaseFile), signal);
   try {
     while (!signal.aborted) {
-      const { paths, last: newest } = store.registeredAfter(last);
+      const { paths, unreadable, last: newest } = store.registeredAfter(last);
       last = newest;
+      for (const one of unreadable) onUnreadable(one);
       if (paths.length > 0) yield paths;
       else await changes.next();
     }
@@ -27,19 +36,22 @@ export async function* watchPaths(
   }
 }
 
-/** Tells when something in a folder may have changed. */
+/** Tells when something in a folder may have changed; one that cannot be watched is looked at now and then. */
 class Changes {
-  readonly #watcher: ReturnType<typeof watch>;
+  readonly #watcher: ReturnType<typeof watch> | undefined;
   #hasChanged = false;
   #wake: (() => void) | undefined;
 
   constructor(folder: string, signal: AbortSignal) {
-    this.#watcher = watch(folder, () => {
-      this.#hasChanged = true;
-      this.#wake?.();
-    });
-    // A folder that cannot be watched is looked at now and then.
-    this.#watcher.on("error", () => {});
+    try {
+      this.#watcher = watch(folder, () => {
+        this.#hasChanged = true;
+        this.#wake?.();
+      });
+      this.#watcher.on("error", () => {});
+    } catch {
+      this.#watcher = undefined;
+    }
     signal.addEventListener("abort", () => this.#wake?.(), { once: true });
   }
 
@@ -58,6 +70,6 @@ class Changes {
   }
 
   close(): void {
-    this.#watcher.close();
+    this.#watcher?.close();
   }
 }

@@ -16,6 +16,11 @@ test("the lines of a cache are written once, found again, and taken out, with ev
   expect(withoutCacheLines(both, "https://b")).toBe(once);
   expect(withoutCacheLines(once, "https://a")).toBe(`${before}\n`);
   expect(withoutCacheLines(before, "https://a")).toBe(before);
+  // One whose end was lost takes nothing with it.
+  const broken = `${once.split("\n").slice(0, 3).join("\n")}\nmine = important\n`;
+  expect(withoutCacheLines(withCacheLines(broken, "https://a", ["x = y"]), "https://a")).toContain(
+    "mine = important",
+  );
   expect(
     settingOf("substituters = a b # c\nextra-substituters = d\nsubstituters = e", "substituters"),
   ).toEqual(["e"]);

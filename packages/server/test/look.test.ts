@@ -62,6 +62,10 @@ describe("looking into a store", () => {
       path: "new",
       size: 9,
     });
+    await mkdir(join(folder, "names"));
+    await writeFile(join(folder, "names", "hällo"), "");
+    await tvixStore("import", join(folder, "names"), "--data", data);
+    expect((await run("find", "h?llo")).stdout).toContain("/hällo\n");
     // What means something in an expression stands for itself.
     expect((await run("find", "hell.")).stdout).toBe("");
   });
@@ -151,6 +155,35 @@ describe("why", () => {
       stdout: expect.stringContaining("it is there, signed by why-1, and Nix trusts cache.nixos.org-1"),
     });
   });
+});
+
+test("a token is shown to its own server alone, wherever a narinfo leads", async () => {
+  vi.stubEnv("XDG_CONFIG_HOME", join(folder, "config of why"));
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const shown: string[] = [];
+  const listening = async (answer: (path: string) => string) => {
+    const server = createServer((request, response) => {
+      shown.push(`${request.headers.host} ${request.url} ${request.headers.authorization ?? "nothing"}`);
+      response.end(answer(request.url ?? ""));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  const other = await listening(() => "");
+  const narInfo = `StorePath: ${one}\nURL: http://${other}/x.nar\nCompression: none\nNarHash: sha256:${"0".repeat(52)}\nNarSize: 1\nReferences: \nCA: fixed:r:sha256:${"0".repeat(52)}\n`;
+  const cache = await listening((path) => (path === "/nix-cache-info" ? "StoreDir: /nix/store\n" : narInfo));
+  await writeFile(join(folder, "why-token"), "supersecret");
+  expect(
+    await tvixStore("login", `http://${cache}`, "--token-file", join(folder, "why-token")),
+  ).toMatchObject({ status: 0 });
+  shown.length = 0;
+  await run("why", one, "--no-nix", "--cache", `http://${cache}`);
+  expect(shown).toEqual([
+    `${cache} /${one.slice(11, 43)}.narinfo Bearer supersecret`,
+    `${other} /x.nar nothing`,
+  ]);
 });
 
 describe("doctor", () => {

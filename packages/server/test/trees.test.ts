@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
+import { storeDoubling } from "./doubling-tree.ts";
 import { fill, LONG, PATH } from "./stored-path.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 import { overHttp2, wholeServer } from "./whole-server.ts";
@@ -35,6 +36,14 @@ test("where reading needs a token, looking does as well", async () => {
     expect((await fetch(`${url}${path}`)).status).toBe(401);
     expect((await overHttp2(url, path)).status).toBe(401);
   }
+});
+
+test("an archive of a tree that would never end is refused, while others are answered", async () => {
+  const { services, url } = await wholeServer();
+  const { digest } = await storeDoubling(services, 50);
+  const refused = await fetch(`${url}/castore/${digest.toHex()}.zip`, { method: "HEAD" });
+  expect(refused.status).toBe(413);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 
 test("the command line takes in tar archives, and writes tar and zip", async () => {

@@ -1,10 +1,14 @@
+import { mapConcurrently } from "@tvix/castore";
 import type { StorePath } from "@tvix/nix-compat";
 import type { PathInfo, PathInfoService } from "@tvix/store";
 
 /** Most paths that are looked up for the hints of one request. */
 const MAX_LOOK_UPS = 2000;
 
-/** Most paths in one hint. */
+/** Paths that are looked up at a time. */
+const AT_ONCE = 16;
+
+/** Most paths in one hint, and most references of one path that are looked at for it. */
 const MAX_HINT = 256;
 
 /**
@@ -25,15 +29,17 @@ export class PartialClosures {
   async of(info: Pick<PathInfo, "storePath" | "references">): Promise<readonly string[]> {
     const direct = new Set([info.storePath, ...info.references].map(String));
     const hint = new Set<string>();
-    let level = info.references;
+    let level = info.references.slice(0, MAX_HINT);
     while (level.length > 0 && hint.size < MAX_HINT) {
-      const below = (await Promise.all(level.map((path) => this.#referencesOf(path)))).flat();
       const next: StorePath[] = [];
-      for (const path of below) {
-        const name = path.toString();
-        if (direct.has(name) || hint.has(name) || hint.size >= MAX_HINT) continue;
-        hint.add(name);
-        next.push(path);
+      for await (const references of mapConcurrently(level, AT_ONCE, (path) => this.#referencesOf(path))) {
+        for (const path of references.slice(0, MAX_HINT)) {
+          const name = path.toString();
+          if (hint.size >= MAX_HINT) return [...hint];
+          if (direct.has(name) || hint.has(name)) continue;
+          hint.add(name);
+          next.push(path);
+        }
       }
       level = next;
     }

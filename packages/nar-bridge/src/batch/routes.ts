@@ -4,7 +4,9 @@ import { sendBody } from "@tvix/http-resource";
 import { parseNarInfo, toStoreObjectInfo } from "@tvix/narinfo";
 import { StoreError } from "@tvix/store";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import { NarBridgeError } from "../errors.ts";
 import { requestText } from "../http/request-body.ts";
+import { STATUS_OF_BRIDGE_ERROR } from "../http/status.ts";
 import type { Bridge } from "../options.ts";
 import type { NarInfoTexts } from "../read/narinfo.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
@@ -96,8 +98,9 @@ class NarInfoLines {
   }
 }
 
-/** What one path lacks; a store that fails is no fault of the path. */
+/** What is answered with 404 where a path is asked for alone; a store that fails is no fault of the path. */
 function isDamage(error: unknown): boolean {
+  if (NarBridgeError.is(error)) return STATUS_OF_BRIDGE_ERROR[error.code] === 404;
   if (StoreError.is(error)) return error.code === "CORRUPT" || error.code === "SIZE_MISMATCH";
   return CastoreError.is(error) && (error.code === "CORRUPT" || error.code === "INCOMPLETE");
 }

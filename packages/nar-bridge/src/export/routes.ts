@@ -1,5 +1,6 @@
+import { setImmediate } from "node:timers/promises";
 import type { ByteStream } from "@tvix/byte-stream";
-import { sendBody } from "@tvix/http-resource";
+import { leavingOf, sendBody } from "@tvix/http-resource";
 import { ClosureWalk, exportClosure, type PathInfo, StoreError } from "@tvix/store";
 import type { FastifyInstance } from "fastify";
 import { NarBridgeError } from "../errors.ts";
@@ -9,6 +10,9 @@ import type { Bridge } from "../options.ts";
 /** Most paths that are asked for in one request; what they refer to comes with them. */
 const MAX_ROOTS = 256;
 
+/** Paths after which others have their turn. */
+const PATHS_IN_A_ROW = 64;
+
 /** Answers for paths with everything they refer to, in the form that `nix-store --import` reads. */
 export function addExportRoutes(app: FastifyInstance, bridge: Bridge): void {
   app.route<{ Params: { "*": string } }>({
@@ -17,7 +21,7 @@ export function addExportRoutes(app: FastifyInstance, bridge: Bridge): void {
     async handler(request, reply) {
       const roots = await rootsOf(bridge, request.params["*"]);
       // What is missing shows before the first byte is sent.
-      await checkClosure(bridge, roots);
+      await checkClosure(bridge, roots, leavingOf(reply).signal);
       reply.headers({ "content-type": "application/x-nix-export", "cache-control": "no-store" });
       if (request.method === "HEAD") return reply.send();
       const open = (signal: AbortSignal): ByteStream =>
@@ -46,10 +50,21 @@ async function rootsOf(bridge: Bridge, text: string): Promise<readonly PathInfo[
   return roots;
 }
 
-async function checkClosure({ pathInfoService }: Bridge, roots: readonly PathInfo[]): Promise<void> {
+async function checkClosure(
+  { pathInfoService }: Bridge,
+  roots: readonly PathInfo[],
+  signal: AbortSignal,
+): Promise<void> {
+  let paths = 0;
   const walk = new ClosureWalk(pathInfoService);
   try {
-    for (const root of roots) for await (const _ of walk.from(root));
+    for (const root of roots) {
+      for await (const _ of walk.from(root, { signal })) {
+        // What is at hand comes without any wait: others are to have their turns.
+        if (++paths % PATHS_IN_A_ROW === 0) await setImmediate();
+        signal.throwIfAborted();
+      }
+    }
   } catch (cause) {
     if (!StoreError.is(cause) || cause.code !== "MISSING_REFERENCES") throw cause;
     throw new NarBridgeError("NOT_FOUND", `the closure is not here as a whole: ${cause.message}`, { cause });

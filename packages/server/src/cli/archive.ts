@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
+import { link, lstat, rename, rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ByteStream } from "@tvix/byte-stream";
@@ -34,6 +35,9 @@ export async function writeArchive(
   const { checkArchivable, writeTar, writeZip } = await import("@tvix/castore-archive");
   const options = { signal, rootName: root.type === "directory" ? undefined : fileNameIn(destination) };
   await checkArchivable(root, services, options);
+  if (destination !== "-" && !overwrite && (await lstat(destination).catch(() => undefined)) !== undefined) {
+    throw new Error(`${destination} is there already`);
+  }
   const archive = (format === "tar" ? writeTar : writeZip)(root, services, options);
   if (destination === "-") {
     for await (const piece of archive) await print(piece);
@@ -48,20 +52,26 @@ async function writeWhole(
   overwrite: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!overwrite && (await isThere(destination))) throw new Error(`${destination} is there already`);
   const temporary = `${destination}.writing-${process.pid}`;
+  const output = createWriteStream(temporary, { flags: "wx", flush: true });
+  await once(output, "open");
   try {
-    await pipeline(contents, createWriteStream(temporary, { flags: "wx", flush: true }), { signal });
-    await rename(temporary, destination);
-  } catch (error) {
+    await pipeline(contents, output, { signal });
+    if (overwrite) await rename(temporary, destination);
+    else await linkNew(temporary, destination);
+  } finally {
     await rm(temporary, { force: true });
-    throw error;
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found !== undefined;
+/** Gives a file a name that nothing has, not even a link that leads nowhere. */
+async function linkNew(file: string, name: string): Promise<void> {
+  try {
+    await link(file, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") throw new Error(`${name} is there already`);
+    throw error;
+  }
 }
 
 /** The name of a file in an archive of it alone: that of the archive, without its end. */

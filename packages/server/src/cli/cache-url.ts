@@ -16,6 +16,11 @@ export function parseCacheUrl(text: string): URL {
   return url;
 }
 
+/** Whether a host of an address is this machine. */
+export function isLocalHost(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
+}
+
 /** The address without a slash at its end. */
 export function shownUrl(url: URL): string {
   return url.href.replace(/\/$/, "");
@@ -35,13 +40,25 @@ export async function fetchCacheInfo(url: URL, token: string | undefined): Promi
   } catch (cause) {
     throw new Error(`${at} cannot be reached`, { cause });
   }
-  const text = await response.text();
+  const text = await readStart(response, MAX_BYTES);
   if (response.status === 401)
     throw new Error(`${at} needs a token, or does not know this one: ${text.trim()}`);
   if (!response.ok) throw new Error(`${at} answers ${response.status}: ${text.slice(0, 200).trim()}`);
   try {
-    return parseCacheInfo(text.slice(0, MAX_BYTES));
+    return parseCacheInfo(text);
   } catch (cause) {
     throw new Error(`${shownUrl(url)} is no binary cache of Nix`, { cause });
   }
+}
+
+/** The beginning of an answer as text; what comes behind it is not read. */
+export async function readStart(response: Response, maxBytes: number): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of response.body ?? []) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length >= maxBytes) break;
+  }
+  return Buffer.concat(pieces).subarray(0, maxBytes).toString("utf8");
 }

@@ -18,6 +18,7 @@ import { print } from "./output.ts";
 import { parsed } from "./parse.ts";
 import { withProgress } from "./progress.ts";
 import { readFileInPieces } from "./read-file.ts";
+import { UsageError } from "./repeatable.ts";
 import { addServiceOptions, type ServiceOptions, withServices, withWritableServices } from "./services.ts";
 
 interface JsonOption extends ServiceOptions {
@@ -102,6 +103,9 @@ function addRestore(castore: Command): void {
       destination: string,
       options: JsonOption & { overwrite?: boolean; executable?: boolean; format?: ArchiveFormat },
     ) => {
+      if (options.json === true && options.format !== undefined && destination === "-") {
+        throw new UsageError("stdout is for the archive: option '--json' cannot be used with '-'");
+      }
       const node = await withServices(options, async (services) => {
         const root = await findRoot(services, digest, { executable: options.executable === true });
         await withProgress("restored", (onProgress) =>

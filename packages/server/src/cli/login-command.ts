@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import { fetchCacheInfo, parseCacheUrl, shownUrl } from "./cache-url.ts";
-import { withNetrcEntry, withoutNetrcEntry } from "./netrc-entries.ts";
+import { fetchCacheInfo, isLocalHost, parseCacheUrl, shownUrl } from "./cache-url.ts";
+import { netrcToken, withNetrcEntry, withoutNetrcEntry } from "./netrc-entries.ts";
 import { parsed } from "./parse.ts";
 import { readText, replaceText, tokenFile } from "./user-files.ts";
 
@@ -18,9 +18,12 @@ export function addLoginCommands(program: Command): void {
       if (file === undefined && process.stdin.isTTY) process.stderr.write("Token, and then Ctrl-D: ");
       const token = (file === undefined ? await text(process.stdin) : await readFile(file, "utf8")).trim();
       if (!/^[\x21-\x7e]+$/.test(token)) throw new Error("a token is one word of letters, digits and signs");
+      if (url.protocol === "http:" && !isLocalHost(url.hostname)) {
+        process.stderr.write("tvix-store: without TLS everybody on the way can read the token\n");
+      }
       await fetchCacheInfo(url, token);
       const kept = tokenFile();
-      await replaceText(kept, withNetrcEntry(await readText(kept), url.hostname, token), 0o600);
+      await replaceText(kept, withNetrcEntry(await readText(kept), url.origin, token), 0o600);
       process.stderr.write(`the token for ${shownUrl(url)} is kept in ${kept}\n`);
     });
   program
@@ -30,16 +33,13 @@ export function addLoginCommands(program: Command): void {
     .action(async (url: URL) => {
       const kept = tokenFile();
       const before = await readText(kept);
-      const after = withoutNetrcEntry(before, url.hostname);
-      if (after === before) throw new Error(`there is no token for ${url.hostname} in ${kept}`);
+      const after = withoutNetrcEntry(before, url.origin);
+      if (after === before) throw new Error(`there is no token for ${url.origin} in ${kept}`);
       await replaceText(kept, after, 0o600);
     });
 }
 
-/** The token that is kept for a host; undefined where there is none. */
-export async function keptToken(host: string): Promise<string | undefined> {
-  const kept = await readText(tokenFile());
-  if (kept === "") return undefined;
-  const { findInNetrc } = await import("@tvix/nar-bridge");
-  return findInNetrc(kept, host)?.password;
+/** The token that is kept for a server, by its scheme, host and port; undefined where there is none. */
+export async function keptToken(origin: string): Promise<string | undefined> {
+  return netrcToken(await readText(tokenFile()), origin);
 }

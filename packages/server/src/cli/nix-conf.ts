@@ -9,11 +9,11 @@ export function withCacheLines(text: string, url: string, lines: readonly string
   return `${before}${[begin(url), ...lines, end(url)].join("\n")}\n`;
 }
 
-/** The same without them. */
+/** The same without them. What is not whole, from its first comment to its last, stays. */
 export function withoutCacheLines(text: string, url: string): string {
   const lines = text.split("\n");
-  const first = lines.indexOf(begin(url));
-  const last = lines.indexOf(end(url), first);
+  const last = lines.indexOf(end(url));
+  const first = lines.lastIndexOf(begin(url), last);
   if (first === -1 || last === -1) return text;
   return [...lines.slice(0, first), ...lines.slice(last + 1)].join("\n");
 }

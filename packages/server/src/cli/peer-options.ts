@@ -78,5 +78,5 @@ async function tokenFor({ server }: GrpcPeer): Promise<string | undefined> {
   if (token !== undefined && token !== "") return token;
   if (!("url" in server)) return undefined;
   const { keptToken } = await import("./login-command.ts");
-  return await keptToken(new URL(server.url).hostname);
+  return await keptToken(new URL(server.url).origin);
 }

@@ -24,6 +24,7 @@ import { readSigningKeys } from "./signing-key.ts";
 import { openTracing } from "./tracing.ts";
 import { binaryCachesOf } from "./upstream-option.ts";
 import { type UpstreamPathInfos, withUpstreams } from "./upstream-path-infos.ts";
+import { withoutPassword } from "./without-password.ts";
 
 /** Where it listens unless told otherwise. */
 const DEFAULT_ADDRESS: ListenAddress = { type: "tcp", host: "localhost", port: 8000 };
@@ -191,14 +192,6 @@ function placesOf(options: DaemonOptions): string {
   const shared = [records, extents].filter((address) => address !== undefined).map(withoutPassword);
   const here = addresses.includes(undefined) ? (shared.length > 0 ? shared : [resolve(options.data)]) : [];
   return [...here, ...elsewhere].join(", ");
-}
-
-/** An address, and those in its parameters, without passwords. */
-function withoutPassword(address: string): string {
-  return address
-    .replace(/(:\/\/[^:/@]*):[^@/]*@/g, "$1:***@")
-    .replace(/(%3A%2F%2F[^%]*%3A).*?(%40)/gi, "$1***$2")
-    .replace(/([?&]password=)[^&]*/g, "$1***");
 }
 
 /** A Unix socket with the owner and the permissions that the command line gives it. */

@@ -1,10 +1,12 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type CacheInfo, PublicKey } from "@tvix/narinfo";
 import { STORE_DIR } from "@tvix/nix-compat";
 import { type Command, Option } from "commander";
-import { fetchCacheInfo, parseCacheUrl, shownUrl } from "./cache-url.ts";
+import { fetchCacheInfo, isLocalHost, parseCacheUrl, shownUrl } from "./cache-url.ts";
 import { keptToken } from "./login-command.ts";
-import { withNetrcEntry } from "./netrc-entries.ts";
+import { nixConfFiles, readNixSettings } from "./look/nix-settings.ts";
+import { withNetrcEntry, withoutNetrcEntry } from "./netrc-entries.ts";
 import { settingOf, withCacheLines, withoutCacheLines } from "./nix-conf.ts";
 import { print } from "./output.ts";
 import { directory, parsed } from "./parse.ts";
@@ -42,22 +44,24 @@ export function addUseCommand(program: Command): void {
         options.nixConf ??
         (options.system === true ? "/etc/nix/nix.conf" : join(configHome(), "nix", "nix.conf"));
       const before = await readText(file);
+      const rest = withoutCacheLines(before, shownUrl(url));
       if (options.undo === true) {
-        await replaceIfOther(file, before, withoutCacheLines(before, shownUrl(url)));
+        await forgetToken(await netrcInUse(rest), url);
+        await replaceIfOther(file, before, rest);
         return;
       }
-      const token = await keptToken(url.hostname);
+      const token = await keptToken(url.origin);
       const info = await fetchCacheInfo(url, token);
-      const netrc =
-        token === undefined ? undefined : await netrcFor(withoutCacheLines(before, shownUrl(url)));
-      const lines = linesOf(url, info, options.publicKey ?? info.publicKeys ?? [], netrc);
+      const netrc = token === undefined ? undefined : await netrcInUse(rest);
+      const keys = options.publicKey ?? (await announcedKeys(url, info));
+      const lines = linesOf(url, info, keys, netrc?.isOwn === true ? netrc.file : undefined);
       if (options.write !== true) {
         await print(`${lines.join("\n")}\n`);
         return;
       }
-      if (netrc !== undefined && token !== undefined && netrc !== tokenFile()) {
-        const entries = await readText(netrc);
-        await replaceIfOther(netrc, entries, withNetrcEntry(entries, url.hostname, token), 0o600);
+      if (netrc?.isOwn === false && token !== undefined) {
+        const entries = await readText(netrc.file);
+        await replaceIfOther(netrc.file, entries, withNetrcEntry(entries, url.origin, token), 0o600);
       }
       await replaceIfOther(file, before, withCacheLines(before, shownUrl(url), lines));
       process.stderr.write(`${file} now has Nix ask ${shownUrl(url)}\n`);
@@ -91,9 +95,52 @@ function linesOf(
   ];
 }
 
-/** Where Nix looks for tokens: there may be others, in a file that settings name. */
-async function netrcFor(conf: string): Promise<string> {
-  return settingOf(conf, "netrc-file").at(-1) ?? tokenFile();
+/** Where Nix looks for tokens without a setting. */
+const DEFAULT_NETRC = "/etc/nix/netrc";
+
+/**
+ * The file in which Nix looks for tokens, of which it has one: what some `nix.conf` names, or its default where it is
+ * there; else that of `login`, which then has to be named.
+ */
+async function netrcInUse(conf: string): Promise<{ readonly file: string; readonly isOwn: boolean }> {
+  const others = await Promise.all(nixConfFiles().map((file) => readText(file).catch(() => "")));
+  const named = [conf, ...others].flatMap((text) => settingOf(text, "netrc-file").slice(-1));
+  const file =
+    named.find((one) => one !== tokenFile()) ?? (existsSync(DEFAULT_NETRC) ? DEFAULT_NETRC : undefined);
+  return file === undefined ? { file: tokenFile(), isOwn: true } : { file, isOwn: false };
+}
+
+/** The token in the file of somebody else goes again; the one of `login` stays until `logout`. */
+async function forgetToken(
+  netrc: { readonly file: string; readonly isOwn: boolean },
+  url: URL,
+): Promise<void> {
+  if (netrc.isOwn) return;
+  const entries = await readText(netrc.file).catch(() => "");
+  await replaceIfOther(netrc.file, entries, withoutNetrcEntry(entries, url.origin), 0o600);
+}
+
+/**
+ * The keys that a cache tells. A name that Nix trusts with another key is not taken over.
+ *
+ * @throws Error for such a name
+ */
+async function announcedKeys(url: URL, { publicKeys = [] }: CacheInfo): Promise<readonly PublicKey[]> {
+  const { trustedKeys } = await readNixSettings();
+  for (const key of publicKeys) {
+    const other = trustedKeys.find(({ name }) => name === key.name);
+    if (other !== undefined && other.toString() !== key.toString()) {
+      throw new Error(
+        `the cache tells another key of the name ${key.name} than Nix trusts; say --public-key if it is right`,
+      );
+    }
+  }
+  if (publicKeys.length > 0 && url.protocol === "http:" && !isLocalHost(url.hostname)) {
+    process.stderr.write(
+      "tvix-store: the keys came without TLS: compare them with what whoever runs the cache says\n",
+    );
+  }
+  return publicKeys;
 }
 
 async function replaceIfOther(file: string, before: string, after: string, mode = 0o644): Promise<void> {

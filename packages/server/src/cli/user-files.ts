@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -40,6 +40,8 @@ export async function replaceText(file: string, text: string, mode: number): Pro
   try {
     await writeFile(temporary, text, { mode: 0o600, flag: "wx", flush: true });
     await chmod(temporary, known === undefined ? mode : known.mode & 0o777);
+    // Root writes for others; nobody else can give a file away.
+    if (known !== undefined && process.getuid?.() === 0) await chown(temporary, known.uid, known.gid);
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });

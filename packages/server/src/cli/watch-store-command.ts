@@ -37,8 +37,9 @@ export function addWatchStoreCommand(program: Command): void {
       if (options.json === true) await print(`${JSON.stringify(done)}\n`);
       else process.stderr.write(`${describePush(done)}\n`);
     };
+    const onUnreadable = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
     // What is being stored when the end is asked for is stored.
-    for await (const added of watchPaths(nix, ending)) {
+    for await (const added of watchPaths(nix, { signal: ending.signal, onUnreadable })) {
       await pushAll(
         added.map(({ storePath }) => storePath),
         push,

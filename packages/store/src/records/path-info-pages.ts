@@ -25,6 +25,9 @@ export interface Page {
 /** Records that are looked at for one page, at most: a name may be rare. */
 const MAX_LOOKED_AT = 20_000;
 
+/** Length of the records on one page after which it ends, in bytes. */
+const MAX_BYTES = 4 << 20;
+
 /**
  * Path infos of a store in the order of their digests, page by page. The first digits of a path are the last bits of its
  * digest: those that begin with some digits lie anywhere among the others.
@@ -45,16 +48,20 @@ export class PathInfoPages {
     const infos: PathInfo[] = [];
     const wanted = nameContains.toLowerCase();
     let lookedAt = 0;
+    let length = 0;
     let last: Uint8Array | undefined;
     for await (const entry of PATH_INFOS.entries(this.#records, undefined, { ...options, after })) {
-      if (infos.length >= size || lookedAt >= MAX_LOOKED_AT) return { infos, next: last };
+      if (infos.length >= size || lookedAt >= MAX_LOOKED_AT || length >= MAX_BYTES)
+        return { infos, next: last };
       lookedAt++;
       const digest = entry.findKey();
       if (digest === undefined) continue;
       last = digest;
       if (!encodeNixbase32(digest).startsWith(digestPrefix)) continue;
       const info = readable(() => entry.value());
-      if (info?.storePath.name.toLowerCase().includes(wanted) === true) infos.push(info);
+      if (info?.storePath.name.toLowerCase().includes(wanted) !== true) continue;
+      infos.push(info);
+      length += entry.length;
     }
     return { infos, next: undefined };
   }

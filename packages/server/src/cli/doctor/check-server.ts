@@ -1,4 +1,5 @@
 import { parseCacheInfo } from "@tvix/narinfo";
+import { readStart } from "../cache-url.ts";
 import { describeFailure } from "../failure.ts";
 import { keptToken } from "../login-command.ts";
 import { readNixSettings } from "../look/nix-settings.ts";
@@ -6,13 +7,16 @@ import { type Finding, note, ok, problem } from "./finding.ts";
 
 const TIMEOUT_MS = 10_000;
 
+/** Longest answer that is looked at, in bytes. */
+const MAX_BYTES = 64 << 10;
+
 /** Clocks that differ by more make tokens valid too early or too late, in milliseconds. */
 const CLOCKS_DIFFER_MS = 30_000;
 
 /** Looks at a server as a client and as Nix do. @param url without a slash at its end */
 export async function checkServer(url: string): Promise<readonly Finding[]> {
   const subject = `server ${url}`;
-  const token = process.env["TVIX_STORE_TOKEN"] || (await keptToken(new URL(url).hostname));
+  const token = process.env["TVIX_STORE_TOKEN"] || (await keptToken(new URL(url).origin));
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const get = (path: string) => fetch(`${url}${path}`, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
   let ready: Response;
@@ -31,13 +35,20 @@ export async function checkServer(url: string): Promise<readonly Finding[]> {
       note(subject, "tells nothing of its state", "is it a tvix-store, and not something else on that port?"),
     );
   }
-  for (const line of (await ready.text()).trim().split("\n")) {
+  for (const line of (await readStart(ready, MAX_BYTES)).trim().split("\n")) {
     if (!/^(?:server|storage|upstream) ?.*: /.test(line)) continue;
     findings.push(
       line.endsWith(": ok") ? ok(subject, line) : problem(subject, line, "see the log of the server"),
     );
   }
-  return [...findings, ...(await cache(url, subject, token, get))];
+  try {
+    findings.push(...(await cache(url, subject, token, get)));
+  } catch (error) {
+    findings.push(
+      note(subject, `is no binary cache that can be read: ${describeFailure(error)}`, "is it a tvix-store?"),
+    );
+  }
+  return findings;
 }
 
 function clocks(date: string | null, now: number): readonly Finding[] {
@@ -62,7 +73,7 @@ async function cache(
     return [problem(subject, text, `tvix-store login ${url}`)];
   }
   if (!response.ok) return [note(subject, "is no binary cache", "gRPC may work nevertheless")];
-  const { publicKeys = [] } = parseCacheInfo(await response.text());
+  const { publicKeys = [] } = parseCacheInfo(await readStart(response, MAX_BYTES));
   if (publicKeys.length === 0) {
     const advice =
       "Nix takes only what others have signed; sign with `tvix-store keys generate` and --signing-key-file";

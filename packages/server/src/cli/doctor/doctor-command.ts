@@ -2,7 +2,9 @@ import { type Command, Option } from "commander";
 import { defaultDataDirectory } from "../data-directory.ts";
 import { print } from "../output.ts";
 import { directory } from "../parse.ts";
+import { quoteName } from "../quote-name.ts";
 import { storeAddressOption } from "../service-address.ts";
+import { withoutPassword } from "../without-password.ts";
 import { checkMachine } from "./check-machine.ts";
 import { checkServer } from "./check-server.ts";
 import { type Finding, note } from "./finding.ts";
@@ -45,10 +47,11 @@ export function addDoctorCommand(program: Command): void {
 async function serverFindings(address: string): Promise<readonly Finding[]> {
   const [, url] = /^grpc\+(https?:\/\/[^/?#]+)/.exec(address) ?? [];
   if (url !== undefined) return await checkServer(url);
-  return [note(`store ${address.split("?")[0]}`, "is not looked at", "only servers by HTTP are")];
+  return [note(`store ${withoutPassword(address)}`, "is not looked at", "only servers by HTTP are")];
 }
 
 function lines({ level, subject, text, advice }: Finding): string {
   const more = advice === undefined ? "" : `        -> ${advice}\n`;
-  return `${SIGNS[level]} ${subject}: ${text}\n${more}`;
+  // What a server says may hold anything.
+  return `${SIGNS[level]} ${subject}: ${quoteName(Buffer.from(text))}\n${more}`;
 }

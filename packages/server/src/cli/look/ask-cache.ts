@@ -1,6 +1,6 @@
 import { fingerprint, type NarInfo, type PublicKey, parseNarInfo } from "@tvix/narinfo";
 import type { StorePath } from "@tvix/nix-compat";
-import { parseCacheUrl, shownUrl } from "../cache-url.ts";
+import { parseCacheUrl, readStart, shownUrl } from "../cache-url.ts";
 import { describeFailure } from "../failure.ts";
 import { keptToken } from "../login-command.ts";
 
@@ -14,6 +14,7 @@ export interface Said {
 }
 
 const TIMEOUT_MS = 15_000;
+const MAX_NARINFO_BYTES = 8 << 20;
 
 /** Asks a binary cache as Nix would: narinfo, signature, NAR. */
 export async function askCache(
@@ -32,7 +33,7 @@ export async function askCache(
       return said("missing", `no narinfo (${response.status})`);
     if (response.status === 401) return said("failed", "it needs a token: see `tvix-store login`");
     if (!response.ok) return said("failed", `it answers ${response.status} for the narinfo`);
-    const info = parseNarInfo(await response.text());
+    const info = parseNarInfo(await readStart(response, MAX_NARINFO_BYTES));
     if (!info.storePath.equals(path))
       return said("unusable", `it has ${info.storePath} there, of another name`);
     const distrust = distrustOf(info, trustedKeys);
@@ -45,10 +46,11 @@ export async function askCache(
   }
 }
 
-async function ask(at: string, { hostname }: URL, method = "GET"): Promise<Response> {
-  const token = await keptToken(hostname);
+/** The token of a cache is shown to it alone, wherever a narinfo leads. */
+async function ask(at: string, { origin }: URL, method = "GET"): Promise<Response> {
+  const token = new URL(at).origin === origin ? await keptToken(origin) : undefined;
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return await fetch(at, { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  return await fetch(at, { method, headers, redirect: "follow", signal: AbortSignal.timeout(TIMEOUT_MS) });
 }
 
 /** Why Nix would not take it, where it would not. */

@@ -1,5 +1,6 @@
 import {
   type BlobService,
+  bytesToJson,
   diffTrees,
   type FileNode,
   type Node,
@@ -69,7 +70,7 @@ function describe(before: Node | undefined, after: Node | undefined): string {
 
 function lineOfJson({ path, before, after }: TreeDifference, isNew: number): string {
   const [a, b] = [before, after].map((node) => (node === undefined ? null : nodeToJson(node)));
-  return `${JSON.stringify({ path: path.toString(), before: a, after: b, newBytes: isNew })}\n`;
+  return `${JSON.stringify({ ...bytesToJson("path", path.toBytes()), before: a, after: b, newBytes: isNew })}\n`;
 }
 
 /** Bytes of the second that the first has not at this place. */

@@ -1,4 +1,4 @@
-import { nodeToJson, walkTree } from "@tvix/castore";
+import { bytesToJson, nodeToJson, utf8, walkTree } from "@tvix/castore";
 import type { Command } from "commander";
 import { OBJECT, type ObjectName, parseObject } from "../object.ts";
 import { print } from "../output.ts";
@@ -35,10 +35,14 @@ export function addFindCommand(program: Command): void {
         for await (const { name, node: root } of objectsOf(services, objects ?? [])) {
           for await (const { path, node } of walkTree(root, services.directoryService)) {
             const bytes = path.toBytes();
-            if (path.components.length === 0 || !matches(Buffer.from(bytes).toString("latin1"))) continue;
+            if (
+              path.components.length === 0 ||
+              !matches(utf8(bytes) ?? Buffer.from(bytes).toString("latin1"))
+            )
+              continue;
             if (options.json === true) {
               await print(
-                `${JSON.stringify({ object: name, path: path.toString(), ...nodeToJson(node) })}\n`,
+                `${JSON.stringify({ object: name, ...bytesToJson("path", bytes), ...nodeToJson(node) })}\n`,
               );
             } else {
               await print(`${name}/${quoteName(bytes)}\n`);
@@ -50,14 +54,14 @@ export function addFindCommand(program: Command): void {
   );
 }
 
-/** Whether a path, one character for each byte, is what a pattern asks for. */
+/** Whether a path is what a pattern asks for. One that is no UTF-8 has a character for each byte. */
 function matcherOf(pattern: string): (path: string) => boolean {
   const isPath = pattern.includes("/");
-  const text = Buffer.from(pattern.replace(/^\.?\/+/, "")).toString("latin1");
+  const text = pattern.replace(/^\.?\/+/, "");
   const source = text
     .replaceAll(/[\\^$+.()|[\]{}]/g, "\\$&")
     .replaceAll("*", "[^/]*")
     .replaceAll("?", "[^/]");
-  const expression = new RegExp(`^${source}$`, "s");
+  const expression = new RegExp(`^${source}$`, "su");
   return (path) => expression.test(isPath ? path : path.slice(path.lastIndexOf("/") + 1));
 }

@@ -1,4 +1,4 @@
-import { type DirectoryService, type Node, walkTree } from "@tvix/castore";
+import type { DirectoryService, FileNode, Node } from "@tvix/castore";
 
 /** What files of one digest cost. */
 interface FileCost {
@@ -11,6 +11,7 @@ interface FileCost {
 
 /** What an object costs, in bytes of contents, each content once. */
 export interface ObjectCost {
+  /** Those in directories that are there several times, once. */
   readonly files: number;
   readonly bytes: number;
   /** Of contents that nothing else has: what would be free without it. */
@@ -36,27 +37,31 @@ export class TreeCosts {
   async add(root: Node): Promise<void> {
     const number = this.#counts.length;
     this.#counts.push(0);
-    for await (const { node } of walkTree(root, this.#directories)) {
-      if (node.type !== "file") continue;
+    await this.#visitFiles(root, new Set(), (file) => {
       this.#counts[number] = (this.#counts[number] ?? 0) + 1;
-      const { key } = node.digest;
+      const { key } = file.digest;
       const known = this.#files.get(key);
       if (known !== undefined) known.owners.add(number);
-      else this.#files.set(key, { size: Number(node.size), owners: new Set([number]), isElsewhere: false });
-    }
+      else this.#files.set(key, { size: Number(file.size), owners: new Set([number]), isElsewhere: false });
+    });
   }
 
   /** Looks at something else that may have the same contents; directories that were seen are left out. */
   async compare(root: Node): Promise<void> {
+    await this.#visitFiles(root, this.#seen, ({ digest }) => {
+      const known = this.#files.get(digest.key);
+      if (known !== undefined) known.isElsewhere = true;
+    });
+  }
+
+  /** Files below a node, but for those in directories that have been seen. */
+  async #visitFiles(root: Node, seen: Set<string>, visit: (file: FileNode) => void): Promise<void> {
     const open: Node[] = [root];
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
-      if (node.type === "file") {
-        const known = this.#files.get(node.digest.key);
-        if (known !== undefined) known.isElsewhere = true;
-      } else if (node.type === "directory" && !this.#seen.has(node.digest.key)) {
-        this.#seen.add(node.digest.key);
-        for (const entry of (await this.#directories.get(node.digest))?.entries ?? []) open.push(entry.node);
-      }
+      if (node.type === "file") visit(node);
+      if (node.type !== "directory" || seen.has(node.digest.key)) continue;
+      seen.add(node.digest.key);
+      for (const entry of (await this.#directories.get(node.digest))?.entries ?? []) open.push(entry.node);
     }
   }
 

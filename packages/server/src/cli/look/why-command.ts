@@ -7,6 +7,7 @@ import { parseStorePath } from "../object.ts";
 import { print } from "../output.ts";
 import { repeatable } from "../repeatable.ts";
 import { addServiceOptions, type ServiceOptions, withServices } from "../services.ts";
+import { withoutPassword } from "../without-password.ts";
 import { askCache, type Said } from "./ask-cache.ts";
 import { readNixSettings } from "./nix-settings.ts";
 
@@ -41,8 +42,8 @@ export function addWhyCommand(program: Command): void {
 }
 
 async function askStore(path: StorePath, options: WhyOptions): Promise<Said> {
-  const store =
-    options.data ?? options.storeComposition ?? options.pathInfoServiceAddr ?? options.serviceAddr;
+  const { data, storeComposition, pathInfoServiceAddr, serviceAddr } = options;
+  const store = withoutPassword(data ?? storeComposition ?? pathInfoServiceAddr ?? serviceAddr);
   try {
     return await withServices(options, async (services) => ({ store, ...(await lookAt(path, services)) }));
   } catch (error) {
