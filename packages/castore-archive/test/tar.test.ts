@@ -7,7 +7,9 @@ import { ingest, restore } from "@tvix/castore-fs";
 import { pack } from "tar-stream";
 import { expect, onTestFinished, test } from "vitest";
 import { ingestTar, writeTar } from "../src/index.ts";
-import { emptyStore, pipeTo, run } from "./tools.ts";
+import { emptyStore, noPython, pipeTo, run } from "./tools.ts";
+
+if (noPython !== undefined) console.warn(`skipped: ${noPython}`);
 
 async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "castore-archive-"));
@@ -133,18 +135,24 @@ test.each([
   expect(stored).toBe(0);
 });
 
-test("what would be stored as something else is refused: sparse files, and names that the parser has lost", async () => {
+test("a sparse file, of which an archive has the pieces, is refused", async () => {
   const at = await folder();
   await writeFile(join(at, "f"), "");
   await truncate(join(at, "f"), 1 << 20);
   const sparse = await run("tar", ["-c", "-S", "--format=posix", "-C", at, "f"]);
   await expect(ingestTar(sparse, emptyStore())).rejects.toMatchObject({ code: "UNSUPPORTED_FILE_TYPE" });
-  const script =
-    "import io,sys,tarfile\nout=io.BytesIO()\nt=tarfile.open(fileobj=out,mode='w',format=tarfile.PAX_FORMAT,errors='surrogateescape')\n" +
-    "i=tarfile.TarInfo(b'b\\xff'.decode('utf8','surrogateescape')+'x'*120)\nt.addfile(i)\nt.close()\nsys.stdout.buffer.write(out.getvalue())";
-  const binary = await run("python3", ["-c", script]);
-  await expect(ingestTar(binary, emptyStore())).rejects.toMatchObject({ code: "INVALID_NODE" });
 });
+
+test.skipIf(noPython !== undefined)(
+  "a name that the parser has lost is not stored as another one",
+  async () => {
+    const script =
+      "import io,sys,tarfile\nout=io.BytesIO()\nt=tarfile.open(fileobj=out,mode='w',format=tarfile.PAX_FORMAT,errors='surrogateescape')\n" +
+      "i=tarfile.TarInfo(b'b\\xff'.decode('utf8','surrogateescape')+'x'*120)\nt.addfile(i)\nt.close()\nsys.stdout.buffer.write(out.getvalue())";
+    const binary = await run("python3", ["-c", script]);
+    await expect(ingestTar(binary, emptyStore())).rejects.toMatchObject({ code: "INVALID_NODE" });
+  },
+);
 
 test("what is no archive, or a part of one, says so", async () => {
   const whole = await archiveOf({ name: "a", text: "x".repeat(2000) }, { name: "b", text: "y" });

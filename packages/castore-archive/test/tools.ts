@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
 import { type ByteSource, collect } from "@tvix/byte-stream";
@@ -24,4 +24,16 @@ export async function pipeTo(program: string, args: readonly string[], source: B
   child.stdin.end(await collect(source, 1 << 28));
   const [status] = await once(child, "close");
   if (status !== 0) throw new Error(`${program} ended with ${status}`);
+}
+
+/** Undefined when Python is here, to look at what was written with another program; otherwise why it is not looked at. */
+export const noPython: string | undefined = findPython();
+
+function findPython(): string | undefined {
+  try {
+    execFileSync("python3", ["--version"], { stdio: "ignore" });
+    return undefined;
+  } catch {
+    return "python3 is not installed";
+  }
 }
