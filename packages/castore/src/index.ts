@@ -27,6 +27,7 @@ export { CombinedBlobService } from "./combined/blob-service.ts";
 export { CombinedDirectoryService } from "./combined/directory-service.ts";
 export { firstFound } from "./concurrency/first-found.ts";
 export { InTurn } from "./concurrency/in-turn.ts";
+export { letOthersRun } from "./concurrency/let-others-run.ts";
 export { mapConcurrently } from "./concurrency/map-concurrently.ts";
 export { OwnAbort } from "./concurrency/own-abort.ts";
 export { SingleFlight } from "./concurrency/single-flight.ts";

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { NixHash } from "@tvix/nix-compat";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
 import { storeDoubling } from "./doubling-tree.ts";
@@ -43,6 +44,26 @@ test("an archive of a tree that would never end is refused, while others are ans
   const { digest } = await storeDoubling(services, 50);
   const refused = await fetch(`${url}/castore/${digest.toHex()}.zip`, { method: "HEAD" });
   expect(refused.status).toBe(413);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
+
+test("a path whose NAR would never end is refused in each form, while others are answered", async () => {
+  const { services, url } = await wholeServer();
+  const node = await storeDoubling(services, 50);
+  await services.pathInfoService.put({
+    storePath: PATH,
+    // Whoever tells of a path may say anything of its size.
+    node: { ...node, size: 2n },
+    references: [],
+    narSize: 1000,
+    narHash: NixHash.from("sha256", new Uint8Array(32)),
+    signatures: [],
+    deriver: undefined,
+    contentAddress: undefined,
+  });
+  for (const name of [`${PATH.digestText()}.narinfo`, `${PATH.digestText()}.ls`, `serve/${PATH}.tar`]) {
+    expect([name, (await fetch(`${url}/${name}`)).status]).toEqual([name, 413]);
+  }
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 

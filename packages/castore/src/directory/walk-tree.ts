@@ -1,3 +1,4 @@
+import { letOthersRun } from "../concurrency/let-others-run.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { CastorePath } from "./castore-path.ts";
@@ -10,6 +11,9 @@ export interface PlacedNode {
   readonly path: CastorePath;
   readonly node: Node;
 }
+
+/** Steps after which others have their turn: directories that are remembered come without any wait. */
+const STEPS_IN_A_ROW = 1024;
 
 /**
  * A node and everything below it, depth first and in order of names, each directory before what is in it.
@@ -34,10 +38,12 @@ export async function* walkTree(
     }
     open.push({ path, entries: directory.entries.values() });
   };
+  let steps = 0;
   yield { path: CastorePath.ROOT, node: root };
   await enter(CastorePath.ROOT, root);
   for (let innermost = open.at(-1); innermost !== undefined; innermost = open.at(-1)) {
     signal?.throwIfAborted();
+    if (++steps % STEPS_IN_A_ROW === 0) await letOthersRun();
     const next = innermost.entries.next();
     if (next.done === true) {
       open.pop();
