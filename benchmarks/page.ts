@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { storeWidePath } from "../test/wide-path.ts";
 import { median } from "./measure.ts";
 import { startDaemon } from "./processes.ts";
@@ -53,9 +53,19 @@ async function load(browser: Browser, url: string, awaited: string | undefined) 
   await page.goto(url);
   if (awaited !== undefined) await page.locator(awaited).waitFor();
   const complete = performance.now() - begun;
-  const paint = await page.evaluate(
-    () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Number.NaN,
-  );
+  const paint = await firstPaint(page);
   await context.close();
   return { paint, complete };
+}
+
+/** When something was seen first; a page may be complete before. */
+async function firstPaint(page: Page): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const entries = await page.evaluate(() =>
+      performance.getEntriesByName("first-contentful-paint").map(({ startTime }) => startTime),
+    );
+    if (entries[0] !== undefined) return entries[0];
+    await page.waitForTimeout(20);
+  }
+  return Number.NaN;
 }
