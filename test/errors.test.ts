@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Code } from "@connectrpc/connect";
-import { CASTORE_ERROR_CODES } from "@tvix/castore";
+import { CASTORE_ERROR_CODES, TREE_FS_ERROR_CODES } from "@tvix/castore";
 import { STATUS_OF_ERROR } from "@tvix/castore-grpc";
 import { NAR_ERROR_CODES } from "@tvix/nar";
 import {
@@ -11,6 +11,7 @@ import {
 } from "@tvix/nar-bridge";
 import { NARINFO_ERROR_CODES } from "@tvix/narinfo";
 import { NIX_COMPAT_ERROR_CODES } from "@tvix/nix-compat";
+import { LOCAL_NIX_ERROR_CODES } from "@tvix/nix-local";
 import { STORE_ERROR_CODES } from "@tvix/store";
 import { STATUS_OF_STORE_ERROR } from "@tvix/store/grpc";
 import { describe, expect, test } from "vitest";
@@ -46,6 +47,8 @@ describe("docs/errors.md lists every error, and no other", () => {
     ["NarError", NAR_ERROR_CODES],
     ["NarInfoError", NARINFO_ERROR_CODES],
     ["NixCompatError", NIX_COMPAT_ERROR_CODES],
+    ["TreeFsError", TREE_FS_ERROR_CODES],
+    ["LocalNixError", LOCAL_NIX_ERROR_CODES],
   ])("%s", (errorClass, actual) => {
     expect(documented(errorClass).map(([code]) => code)).toEqual(actual);
   });

@@ -84,4 +84,4 @@ export {
   type TreeFsPath,
   type TreeFsServices,
 } from "./tree-fs/tree-fs.ts";
-export { TreeFsError, type TreeFsErrorCode } from "./tree-fs/tree-fs-error.ts";
+export { TREE_FS_ERROR_CODES, TreeFsError, type TreeFsErrorCode } from "./tree-fs/tree-fs-error.ts";

@@ -1,10 +1,10 @@
 import { CodedError, isCodedError } from "@tvix/byte-stream";
 
-/**
- * Why the store of Nix cannot be read: `NO_DATABASE` where there is none, or it may not be read; `NOT_A_STORE_PATH`
- * for a path that lies elsewhere; `NOT_THERE` for one that does not exist.
- */
-export type LocalNixErrorCode = "NO_DATABASE" | "NOT_A_STORE_PATH" | "NOT_THERE";
+/** Why the store of Nix cannot be read; `docs/errors.md` tells when each occurs. */
+export const LOCAL_NIX_ERROR_CODES = ["NO_DATABASE", "NOT_A_STORE_PATH", "NOT_THERE"] as const;
+
+/** One of {@link LOCAL_NIX_ERROR_CODES}. */
+export type LocalNixErrorCode = (typeof LOCAL_NIX_ERROR_CODES)[number];
 
 /** The error class of this package. */
 export class LocalNixError extends CodedError<LocalNixErrorCode> {

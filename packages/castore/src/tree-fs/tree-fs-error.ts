@@ -1,7 +1,10 @@
 import { CodedError, isCodedError } from "@tvix/byte-stream";
 
-/** Why a path cannot be used, as `node:fs` calls it. */
-export type TreeFsErrorCode = "ENOENT" | "ENOTDIR" | "EISDIR" | "ELOOP" | "EINVAL" | "EFBIG";
+/** Why a path cannot be used, as `node:fs` calls it; `docs/errors.md` tells when each occurs. */
+export const TREE_FS_ERROR_CODES = ["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EINVAL", "EFBIG"] as const;
+
+/** One of {@link TREE_FS_ERROR_CODES}. */
+export type TreeFsErrorCode = (typeof TREE_FS_ERROR_CODES)[number];
 
 /** A path in a tree that cannot be used so; failures of the services are theirs. */
 export class TreeFsError extends CodedError<TreeFsErrorCode> {
