@@ -18,6 +18,8 @@ function App(): JSX.Element {
       window.scrollTo(0, 0);
     };
     addEventListener("hashchange", change);
+    // It may have changed before anybody listened.
+    setPlace(location.hash);
     return () => removeEventListener("hashchange", change);
   }, []);
   return (
