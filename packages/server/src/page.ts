@@ -1,4 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import { PAGE_FOLDER, PAGE_SECURITY_POLICY } from "@tvix/web";
 import type { FastifyInstance, FastifyReply } from "fastify";
 
@@ -27,10 +29,11 @@ export class Page {
   /** Reads the files; a package that is not built has none. */
   static async load(): Promise<Page> {
     const files = new Map<string, PageFile>();
-    const entries = await readdir(PAGE_FOLDER, { recursive: true, withFileTypes: true }).catch(() => []);
+    const folder = fileURLToPath(PAGE_FOLDER);
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of entries.filter((one) => one.isFile())) {
-      const path = `${entry.parentPath}/${entry.name}`;
-      const name = path.slice(PAGE_FOLDER.pathname.length).replace(/^\//, "");
+      const path = join(entry.parentPath, entry.name);
+      const name = relative(folder, path);
       const type = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream";
       files.set(name, { type, bytes: await readFile(path) });
     }
