@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import type { ByteStream } from "@tvix/byte-stream";
 import {
   type BlobService,
@@ -6,6 +5,7 @@ import {
   type CastorePath,
   type DirectoryService,
   type FileNode,
+  letOthersRun,
   type Node,
   type OperationOptions,
   utf8,
@@ -65,7 +65,7 @@ export async function* archivedEntries(
   let entries = 0;
   for await (const { path, node } of walkTree(root, directoryService, { signal })) {
     // Directories that are at hand come without any wait: others are to have their turns.
-    if (++entries % ENTRIES_IN_A_ROW === 0) await setImmediate();
+    if (++entries % ENTRIES_IN_A_ROW === 0) await letOthersRun();
     const place = [...(rootName === undefined ? [] : [rootName]), ...path.components.map(nameOf(path))];
     if (place.length === 0) continue;
     const target =

@@ -1,8 +1,8 @@
-import { setImmediate } from "node:timers/promises";
 import {
   CastoreError,
   type DirectoryNode,
   type DirectoryService,
+  letOthersRun,
   type Node,
   type OperationOptions,
 } from "@tvix/castore";
@@ -56,7 +56,7 @@ class Counting {
     const known = this.#counts.get(digest.key);
     if (known !== undefined) return known;
     this.#options.signal?.throwIfAborted();
-    if (this.#counts.size % DIRECTORIES_IN_A_ROW === 0) await setImmediate();
+    if (this.#counts.size % DIRECTORIES_IN_A_ROW === 0) await letOthersRun();
     const directory = await this.#directories.get(digest, this.#options);
     if (directory === undefined) {
       throw new CastoreError("INCOMPLETE", `directory ${digest} is not in the store`, {

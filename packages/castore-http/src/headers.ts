@@ -1,4 +1,7 @@
-/** Without `public`: what somebody got with a token is kept by nobody in between. What a tree has never changes: whoever has a part of it may keep it for a year. */
+/**
+ * What a tree has never changes: whoever has a part of it may keep it for a year. Neither this nor the other says
+ * `public`: what somebody got with a token is kept by nobody in between.
+ */
 const IMMUTABLE = "max-age=31536000, immutable";
 
 /** What is served by a name that may mean something else tomorrow. */

@@ -4,15 +4,11 @@ import { parseDigestName } from "./digest-name.ts";
 import { CastoreHttpError, notFound } from "./errors.ts";
 import { type CastoreHttp, type CastoreHttpOptions, decided, type NamedRoot } from "./options.ts";
 import { parseRequestPath, percentEncoded } from "./request-path.ts";
-import type { ArchiveFormat } from "./send-archive.ts";
-import { sendArchive } from "./send-archive.ts";
+import { type ArchiveFormat, archiveOf, sendArchive } from "./send-archive.ts";
 import { fileOf } from "./send-file.ts";
 import { sendPlace } from "./send-place.ts";
 
 const READ = ["GET", "HEAD"];
-
-/** An address of a root that asks for an archive of it. */
-const ARCHIVE = /^(.+)\.(tar|zip)$/;
 
 /**
  * Trees of a store over HTTP, as people and browsers want them:
@@ -51,8 +47,9 @@ async function sendCastore(
 ): Promise<FastifyReply> {
   const prefix = "/castore/";
   const place = parseRequestPath(request.originalUrl, prefix);
-  const [, name, format] = ARCHIVE.exec(place.root) ?? [];
-  if (name !== undefined && place.path.components.length === 0) {
+  const archive = archiveOf(place.root);
+  if (archive !== undefined && place.path.components.length === 0) {
+    const { name, format } = archive;
     return await sendRootArchive(http, name, await nodeOf(http, name), format, true, request, reply);
   }
   const node = await nodeOf(http, place.root);
@@ -80,12 +77,12 @@ async function sendServed(
   const place = parseRequestPath(request.originalUrl, prefix);
   const found = await http.findRoot(place.root);
   if (found !== undefined) return await sendNamed(http, found, place, request, reply);
-  const [, name, format] = ARCHIVE.exec(place.root) ?? [];
-  const archived = name === undefined ? undefined : await http.findRoot(name);
-  if (archived === undefined || place.path.components.length > 0) {
+  const archive = archiveOf(place.root);
+  const archived = archive && (await http.findRoot(archive.name));
+  if (archive === undefined || archived === undefined || place.path.components.length > 0) {
     throw notFound(JSON.stringify(place.root.slice(0, 300)));
   }
-  return await sendRootArchive(http, archived.name, archived.node, format, false, request, reply);
+  return await sendRootArchive(http, archived.name, archived.node, archive.format, false, request, reply);
 }
 
 async function sendNamed(
@@ -106,13 +103,13 @@ async function sendRootArchive(
   http: CastoreHttp,
   name: string,
   node: Node,
-  format: string | undefined,
+  format: ArchiveFormat,
   isImmutable: boolean,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   if (node.type !== "directory")
     throw new CastoreHttpError(400, `${name} is a ${node.type}, not a directory`);
-  const sent = { node, name, format: format as ArchiveFormat, isImmutable };
+  const sent = { node, name, format, isImmutable };
   return await sendArchive(http, sent, request, reply);
 }

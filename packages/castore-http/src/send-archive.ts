@@ -11,6 +11,14 @@ export type ArchiveFormat = "tar" | "zip";
 
 const TYPES: Readonly<Record<ArchiveFormat, string>> = { tar: "application/x-tar", zip: "application/zip" };
 
+/** A name without the end that asks for an archive of what it names; undefined where there is no such end. */
+export function archiveOf(
+  name: string,
+): { readonly name: string; readonly format: ArchiveFormat } | undefined {
+  const [, archived, format] = /^(.+)\.(tar|zip)$/s.exec(name) ?? [];
+  return archived === undefined ? undefined : { name: archived, format: format as ArchiveFormat };
+}
+
 /** A directory on its way to a client. */
 export interface SentArchive {
   readonly node: DirectoryNode;

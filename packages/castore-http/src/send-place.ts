@@ -7,7 +7,7 @@ import { headersOf } from "./headers.ts";
 import type { CastoreHttp } from "./options.ts";
 import { pathUrl, percentEncoded, type RequestPath } from "./request-path.ts";
 import { resolveLink } from "./resolve-link.ts";
-import { type ArchiveFormat, sendArchive } from "./send-archive.ts";
+import { type ArchiveFormat, archiveOf, sendArchive } from "./send-archive.ts";
 import { directoryOf, indexOf, sendListing } from "./send-directory.ts";
 import { sendFile } from "./send-file.ts";
 
@@ -19,9 +19,6 @@ export interface ServedTree {
   readonly node: Node;
 }
 
-/** An end of a path that asks for an archive of what it ends. */
-const ARCHIVE = /^(.+)\.(tar|zip)$/;
-
 /** Answers for a place in a tree: its file, listing or archive, or where its link leads. */
 export async function sendPlace(
   http: CastoreHttp,
@@ -32,7 +29,7 @@ export async function sendPlace(
 ): Promise<FastifyReply> {
   const found = await findPlace(http.directoryService, tree.node, path);
   if (found === undefined) {
-    const archive = archiveOf(path);
+    const archive = archivedAt(path);
     const place = archive && (await findPlace(http.directoryService, tree.node, archive.path));
     if (place?.type !== "node" || place.node.type !== "directory") throw notFound(shown(tree, path));
     const { format, path: archived } = archive as NonNullable<typeof archive>;
@@ -118,12 +115,14 @@ function redirect(
     .redirect(`${base}${resolved.names.map(percentEncoded).join("/")}${query}`, 307);
 }
 
-function archiveOf(path: CastorePath): { path: CastorePath; format: ArchiveFormat } | undefined {
-  const [, name, format] = ARCHIVE.exec(Buffer.from(path.name?.bytes ?? []).toString("latin1")) ?? [];
-  if (name === undefined || path.parent === undefined) return undefined;
+/** The directory of which a path asks for an archive; undefined where it asks for none. */
+function archivedAt(path: CastorePath): { path: CastorePath; format: ArchiveFormat } | undefined {
+  const archive = archiveOf(Buffer.from(path.name?.bytes ?? []).toString("latin1"));
+  if (archive === undefined || path.parent === undefined) return undefined;
+  const { name, format } = archive;
   if (name === "." || name === "..") return undefined;
   const named = PathComponent.from(new Uint8Array(Buffer.from(name, "latin1")));
-  return { path: path.parent.join(named), format: format as ArchiveFormat };
+  return { path: path.parent.join(named), format };
 }
 
 /** What a place is called where it is alone. */

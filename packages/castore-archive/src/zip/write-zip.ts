@@ -1,9 +1,8 @@
 import { Readable } from "node:stream";
-import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { crc32, createDeflateRaw, deflateRaw } from "node:zlib";
 import { type ByteStream, collect, concatBytes } from "@tvix/byte-stream";
-import type { FileNode, Node } from "@tvix/castore";
+import { type FileNode, letOthersRun, type Node } from "@tvix/castore";
 import {
   type ArchivedEntry,
   type ArchiveOptions,
@@ -70,7 +69,7 @@ export async function* writeZip(root: Node, source: TreeSource, options: Archive
   }
   const listOffset = offset;
   for (let start = 0; start < list.length; start += RECORDS_AT_ONCE) {
-    await setImmediate();
+    await letOthersRun();
     yield counted(concatBytes(list.slice(start, start + RECORDS_AT_ONCE)));
   }
   yield endOfArchive(list.length, listOffset, offset - listOffset);

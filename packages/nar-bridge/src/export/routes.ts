@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers/promises";
 import type { ByteStream } from "@tvix/byte-stream";
+import { letOthersRun } from "@tvix/castore";
 import { leavingOf, sendBody } from "@tvix/http-resource";
 import { ClosureWalk, exportClosure, type PathInfo, StoreError } from "@tvix/store";
 import type { FastifyInstance } from "fastify";
@@ -61,7 +61,7 @@ async function checkClosure(
     for (const root of roots) {
       for await (const _ of walk.from(root, { signal })) {
         // What is at hand comes without any wait: others are to have their turns.
-        if (++paths % PATHS_IN_A_ROW === 0) await setImmediate();
+        if (++paths % PATHS_IN_A_ROW === 0) await letOthersRun();
         signal.throwIfAborted();
       }
     }
