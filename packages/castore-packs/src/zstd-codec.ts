@@ -1,6 +1,7 @@
 import { promisify } from "node:util";
 import { zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { asItIs, type ChunkCodec } from "@tvix/castore/backend";
+import { FrameDecompressor } from "./frame-decompressor.ts";
 import { SLOT_BYTES, type ZstdPool } from "./zstd-pool.ts";
 
 /** Below this length a frame never pays. */
@@ -13,6 +14,7 @@ const decompress = promisify(zstdDecompress);
 
 /** Stores each chunk as one zstd frame, or raw where that does not pay. */
 export function zstdCodec(pool: ZstdPool): ChunkCodec {
+  const decompressor = new FrameDecompressor();
   return {
     encode(bytes, release) {
       if (bytes.length < LEAST_COMPRESSED || bytes.length > SLOT_BYTES) return asItIs(bytes);
@@ -20,21 +22,23 @@ export function zstdCodec(pool: ZstdPool): ChunkCodec {
     },
     async decode({ encoding, size, payload }) {
       if (encoding === "raw") return exactly(payload, size);
+      const short = size <= ON_THE_SPOT ? decompressor.decompress(payload) : undefined;
+      if (short?.length === size) return unshared(short);
       // A frame that decodes to more than it should fails instead of filling memory.
       // One byte of room to spare tells the decoder that it is done: it does not ask for more.
       const options = { chunkSize: Math.max(size + 1, 64), maxOutputLength: Math.max(size, 1) };
       const bytes =
         size <= ON_THE_SPOT ? zstdDecompressSync(payload, options) : await decompress(payload, options);
-      // A short Buffer may be a part of a long one that many share, and would keep all of it.
-      const isShared = bytes.buffer.byteLength > bytes.byteLength + 64;
-      return exactly(isShared ? new Uint8Array(bytes) : viewOf(bytes), size);
+      return exactly(unshared(bytes), size);
     },
   };
 }
 
-/** The same memory without the methods of Buffer. */
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
+/** Without the methods of Buffer. One that is a part of a long Buffer would keep all of it, so it is copied. */
+function unshared(bytes: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const isShared = buffer.byteLength > byteLength + 64;
+  return isShared ? new Uint8Array(bytes) : new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function exactly(bytes: Uint8Array, size: number): Uint8Array {
