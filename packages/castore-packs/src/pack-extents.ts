@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { type B3Digest, CastoreError } from "@tvix/castore";
 import type {
+  ChunkPlacement,
   EncodedChunk,
   ExtentInfo,
   ExtentLocation,
@@ -88,6 +89,18 @@ export class PackExtents implements Extents {
 
   async readIntact(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk> {
     return await translated("read", () => this.#reader.readRecord(digest, location));
+  }
+
+  async readManyIntact<T>(
+    wanted: readonly ChunkPlacement[],
+    use: (found: readonly (EncodedChunk | undefined)[]) => Promise<T>,
+  ): Promise<T> {
+    const { found, release } = await translated("read", () => this.#reader.readRecords(wanted));
+    try {
+      return await use(found);
+    } finally {
+      release();
+    }
   }
 
   async *list(): AsyncGenerator<ExtentInfo, void, undefined> {

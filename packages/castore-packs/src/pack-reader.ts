@@ -1,11 +1,22 @@
 import type { FileHandle } from "node:fs/promises";
 import { type B3Digest, CastoreError, type EncodedChunk } from "@tvix/castore";
-import { type ExtentLocation, unreadableChunk } from "@tvix/castore/backend";
+import { BufferPool, type ChunkPlacement, type ExtentLocation, unreadableChunk } from "@tvix/castore/backend";
 import type { PackDirectory } from "./pack-directory.ts";
-import { decodeRecordHead, RECORD_HEAD_BYTES, recordChecksum } from "./record.ts";
+import { RUN_BYTES, readRuns } from "./read-runs.ts";
+import { isIntactRecord, RECORD_HEAD_BYTES } from "./record.ts";
 
 /** Packs held open at the same time. */
 const OPEN_PACKS = 64;
+
+/** Buffers for what lies close together that are kept to be used again. */
+const KEPT_BUFFERS = 4;
+
+/** What was read together. */
+interface FoundRecords {
+  readonly found: readonly (EncodedChunk | undefined)[];
+  /** To be called once, when nobody looks at it any more. */
+  readonly release: () => void;
+}
 
 interface OpenPack {
   readonly handle: Promise<FileHandle>;
@@ -17,6 +28,7 @@ interface OpenPack {
 /** Reads payloads out of packs. A pack stays open while it is used, the latest used ones longer. */
 export class PackReader {
   readonly #directory: PackDirectory;
+  readonly #buffers: BufferPool = new BufferPool(RUN_BYTES, KEPT_BUFFERS);
   #closed = false;
   /** In the order of their last use. */
   readonly #open: Map<number, OpenPack> = new Map();
@@ -44,8 +56,10 @@ export class PackReader {
    * @throws CastoreError CORRUPT when the pack is missing or ends before the record does
    */
   async read(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk> {
-    const { encoding, size, storedLength } = location;
-    const payload = await this.#readBytes(digest, location, RECORD_HEAD_BYTES, storedLength);
+    const { extent, offset, encoding, size, storedLength } = location;
+    const payload = await this.#readBytes(extent, offset + RECORD_HEAD_BYTES, storedLength);
+    if (payload === undefined) throw unreadableChunk(digest, "pack is missing");
+    if (payload.length < storedLength) throw unreadableChunk(digest, "pack ends before the record does");
     return { encoding, size, payload };
   }
 
@@ -57,44 +71,62 @@ export class PackReader {
    *   does not fit
    */
   async readRecord(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk> {
-    const { encoding, size, storedLength } = location;
-    const record = await this.#readBytes(digest, location, 0, RECORD_HEAD_BYTES + storedLength);
-    const payload = record.subarray(RECORD_HEAD_BYTES);
-    const head = decodeRecordHead(record);
-    if (
-      head === undefined ||
-      head.encoding !== encoding ||
-      head.size !== size ||
-      head.storedLength !== storedLength ||
-      !head.digest.equals(digest) ||
-      head.checksum !== recordChecksum(record, payload)
-    ) {
-      throw unreadableChunk(digest, "record is damaged");
-    }
-    return { encoding, size, payload };
+    const { extent, offset, encoding, size, storedLength } = location;
+    const length = RECORD_HEAD_BYTES + storedLength;
+    const record = await this.#readBytes(extent, offset, length);
+    if (record === undefined) throw unreadableChunk(digest, "pack is missing");
+    if (record.length < length) throw unreadableChunk(digest, "pack ends before the record does");
+    if (!isIntactRecord(record, digest, location)) throw unreadableChunk(digest, "record is damaged");
+    return { encoding, size, payload: record.subarray(RECORD_HEAD_BYTES) };
   }
 
-  /** Bytes of a record, from a place in it on. */
-  async #readBytes(
-    digest: B3Digest,
-    { extent, offset }: ExtentLocation,
-    from: number,
-    length: number,
-  ): Promise<Uint8Array> {
+  /**
+   * The same for several chunks: what lies close together is read at once. Undefined for what {@link readRecord} throws
+   * for.
+   */
+  async readRecords(wanted: readonly ChunkPlacement[]): Promise<FoundRecords> {
+    const found = new Array<EncodedChunk | undefined>(wanted.length).fill(undefined);
+    const taken: Uint8Array[] = [];
+    const runs = readRuns(wanted).map(async ({ extent, start, end, members }) => {
+      const isShort = end - start <= RUN_BYTES;
+      const buffer = isShort ? this.#buffers.acquire() : new Uint8Array(end - start);
+      if (isShort) taken.push(buffer);
+      const bytes = await this.#readInto(buffer.subarray(0, end - start), extent, start);
+      if (bytes === undefined) return;
+      for (const index of members) {
+        const { digest, location } = wanted[index] as ChunkPlacement;
+        const { encoding, size, storedLength } = location;
+        const from = location.offset - start;
+        const record = bytes.subarray(from, from + RECORD_HEAD_BYTES + storedLength);
+        if (!isIntactRecord(record, digest, location)) continue;
+        found[index] = { encoding, size, payload: record.subarray(RECORD_HEAD_BYTES) };
+      }
+    });
+    const release = () => {
+      for (const buffer of taken) this.#buffers.release(buffer);
+    };
+    const outcomes = await Promise.allSettled(runs);
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed === undefined) return { found, release };
+    release();
+    throw failed.reason;
+  }
+
+  /** Bytes of a pack, fewer where it ends before; undefined when it is not there. */
+  async #readBytes(extent: number, from: number, length: number): Promise<Uint8Array | undefined> {
+    // Not filled with zeros first, and not cut from memory that others share.
+    return await this.#readInto(new Uint8Array(Buffer.allocUnsafeSlow(length).buffer), extent, from);
+  }
+
+  async #readInto(bytes: Uint8Array, extent: number, from: number): Promise<Uint8Array | undefined> {
     const opened = this.#acquire(extent);
     try {
       const handle = await opened.handle;
-      // Not filled with zeros first, and not cut from memory that others share.
-      const { buffer } = Buffer.allocUnsafeSlow(length);
-      const bytes = new Uint8Array(buffer);
-      const { bytesRead } = await handle.read(bytes, 0, length, offset + from);
-      if (bytesRead < length) throw unreadableChunk(digest, "pack ends before the record does");
-      return bytes;
-    } catch (cause) {
-      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
-        throw unreadableChunk(digest, "pack is missing", cause);
-      }
-      throw cause;
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, from);
+      return bytesRead < bytes.length ? bytes.subarray(0, bytesRead) : bytes;
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      throw error;
     } finally {
       opened.readers--;
       if (opened.isForgotten && opened.readers === 0) await closed(opened);

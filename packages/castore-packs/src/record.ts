@@ -1,5 +1,7 @@
 import { crc32 } from "node:zlib";
+import { equalBytes } from "@tvix/byte-stream";
 import { B3_DIGEST_LENGTH, B3Digest, type EncodedChunk } from "@tvix/castore";
+import type { ExtentLocation } from "@tvix/castore/backend";
 
 /**
  * A chunk in a pack. Records follow each other without gaps, and describe themselves, so
@@ -52,6 +54,21 @@ export function decodeRecordHead(head: Uint8Array): RecordHead | undefined {
     digest: B3Digest.from(head.slice(DIGEST_AT, CHECKSUM_AT)),
     checksum: words.getUint32(CHECKSUM_AT),
   };
+}
+
+/** Whether bytes are the whole record of a chunk, as it was appended for it. */
+export function isIntactRecord(record: Uint8Array, digest: B3Digest, location: ExtentLocation): boolean {
+  const { encoding, size, storedLength } = location;
+  const words = new DataView(record.buffer, record.byteOffset, record.byteLength);
+  return (
+    record.length === RECORD_HEAD_BYTES + storedLength &&
+    words.getUint32(0) === MAGIC &&
+    record[4] === (encoding === "zstd" ? ZSTD : 0) &&
+    words.getUint32(8) === size &&
+    words.getUint32(12) === storedLength &&
+    equalBytes(record.subarray(DIGEST_AT, CHECKSUM_AT), digest.bytes) &&
+    words.getUint32(CHECKSUM_AT) === recordChecksum(record, record.subarray(RECORD_HEAD_BYTES))
+  );
 }
 
 /** CRC-32 of a head up to its checksum, and of the payload. */

@@ -8,7 +8,7 @@ import { SLOT_BYTES, type ZstdPool } from "./zstd-pool.ts";
 const LEAST_COMPRESSED = 64;
 
 /** Up to this length the thread pool costs more than it gives. */
-const ON_THE_SPOT = 16 << 10;
+const ON_THE_SPOT = 64 << 10;
 
 const decompress = promisify(zstdDecompress);
 
@@ -22,7 +22,7 @@ export function zstdCodec(pool: ZstdPool): ChunkCodec {
     },
     async decode({ encoding, size, payload }) {
       if (encoding === "raw") return exactly(payload, size);
-      const short = size <= ON_THE_SPOT ? decompressor.decompress(payload) : undefined;
+      const short = size <= ON_THE_SPOT ? decompressor.decompress(payload, size)?.[0] : undefined;
       if (short?.length === size) return unshared(short);
       // A frame that decodes to more than it should fails instead of filling memory.
       // One byte of room to spare tells the decoder that it is done: it does not ask for more.

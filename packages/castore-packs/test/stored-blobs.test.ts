@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { collect } from "@tvix/byte-stream";
+import { B3Digest } from "@tvix/castore";
 import { openStore } from "@tvix/castore-packs";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
@@ -29,10 +30,46 @@ test("a chunk that is written anew after it was described is found where it is n
   await damagePack(folder);
   await expect(storedBlobs.readStored(described)).rejects.toMatchObject({ code: "CORRUPT" });
 
+  // From now on it counts as absent.
+  await expect(storedBlobs.readManyStored([described], () => {})).rejects.toMatchObject({
+    code: "INCOMPLETE",
+  });
+  await expect(storedBlobs.readMany([described])).rejects.toMatchObject({ code: "INCOMPLETE" });
+
   await blobService.put(contents);
+  const again = storedBlobs.chunkAt(described.digest, described.record);
+  const together = await storedBlobs.readManyStored([again], ([one]) => one && Buffer.from(one.payload));
+  expect(together?.equals(contents)).toBe(true);
+  expect(Buffer.from((await storedBlobs.readMany([again]))[0] ?? []).equals(contents)).toBe(true);
   const { encoding, payload } = await storedBlobs.readStored(described);
   expect([encoding, Buffer.from(payload).equals(contents)]).toEqual(["raw", true]);
   expect(await blobService.has(digest)).toBe(true);
   const blob = await blobService.read(digest);
   expect(Buffer.from(await collect(blob ?? [], 1 << 20)).equals(contents)).toBe(true);
+});
+
+test("many chunks are read as they are one by one, in any order, twice over, in records and in packs", async () => {
+  await using store = await openStore(await temporaryDirectory(), { sync: false });
+  const { blobService, storedBlobs } = store;
+  const contents = [
+    ...Array.from({ length: 300 }, (_, index) => new Uint8Array(randomBytes(3 * index + 1))),
+    ...Array.from({ length: 100 }, (_, index) => new Uint8Array(Buffer.from(`${index} `.repeat(3000)))),
+    new Uint8Array(randomBytes(3 << 20)),
+  ];
+  const chunks = [];
+  for (const bytes of contents) {
+    const digest = await blobService.put(bytes);
+    for await (const chunk of (await storedBlobs.storedChunks(digest)) ?? []) chunks.push(chunk);
+  }
+  const asked = [...chunks.toReversed(), ...chunks];
+  const stored = await storedBlobs.readManyStored(asked, (all) =>
+    all.map(({ payload }) => Buffer.from(payload)),
+  );
+  const decoded = await storedBlobs.readMany(asked);
+  // Memory is used again: what was read before is not touched by that.
+  await storedBlobs.readMany(chunks.slice(0, 10));
+  for (const [index, chunk] of asked.entries()) {
+    expect(stored[index]?.equals((await storedBlobs.readStored(chunk)).payload)).toBe(true);
+    expect(B3Digest.of(decoded[index] as Uint8Array).equals(chunk.digest)).toBe(true);
+  }
 });

@@ -42,7 +42,7 @@ export { ClosureValidator } from "./directory/closure-validator.ts";
 export { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "./directory/directory-limit.ts";
 export { formatEntries } from "./directory/encode.ts";
 export { checkDepth } from "./directory/tree-depth.ts";
-export type { ExtentInfo, ExtentLocation, Extents, FoundChunk } from "./extents/extents.ts";
+export type { ChunkPlacement, ExtentInfo, ExtentLocation, Extents, FoundChunk } from "./extents/extents.ts";
 export { MemoryExtents } from "./extents/memory-extents.ts";
 export { unreadableChunk } from "./extents/unreadable-chunk.ts";
 export { BufferPool } from "./memory-use/buffer-pool.ts";

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import type { ServerResponse } from "node:http";
 import type { ByteStream } from "@tvix/byte-stream";
 import type { FastifyReply } from "fastify";
 import { gatherPieces } from "./gather-pieces.ts";
@@ -9,7 +9,11 @@ export interface Body {
   readonly headers: Readonly<Record<string, string | number>>;
   /** Length in bytes, where it is known beforehand. */
   readonly length: number | undefined;
-  /** @param signal aborted when the client has left */
+  /**
+   * The memory of a piece may be used again as soon as the next one is asked for.
+   *
+   * @param signal aborted when the client has left
+   */
   open(signal: AbortSignal): ByteStream;
 }
 
@@ -59,7 +63,7 @@ export async function sendBody(reply: FastifyReply, body: Body, stallMs: StallTi
       sent += next.value.length;
       if (body.length !== undefined && sent > body.length) throw new Error("the body is longer than stated");
       leaving.signal.throwIfAborted();
-      if (!response.write(next.value)) await once(response, "drain", { signal: leaving.signal });
+      await written(response, next.value, leaving.signal);
     }
     if (body.length !== undefined && sent < body.length) throw new Error("the body is shorter than stated");
     response.end();
@@ -73,6 +77,19 @@ export async function sendBody(reply: FastifyReply, body: Body, stallMs: StallTi
     leaving.abort();
     await pieces.return?.();
   }
+}
+
+/** Resolves when bytes have been handed to the system, so that their memory is free. @throws the reason of the signal */
+async function written(response: ServerResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    signal.addEventListener("abort", leave, { once: true });
+    response.write(bytes, (error) => {
+      signal.removeEventListener("abort", leave);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 /** What was asked, and by whom, for the log. */

@@ -12,7 +12,7 @@ export interface Resource {
   readonly length: number | undefined;
   /** Finds out the length, for those who want a part; absent where only the whole can be had. */
   readonly measure?: ((signal: AbortSignal) => Promise<number>) | undefined;
-  /** @param range undefined for the whole */
+  /** @param range undefined for the whole. The memory of a piece may be used again as soon as the next one is asked for */
   open(signal: AbortSignal, range: ByteRange | undefined): ByteStream;
 }
 

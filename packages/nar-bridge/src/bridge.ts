@@ -1,4 +1,6 @@
 import { ByteBudget, UNLIMITED_MEMORY } from "@tvix/castore";
+import { BufferPool } from "@tvix/castore/backend";
+import { UNIT_BUFFER_BYTES } from "@tvix/store";
 import type { FastifyPluginAsync } from "fastify";
 import { addBatchRoutes } from "./batch/routes.ts";
 import { addExportRoutes } from "./export/routes.ts";
@@ -60,10 +62,14 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
   });
 };
 
+/** Buffers that stay when nobody uses them. */
+const KEPT_BUFFERS = 4;
+
 function decided(options: NarBridgeOptions): Bridge {
   const { priority = 39, compression = "zstd", writable = true, principalOf, publicKeys = [] } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { blobService, directoryService, pathInfoService, narIndex, narLengths, storedBlobs } = options;
+  const { blobService, directoryService, pathInfoService, narIndex, narLengths, storedBlobs, narPlans } =
+    options;
   const { narCalculationService, memory = UNLIMITED_MEMORY } = options;
   const { sideFiles, narInfoExtras, pendingNarInfos } = options;
   return {
@@ -74,6 +80,7 @@ function decided(options: NarBridgeOptions): Bridge {
     narIndex,
     narLengths,
     storedBlobs,
+    narPlans,
     sideFiles,
     narInfoExtras,
     pendingNarInfos,
@@ -86,6 +93,7 @@ function decided(options: NarBridgeOptions): Bridge {
     limits,
     decoders: { memory, maxWindowBytes: limits.maxWindowBytes },
     readAhead: new ByteBudget(limits.readAheadBytes),
+    buffers: new BufferPool(UNIT_BUFFER_BYTES, KEPT_BUFFERS),
     underWay: new ByteBudget(limits.underWayBytes),
   };
 }

@@ -8,7 +8,14 @@ import type {
   StoredBlobs,
 } from "@tvix/castore";
 import type { PublicKey, SecretKey } from "@tvix/narinfo";
-import type { NarCalculationService, NarIndex, NarLengthsService, PathInfoService } from "@tvix/store";
+import type {
+  NarCalculationService,
+  NarIndex,
+  NarLengthsService,
+  NarPlans,
+  PathInfoService,
+  UnitBuffers,
+} from "@tvix/store";
 import type { DecoderLimits } from "./compression/decoder-memory.ts";
 import type { NarInfoExtrasService } from "./narinfo-extras/narinfo-extras.ts";
 import type { PendingNarInfos } from "./pending/pending-narinfos.ts";
@@ -28,6 +35,8 @@ export interface NarBridgeServices extends NarBridgeRecords {
   readonly narLengths: NarLengthsService;
   /** Blobs as they are stored; without them NARs are offered uncompressed. */
   readonly storedBlobs?: StoredBlobs | undefined;
+  /** Of which parts NARs consist that are sent as they are stored. Default: their trees are walked each time. */
+  readonly narPlans?: NarPlans | undefined;
 }
 
 /** What a binary cache remembers of its own. */
@@ -141,6 +150,8 @@ export interface Bridge extends NarBridgeServices {
   readonly decoders: DecoderLimits;
   /** What all readers together may read ahead. */
   readonly readAhead: ByteBudget;
+  /** What pieces of stored NARs are made in: whoever sends them is done with one when it asks for the next. */
+  readonly buffers: UnitBuffers;
   /** What files of all uploads may hold until they are stored. */
   readonly underWay: ByteBudget;
 }

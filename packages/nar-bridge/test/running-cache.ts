@@ -21,6 +21,7 @@ import {
   RecordNarCalculation,
   RecordNarIndex,
   RecordNarLengths,
+  RecordNarPlans,
   RecordPathInfoService,
 } from "@tvix/store/records";
 import { fastify } from "fastify";
@@ -79,6 +80,8 @@ export async function startCache(options: CacheOptions = {}): Promise<RunningCac
   const offers = new RecordOffers(database);
   const { maxPendingBytes: maxBytes, ...bridgeOptions } = rest;
   const pendingNarInfos = new RecordPendingNarInfos(database, maxBytes === undefined ? {} : { maxBytes });
+  const narPlans = new RecordNarPlans(database, storedBlobs);
+  const measuring = new MeasuringNarLengths({ directoryService, storedBlobs, narPlans });
   const app = fastify();
   await app.register(narBridge, {
     blobService,
@@ -87,7 +90,8 @@ export async function startCache(options: CacheOptions = {}): Promise<RunningCac
     pathInfoService,
     narCalculationService,
     narIndex,
-    narLengths: new RecordNarLengths(database, new MeasuringNarLengths({ directoryService, storedBlobs })),
+    narPlans,
+    narLengths: new RecordNarLengths(database, measuring),
     ...narBridgeRecords(database),
     pendingNarInfos,
     ...(upstreams === undefined

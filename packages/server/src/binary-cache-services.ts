@@ -2,7 +2,7 @@ import type { RecordStore, StoredBlobs } from "@tvix/castore";
 import type { Store } from "@tvix/castore-packs";
 import { type NarBridgeServices, narBridgeRecords } from "@tvix/nar-bridge";
 import { MeasuringNarLengths } from "@tvix/store";
-import { RecordNarLengths } from "@tvix/store/records";
+import { RecordNarLengths, RecordNarPlans } from "@tvix/store/records";
 import type { LocalServices } from "./services.ts";
 
 /** What a binary cache in front of a store needs. */
@@ -23,12 +23,14 @@ export function binaryCacheServices(
   storedBlobs: StoredBlobs | undefined,
 ): NarBridgeServices {
   const { blobService, directoryService, pathInfoService, narCalculationService, narIndex } = services;
-  const measuring = new MeasuringNarLengths({ directoryService, storedBlobs });
+  const narPlans = storedBlobs && new RecordNarPlans(records, storedBlobs);
+  const measuring = new MeasuringNarLengths({ directoryService, storedBlobs, narPlans });
   return {
     ...narBridgeRecords(records),
     blobService,
     directoryService,
     storedBlobs,
+    narPlans,
     pathInfoService,
     narCalculationService,
     narIndex,

@@ -36,8 +36,15 @@ export type { ExpectedNar } from "./nar/nar-digests.ts";
 export { type BlobFile, outlineOf, type TreeOutline } from "./nar/outline.ts";
 export { type RenderOptions, type RenderServices, renderNar } from "./nar/render.ts";
 export { type NarRange, renderNarRange } from "./nar/render-range.ts";
-export type { ZstdNarServices } from "./nar/zstd/parts.ts";
-export { type RenderZstdOptions, renderZstdNar } from "./nar/zstd/render.ts";
+export type { StoredNarServices, StoredPart, StoredParts } from "./nar/stored/parts.ts";
+export type { NarPlans, PlannedNarServices } from "./nar/stored/plans.ts";
+export { renderStoredNar } from "./nar/stored/render-plain.ts";
+export {
+  type RenderZstdOptions,
+  renderZstdNar,
+  UNIT_BUFFER_BYTES,
+  type UnitBuffers,
+} from "./nar/stored/render-zstd.ts";
 export { IndexingPathInfoService, indexNar } from "./nar-index/indexing-path-info-service.ts";
 export type { KnownNar, Lasting, NarFileRecord, NarIndex } from "./nar-index/nar-index.ts";
 export { observedPathInfoService } from "./observed/path-info-service.ts";

@@ -40,6 +40,27 @@ export class ChunkedStoredBlobs implements StoredBlobs {
     return await this.#chunks.readStored(chunk);
   }
 
+  chunkAt(digest: B3Digest, record: Uint8Array): StoredChunk {
+    return this.#chunks.chunkAt(digest, record);
+  }
+
+  async readManyStored<T>(
+    chunks: readonly StoredChunk[],
+    use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
+    { signal }: OperationOptions = {},
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    return await this.#chunks.readManyStored(chunks, use);
+  }
+
+  async readMany(
+    chunks: readonly StoredChunk[],
+    { signal }: OperationOptions = {},
+  ): Promise<readonly Uint8Array[]> {
+    signal?.throwIfAborted();
+    return await this.#chunks.readMany(chunks);
+  }
+
   async *#listed(blob: B3Digest, signal: AbortSignal | undefined): AsyncIterable<StoredChunk> {
     const described = mapConcurrently(this.#lists.read(blob, 0), DESCRIBED_AHEAD, async (listed) => ({
       ...listed,

@@ -8,6 +8,8 @@ export interface StoredChunk extends ChunkMeta {
   readonly encoding: ChunkEncoding;
   /** Length of the stored form, in bytes. */
   readonly storedLength: number;
+  /** Where it lies, in the words of the store that has described it: for {@link StoredBlobs.chunkAt}. */
+  readonly record: Uint8Array;
 }
 
 /**
@@ -36,6 +38,34 @@ export interface StoredBlobs {
    * @throws CastoreError INCOMPLETE when it is not there, CORRUPT when it is damaged
    */
   readStored(chunk: StoredChunk, options?: OperationOptions): Promise<EncodedChunk>;
+
+  /**
+   * A chunk as it was described once, of its digest and its `record`, for those who keep these. Nothing is looked up.
+   *
+   * @throws CastoreError CORRUPT for what no store has described
+   */
+  chunkAt(digest: B3Digest, record: Uint8Array): StoredChunk;
+
+  /**
+   * The stored forms of several chunks, in the order of these, each as by {@link readStored}: what lies close together
+   * is read at once. They are held in memory together, which is used again afterwards.
+   *
+   * @param use what is done with them; when it has ended they may hold anything
+   * @returns what `use` returns
+   * @throws as {@link readStored}, and what `use` throws
+   */
+  readManyStored<T>(
+    chunks: readonly StoredChunk[],
+    use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
+    options?: OperationOptions,
+  ): Promise<T>;
+
+  /**
+   * The same chunks themselves, each checked against its digest, and in memory of its own.
+   *
+   * @throws as {@link readStored}
+   */
+  readMany(chunks: readonly StoredChunk[], options?: OperationOptions): Promise<readonly Uint8Array[]>;
 }
 
 /** Chunks in the form in which they are stored. */
@@ -46,4 +76,13 @@ export interface StoredChunkStore {
   describe(digest: B3Digest): Promise<StoredChunk | undefined>;
   /** @throws as {@link StoredBlobs.readStored} */
   readStored(chunk: StoredChunk): Promise<EncodedChunk>;
+  /** As {@link StoredBlobs.chunkAt}. */
+  chunkAt(digest: B3Digest, record: Uint8Array): StoredChunk;
+  /** As {@link StoredBlobs.readManyStored}. */
+  readManyStored<T>(
+    chunks: readonly StoredChunk[],
+    use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
+  ): Promise<T>;
+  /** As {@link StoredBlobs.readMany}. */
+  readMany(chunks: readonly StoredChunk[]): Promise<readonly Uint8Array[]>;
 }

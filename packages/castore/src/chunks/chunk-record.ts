@@ -1,3 +1,4 @@
+import type { StoredChunk } from "../blob/stored-blobs.ts";
 import { allocateShortLived } from "../bytes/short-lived.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
@@ -36,8 +37,19 @@ export function encodeLocation({ extent, offset, encoding, size, storedLength }:
   return record;
 }
 
+/** Where a chunk is, or what there is of it. */
+export type ChunkPlace = EncodedChunk | ExtentLocation;
+
+/** A chunk as its record tells of it. @throws CastoreError CORRUPT when the record is no chunk or location */
+export function describedChunk(digest: B3Digest, record: Uint8Array): StoredChunk {
+  const place = decodeChunkRecord(record, digest);
+  const { encoding, size } = place;
+  const storedLength = "payload" in place ? place.payload.length : place.storedLength;
+  return { digest, encoding, size, storedLength, record };
+}
+
 /** @throws CastoreError CORRUPT when the record is no chunk or location */
-export function decodeChunkRecord(record: Uint8Array, digest: B3Digest): EncodedChunk | ExtentLocation {
+export function decodeChunkRecord(record: Uint8Array, digest: B3Digest): ChunkPlace {
   const kind = record[0] ?? 0xff;
   const encoding = kind % IN_EXTENT === ZSTD ? "zstd" : "raw";
   const words = wordsOf(record);

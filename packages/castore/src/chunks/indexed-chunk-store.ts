@@ -1,19 +1,20 @@
-import { equalBytes } from "@tvix/byte-stream";
+import { copyBytes, equalBytes } from "@tvix/byte-stream";
 import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
 import { claim } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
-import type { ExtentLocation, Extents } from "../extents/extents.ts";
+import type { Extents } from "../extents/extents.ts";
 import type { RecentReads } from "../memory-use/recent-reads.ts";
 import type { OperationOptions } from "../options.ts";
 import type { RecordChange, RecordStore } from "../records/record-store.ts";
 import { CHUNKS } from "../records/tables.ts";
 import { type ChunkCodec, type EncodedChunk, RAW_CODEC } from "./chunk-codec.ts";
-import { decodeChunkRecord } from "./chunk-record.ts";
+import { type ChunkPlace, decodeChunkRecord, describedChunk } from "./chunk-record.ts";
 import { ChunkRecorder } from "./chunk-recorder.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import { DamagedChunks } from "./damaged-chunks.ts";
 import { findLostChunks } from "./find-lost-chunks.ts";
+import { readManyStored } from "./read-many-stored.ts";
 import { decodeVerified } from "./verify-chunk.ts";
 
 /** What an {@link IndexedChunkStore} is made of. */
@@ -40,14 +41,6 @@ export interface ChunkStoreParts {
   readonly recentStored?: RecentReads<EncodedChunk>;
   /** Told of each chunk that is about to be written: its length, and what is stored of it, in bytes. May refuse by throwing. */
   readonly onWrite?: (size: number, storedLength: number) => void;
-}
-
-/** Where a chunk is, or what there is of it. */
-type Place = EncodedChunk | ExtentLocation;
-
-/** A chunk of this store and where it lies, so that it need not be looked up again. */
-interface PlacedStoredChunk extends StoredChunk {
-  readonly place: Place;
 }
 
 /** Chunks of which records say where in {@link Extents} each lies. */
@@ -125,21 +118,22 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     });
   }
 
-  async describe(digest: B3Digest): Promise<PlacedStoredChunk | undefined> {
+  async describe(digest: B3Digest): Promise<StoredChunk | undefined> {
     if (this.#damaged.has(digest)) return undefined;
     const record = await CHUNKS.get(this.#records, digest);
-    return record === undefined ? undefined : described(digest, decodeChunkRecord(record, digest));
+    return record === undefined ? undefined : describedChunk(digest, record);
   }
 
-  async readStored(chunk: StoredChunk): Promise<EncodedChunk> {
-    const { digest } = chunk;
-    if ("place" in chunk) {
-      try {
-        return await this.#readPlaced(digest, (chunk as PlacedStoredChunk).place);
-      } catch (error) {
-        if (!isDamage(error)) throw error;
-        // It was damaged there. Since it was described it may have been written anew, elsewhere.
-      }
+  chunkAt(digest: B3Digest, record: Uint8Array): StoredChunk {
+    return describedChunk(digest, record);
+  }
+
+  async readStored({ digest, record: described }: StoredChunk): Promise<EncodedChunk> {
+    try {
+      return await this.#readPlaced(digest, decodeChunkRecord(described, digest));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      // It was damaged there. Since it was described it may have been written anew, elsewhere.
     }
     const record = this.#damaged.has(digest) ? undefined : await CHUNKS.get(this.#records, digest);
     const found = await this.#wherever(digest, record, (place, isFirst) =>
@@ -149,6 +143,29 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     );
     if (found === undefined) throw missing(digest);
     return found;
+  }
+
+  async readManyStored<T>(
+    chunks: readonly StoredChunk[],
+    use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
+  ): Promise<T> {
+    return await readManyStored(chunks, this.#extents, (chunk) => this.readStored(chunk), use);
+  }
+
+  async readMany(chunks: readonly StoredChunk[]): Promise<readonly Uint8Array[]> {
+    const decodeOne = async (digest: B3Digest, stored: EncodedChunk) => {
+      try {
+        const bytes = await decodeVerified(this.#codec, digest, stored);
+        // What is not compressed may be the very memory that is read into next.
+        return bytes.buffer === stored.payload.buffer ? copyBytes(bytes) : bytes;
+      } catch {
+        // Damage is noted where a chunk is read by itself.
+        return await this.#readThere(digest);
+      }
+    };
+    return await this.readManyStored(chunks, (stored) =>
+      Promise.all(stored.map((one, index) => decodeOne((chunks[index] as StoredChunk).digest, one))),
+    );
   }
 
   async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
@@ -223,13 +240,19 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     this.#damaged.remove(digest);
   }
 
+  async #readThere(digest: B3Digest): Promise<Uint8Array> {
+    const bytes = await this.read(digest);
+    if (bytes === undefined) throw missing(digest);
+    return bytes;
+  }
+
   async #decode(digest: B3Digest, record: Uint8Array): Promise<Uint8Array> {
     const place = decodeChunkRecord(record, digest);
     const stored = "payload" in place ? place : await this.#extentsFor(digest).read(digest, place);
     return await decodeVerified(this.#codec, digest, stored);
   }
 
-  async #readPlaced(digest: B3Digest, place: Place): Promise<EncodedChunk> {
+  async #readPlaced(digest: B3Digest, place: ChunkPlace): Promise<EncodedChunk> {
     const read = () => this.#readStored(digest, place);
     if (this.#recentStored === undefined) return await read();
     const remembered = await this.#recentStored.get(digest, read);
@@ -239,7 +262,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     return await this.#recentStored.get(digest, read);
   }
 
-  async #readStored(digest: B3Digest, place: Place): Promise<EncodedChunk> {
+  async #readStored(digest: B3Digest, place: ChunkPlace): Promise<EncodedChunk> {
     if (!("payload" in place)) return await this.#extentsFor(digest).readIntact(digest, place);
     // Nothing but its digest tells whether a chunk in the record is intact.
     await decodeVerified(this.#codec, digest, place);
@@ -296,15 +319,9 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
 }
 
 /** Whether a stored form may be the one at a place. */
-function isOfPlace({ encoding, size, payload }: EncodedChunk, place: Place): boolean {
+function isOfPlace({ encoding, size, payload }: EncodedChunk, place: ChunkPlace): boolean {
   const storedLength = "payload" in place ? place.payload.length : place.storedLength;
   return encoding === place.encoding && size === place.size && payload.length === storedLength;
-}
-
-function described(digest: B3Digest, place: Place): PlacedStoredChunk {
-  const { encoding, size } = place;
-  const storedLength = "payload" in place ? place.payload.length : place.storedLength;
-  return { digest, encoding, size, storedLength, place };
 }
 
 /** Whether it is the chunk that is at fault, and not a disk that is out of order or a store that is closed. */

@@ -28,11 +28,14 @@ export interface ExtentInfo {
   readonly begun?: number;
 }
 
-/** A chunk that was found in an extent. */
-export interface FoundChunk {
+/** A chunk and its place in an extent. */
+export interface ChunkPlacement {
   readonly digest: B3Digest;
   readonly location: ExtentLocation;
 }
+
+/** A chunk that was found in an extent. */
+export type FoundChunk = ChunkPlacement;
 
 /**
  * Where the stored forms of chunks lie: long files, objects, or memory. What was appended is never
@@ -70,6 +73,18 @@ export interface Extents {
    * @throws CastoreError CORRUPT when it is not
    */
   readIntact(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk>;
+
+  /**
+   * The same for several chunks. Absent where reading them together has no advantage.
+   *
+   * @param use is given them in the order in which they are asked for, undefined for those that are not intact, or not
+   *   there; when it has ended they may hold anything
+   * @returns what `use` returns
+   */
+  readManyIntact?<T>(
+    wanted: readonly ChunkPlacement[],
+    use: (found: readonly (EncodedChunk | undefined)[]) => Promise<T>,
+  ): Promise<T>;
 
   /**
    * What has to hold for a record to lead into an extent, where others may retire it before that record is written.

@@ -1,6 +1,6 @@
 import { equalBytes } from "@tvix/byte-stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ExtentLocation, Extents, FoundChunk } from "../extents/extents.ts";
+import type { ChunkPlacement, ExtentLocation, Extents, FoundChunk } from "../extents/extents.ts";
 import { encodedOnce, type TestChunk, testChunk } from "./chunks.ts";
 
 /** Extents under test, and what to do with them afterwards. */
@@ -52,6 +52,33 @@ export function testExtents(name: string, setUp: () => Promise<ExtentsFixture>):
         expect(equalBytes(payload, bytes)).toBe(true);
       }
     };
+
+    test("several are read together, in the order in which they are asked for; those that are not intact are told", async () => {
+      if (extents.readManyIntact === undefined) return;
+      const lengths = [10, 70_000, 300_000, 5, 1_500_000, 2000];
+      const chunks = lengths.map((length, index) => testChunk(length, index + 1));
+      const wanted: ChunkPlacement[] = [];
+      for (const chunk of chunks) wanted.unshift({ digest: chunk.digest, location: await append(chunk) });
+      const [last, first] = [wanted[0], wanted.at(-1)] as [ChunkPlacement, ChunkPlacement];
+      const absent = [
+        { digest: last.digest, location: first.location },
+        { digest: first.digest, location: { ...first.location, extent: 4_000_000 } },
+        { digest: first.digest, location: { ...first.location, offset: 2 ** 40 } },
+      ];
+      const found = await extents.readManyIntact([...wanted, ...absent, first], async (found) =>
+        found.map((one) => one && { ...one, payload: one.payload.slice() }),
+      );
+      expect(found.map((one) => one?.size)).toEqual([
+        ...lengths.toReversed(),
+        undefined,
+        undefined,
+        undefined,
+        lengths[0],
+      ]);
+      const payloads = [...chunks.toReversed(), chunks[0]].map((chunk) => chunk?.bytes);
+      const read = found.flatMap((one) => (one === undefined ? [] : [one.payload]));
+      expect(read.every((payload, index) => equalBytes(payload, payloads[index] as Uint8Array))).toBe(true);
+    });
 
     test("nothing is there at first", async () => {
       expect(await Array.fromAsync(extents.list())).toEqual([]);

@@ -1,12 +1,16 @@
 import type { Node } from "@tvix/castore";
 import type { Resource } from "@tvix/http-resource";
-import { renderNar, renderNarRange, renderZstdNar } from "@tvix/store";
+import { renderNar, renderNarRange, renderStoredNar, renderZstdNar } from "@tvix/store";
 import type { Bridge } from "../options.ts";
 import { watchedForDamage } from "./notice-damage.ts";
 
 /** The NAR itself. */
 export function plainForm(bridge: Bridge, node: Node, name: string, length: number): Resource {
-  const { readAhead } = bridge;
+  const { readAhead, storedBlobs } = bridge;
+  const whole = (signal: AbortSignal) =>
+    storedBlobs === undefined
+      ? renderNar(node, bridge, { signal, readAhead })
+      : renderStoredNar(node, { ...bridge, storedBlobs }, { signal, readAhead });
   return {
     etag: `"${name}"`,
     length,
@@ -14,9 +18,7 @@ export function plainForm(bridge: Bridge, node: Node, name: string, length: numb
       watchedForDamage(
         bridge,
         node,
-        range === undefined
-          ? renderNar(node, bridge, { signal, readAhead })
-          : renderNarRange(node, range, bridge, { signal }),
+        range === undefined ? whole(signal) : renderNarRange(node, range, bridge, { signal }),
       ),
   };
 }
@@ -28,7 +30,7 @@ export function zstdForm(
   name: string,
   length: number | undefined,
 ): Resource | undefined {
-  const { storedBlobs, directoryService, readAhead } = bridge;
+  const { storedBlobs, readAhead, buffers } = bridge;
   if (storedBlobs === undefined || length === undefined) return undefined;
   return {
     etag: `"${name}-zstd-${length}"`,
@@ -37,7 +39,7 @@ export function zstdForm(
       watchedForDamage(
         bridge,
         node,
-        renderZstdNar(node, { storedBlobs, directoryService }, { signal, readAhead, range }),
+        renderZstdNar(node, { ...bridge, storedBlobs }, { signal, readAhead, range, buffers }),
       ),
   };
 }

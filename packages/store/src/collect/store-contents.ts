@@ -4,6 +4,7 @@ import { nodeOfKey } from "../records/node-key.ts";
 import {
   CALCULATED_NARS,
   NAR_LENGTHS,
+  NAR_PLANS,
   NARS,
   PATH_INFOS,
   PINS,
@@ -59,6 +60,10 @@ export async function sweepStore(
       const node: Node | undefined = nodeOfKey(entry.key());
       if (node === undefined || !(await look.isKept(node))) await look.write([entry.remove()]);
     }
+  }
+  for await (const entry of NAR_PLANS.entries(records, undefined, options)) {
+    const node = nodeOfKey(entry.key().node);
+    if (node === undefined || !(await look.isKept(node))) await look.write([entry.remove()]);
   }
   for await (const batch of inBatches(USES.entries(records, undefined, options), TOGETHER)) {
     const infos = await records.getMany(batch.map((entry) => PATH_INFOS.keyOf(entry.key())));

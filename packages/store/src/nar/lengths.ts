@@ -3,8 +3,9 @@ import { narSize } from "@tvix/nar";
 import { NixHash } from "@tvix/nix-compat";
 import { createHasher } from "#hasher";
 import { outlineOf } from "./outline.ts";
-import { zstdParts } from "./zstd/parts.ts";
-import { renderZstdNar } from "./zstd/render.ts";
+import { narLengthOf, walkParts, zstdLengthOf } from "./stored/parts.ts";
+import type { NarPlans } from "./stored/plans.ts";
+import { renderZstdNar } from "./stored/render-zstd.ts";
 
 /** How long a NAR is in the forms in which it can be sent. */
 export interface NarLengths {
@@ -26,7 +27,7 @@ export interface NarLengthsService {
   readonly version: number;
 
   /**
-   * @throws as {@link zstdParts}: all of the tree that the index tells of is looked at, so a
+   * @throws as {@link walkParts}: all of the tree that the index tells of is looked at, so a
    *   NAR whose lengths are told is there, unless it is damaged below the index
    */
   lengths(root: Node, options?: OperationOptions): Promise<NarLengths>;
@@ -46,6 +47,8 @@ export interface NarLengthsService {
 export interface MeasureServices {
   readonly directoryService: Pick<DirectoryService, "get">;
   readonly storedBlobs?: StoredBlobs | undefined;
+  /** Keeps of which parts a NAR consists that is measured. Default: nobody does. */
+  readonly narPlans?: NarPlans | undefined;
 }
 
 /** Goes through the whole tree each time; remembers nothing. */
@@ -63,30 +66,35 @@ export class MeasuringNarLengths implements NarLengthsService {
   }
 
   async lengths(root: Node, options: OperationOptions = {}): Promise<NarLengths> {
-    const { directoryService, storedBlobs } = this.#services;
-    const size = await narSize(outlineOf(root, directoryService, options));
-    if (storedBlobs === undefined) return { narSize: size, zstdSize: undefined };
-    let zstdSize = 0;
-    for await (const { length } of zstdParts(root, { directoryService, storedBlobs }, options)) {
-      zstdSize += length;
+    const { directoryService, storedBlobs, narPlans } = this.#services;
+    if (storedBlobs === undefined) {
+      return { narSize: await narSize(outlineOf(root, directoryService, options)), zstdSize: undefined };
     }
-    return { narSize: size, zstdSize };
+    const { version } = storedBlobs;
+    const walked = walkParts(root, { directoryService, storedBlobs }, options);
+    const lengths = { narSize: 0, zstdSize: 0 };
+    for await (const parts of narPlans?.keeping(root, version, walked) ?? walked) {
+      for (const part of parts) {
+        lengths.narSize += narLengthOf(part);
+        lengths.zstdSize += zstdLengthOf(part);
+      }
+    }
+    return lengths;
   }
 
   async files(root: Node, options: OperationOptions = {}): Promise<NarFiles> {
-    const { directoryService, storedBlobs } = this.#services;
+    const { storedBlobs } = this.#services;
     if (storedBlobs === undefined) return { ...(await this.lengths(root, options)), zstdHash: undefined };
-    const size = await narSize(outlineOf(root, directoryService, options));
+    // What is read to be hashed is found by the plan that this keeps.
+    const lengths = await this.lengths(root, options);
     const hasher = createHasher("sha256");
-    let zstdSize = 0;
-    for await (const piece of renderZstdNar(root, { directoryService, storedBlobs }, options)) {
+    for await (const piece of renderZstdNar(root, { ...this.#services, storedBlobs }, options))
       hasher.update(piece);
-      zstdSize += piece.length;
-    }
-    return { narSize: size, zstdSize, zstdHash: NixHash.from("sha256", hasher.digest()) };
+    return { ...lengths, zstdHash: NixHash.from("sha256", hasher.digest()) };
   }
 
-  async forget(): Promise<void> {
+  async forget(root: Node): Promise<void> {
     this.#forgotten++;
+    await this.#services.narPlans?.forget(root);
   }
 }

@@ -114,6 +114,66 @@ export const NAR_LENGTHS: Table<Uint8Array, MeasuredNar> = new Table({
   sealed: true,
 });
 
+/** Which segment of the plan of a NAR. */
+export interface NarPlanKey {
+  /** By {@link nodeKeyOf}. */
+  readonly node: Uint8Array;
+  /** From 0 on. */
+  readonly number: number;
+}
+
+/** Some of the parts of which a NAR consists. */
+export interface NarPlanSegment {
+  /** Of the stored form. */
+  readonly version: number;
+  /** Parts that lie in segments before it. */
+  readonly first: number;
+  readonly isLast: boolean;
+  /** The parts, encoded. */
+  readonly parts: Uint8Array;
+}
+
+const SEGMENT_HEAD_BYTES = 13;
+
+/**
+ * Of which parts the NAR of a node consists, in segments, by {@link nodeKeyOf} and number (u32): version of the stored
+ * form (u64), parts before it (u32), 1 for the last segment (u8), the parts.
+ */
+export const NAR_PLANS: Table<NarPlanKey, NarPlanSegment> = new Table({
+  prefix: "~y1",
+  subject: () => "the plan of a NAR",
+  key: {
+    encode({ node, number }) {
+      const key = concatBytes([node, new Uint8Array(4)]);
+      new DataView(key.buffer).setUint32(node.length, number);
+      return key;
+    },
+    decode(bytes) {
+      const end = bytes.length - 4;
+      return {
+        node: bytes.slice(0, end),
+        number: new DataView(bytes.buffer, bytes.byteOffset).getUint32(end),
+      };
+    },
+  },
+  value: {
+    encode({ version, first, isLast, parts }) {
+      const segment = concatBytes([words(version), new Uint8Array(SEGMENT_HEAD_BYTES - 8), parts]);
+      const view = new DataView(segment.buffer);
+      view.setUint32(8, first);
+      view.setUint8(12, isLast ? 1 : 0);
+      return segment;
+    },
+    decode(bytes) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const [version = 0] = readWords(bytes, 1);
+      const isLast = view.getUint8(12) === 1;
+      return { version, first: view.getUint32(8), isLast, parts: bytes.subarray(SEGMENT_HEAD_BYTES) };
+    },
+  },
+  sealed: true,
+});
+
 /** What a pin keeps: a store path with all that it refers to, or contents. */
 export type PinTarget =
   | { readonly type: "path"; readonly storePath: StorePath }
@@ -172,6 +232,7 @@ export const STORE_TABLES: readonly Table<any, any>[] = [
   OLD_FILES,
   CALCULATED_NARS,
   NAR_LENGTHS,
+  NAR_PLANS,
   PINS,
   QUARANTINED,
   USES,

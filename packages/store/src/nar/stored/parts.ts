@@ -11,39 +11,68 @@ import {
 import { narSegments } from "@tvix/nar";
 import { sizeMismatch } from "../contents.ts";
 import { type BlobFile, outlineOf } from "../outline.ts";
-import { rawFrame, rawFrameLength } from "./raw-frame.ts";
+import { rawFrameLength } from "./raw-frame.ts";
 
-/** What the zstd form of a NAR is made from. */
-export interface ZstdNarServices {
+/** A part of a NAR as it is stored: some of its syntax, or a chunk of a file. */
+export type StoredPart = { readonly syntax: Uint8Array } | { readonly chunk: StoredChunk };
+
+/** Some parts that follow each other: to pass on each by itself takes longer than to look at it. */
+export type StoredParts = readonly StoredPart[];
+
+/** What a NAR that is stored is looked up in. */
+export interface StoredNarServices {
   readonly storedBlobs: StoredBlobs;
   readonly directoryService: Pick<DirectoryService, "get">;
 }
 
-/** A part of the zstd form of a NAR: one or more whole frames. */
-export type ZstdPart =
-  /** Syntax of the NAR. */
-  | { readonly length: number; readonly frame: Uint8Array }
-  /** A chunk of a file: the frame in which it is stored, or one around it. */
-  | { readonly length: number; readonly chunk: StoredChunk };
-
 /** Segments whose chunks are looked up ahead: where that takes a journey, many share it. */
 const AHEAD_SEGMENTS = 512;
 
-/** Syntax is put into a frame when there is that much of it: trees of links have no files. */
+/** Parts that are passed on together, at most. */
+const TOGETHER = 512;
+
+/** A part of syntax ends when there is that much of it: trees of links have no files. */
 const SYNTAX_MAX_BYTES = 64 << 10;
 
+/** Bytes of the NAR that a part stands for. */
+export function narLengthOf(part: StoredPart): number {
+  return "syntax" in part ? part.syntax.length : part.chunk.size;
+}
+
+/** Bytes that a part takes in the zstd form of the NAR: the frame in which it is stored, or one around it. */
+export function zstdLengthOf(part: StoredPart): number {
+  if ("syntax" in part) return rawFrameLength(part.syntax.length);
+  const { encoding, size, storedLength } = part.chunk;
+  return encoding === "zstd" ? storedLength : rawFrameLength(size);
+}
+
 /**
- * The NAR of a node as a zstd stream, in parts, of which those of chunks have not been read:
- * the frames in which chunks are stored, and small ones for the syntax between them.
+ * The NAR of a node in parts, found by walking its tree. The same tree always has the same parts, as long as its chunks
+ * are stored as they are.
  *
  * @throws CastoreError INCOMPLETE or CORRUPT, StoreError SIZE_MISMATCH, NarError for a tree
  *   that is too deep for a NAR
  */
-export async function* zstdParts(
+export async function* walkParts(
   root: Node,
-  { storedBlobs, directoryService }: ZstdNarServices,
+  services: StoredNarServices,
   options: OperationOptions = {},
-): AsyncGenerator<ZstdPart, void, undefined> {
+): AsyncGenerator<StoredParts, void, undefined> {
+  let parts: StoredPart[] = [];
+  for await (const part of singleParts(root, services, options)) {
+    parts.push(part);
+    if (parts.length < TOGETHER) continue;
+    yield parts;
+    parts = [];
+  }
+  if (parts.length > 0) yield parts;
+}
+
+async function* singleParts(
+  root: Node,
+  { storedBlobs, directoryService }: StoredNarServices,
+  options: OperationOptions,
+): AsyncGenerator<StoredPart, void, undefined> {
   let syntax: Uint8Array[] = [];
   let syntaxLength = 0;
   const segments = narSegments<BlobFile>(outlineOf(root, directoryService, options));
@@ -59,16 +88,12 @@ export async function* zstdParts(
     } else if (chunks === undefined) {
       continue;
     }
-    const frame = rawFrame(concatBytes(syntax));
-    yield { length: frame.length, frame };
+    yield { syntax: concatBytes(syntax) };
     syntax = [];
     syntaxLength = 0;
     if (!(segment instanceof Uint8Array) && chunks !== undefined) yield* chunkParts(segment, chunks);
   }
-  if (syntaxLength > 0) {
-    const frame = rawFrame(concatBytes(syntax));
-    yield { length: frame.length, frame };
-  }
+  if (syntaxLength > 0) yield { syntax: concatBytes(syntax) };
 }
 
 async function storedChunksOf(
@@ -85,31 +110,11 @@ async function storedChunksOf(
 async function* chunkParts(
   file: BlobFile,
   chunks: AsyncIterable<StoredChunk>,
-): AsyncGenerator<ZstdPart, void, undefined> {
+): AsyncGenerator<StoredPart, void, undefined> {
   let size = 0;
   for await (const chunk of chunks) {
     size += chunk.size;
-    const length = chunk.encoding === "zstd" ? chunk.storedLength : rawFrameLength(chunk.size);
-    yield { length, chunk };
+    yield { chunk };
   }
   if (size !== file.size) throw sizeMismatch(file);
-}
-
-/**
- * The bytes of a part.
- *
- * @throws CastoreError INCOMPLETE or CORRUPT, also when the chunk is not stored any more as
- *   it was when the part was made
- */
-export async function readPart(
-  part: ZstdPart,
-  blobs: StoredBlobs,
-  options: OperationOptions,
-): Promise<Uint8Array> {
-  if ("frame" in part) return part.frame;
-  const { encoding, payload } = await blobs.readStored(part.chunk, options);
-  const frame = encoding === "zstd" ? payload : rawFrame(payload);
-  if (frame.length === part.length) return frame;
-  const subject = part.chunk.digest.toString();
-  throw new CastoreError("CORRUPT", `chunk ${subject} is not stored as it was a moment ago`, { subject });
 }

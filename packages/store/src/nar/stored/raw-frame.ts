@@ -25,10 +25,21 @@ export function rawFrameLength(length: number): number {
  * @throws RangeError for no contents, and for more than {@link RAW_FRAME_MAX_BYTES}
  */
 export function rawFrame(contents: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(rawFrameLength(contents.length));
+  writeRawFrame(contents, frame, 0);
+  return frame;
+}
+
+/**
+ * Writes such a frame into a longer array.
+ *
+ * @returns the place behind it
+ * @throws RangeError also where there is no room for it
+ */
+export function writeRawFrame(contents: Uint8Array, frame: Uint8Array, from: number): number {
   const { length } = contents;
   if (length === 0 || length > RAW_FRAME_MAX_BYTES) throw new RangeError(`no frame holds ${length} bytes`);
-  const frame = new Uint8Array(rawFrameLength(length));
-  let at = writeHead(frame, length);
+  let at = writeHead(frame, from, length);
   for (let start = 0; start < length; start += BLOCK_MAX_BYTES) {
     const end = Math.min(length, start + BLOCK_MAX_BYTES);
     const isLast = end === length ? 1 : 0;
@@ -40,7 +51,7 @@ export function rawFrame(contents: Uint8Array): Uint8Array {
     frame.set(contents.subarray(start, end), at);
     at += end - start;
   }
-  return frame;
+  return at;
 }
 
 /** Magic number, descriptor, and the content size in one, two or four bytes. */
@@ -48,15 +59,15 @@ function headLength(length: number): number {
   return 5 + (length < 256 ? 1 : length < 65_536 + 256 ? 2 : 4);
 }
 
-function writeHead(frame: Uint8Array, length: number): number {
-  const words = new DataView(frame.buffer);
+function writeHead(frame: Uint8Array, from: number, length: number): number {
+  const words = new DataView(frame.buffer, frame.byteOffset + from);
   words.setUint32(0, 0xfd2fb528, true);
   const end = headLength(length);
   const sizeFlag = end === 6 ? 0 : end === 7 ? 1 : 2;
   // Bit 5: a single segment, whose window is its content.
-  frame[4] = (sizeFlag << 6) | 0x20;
-  if (sizeFlag === 0) frame[5] = length;
+  words.setUint8(4, (sizeFlag << 6) | 0x20);
+  if (sizeFlag === 0) words.setUint8(5, length);
   else if (sizeFlag === 1) words.setUint16(5, length - 256, true);
   else words.setUint32(5, length, true);
-  return end;
+  return from + end;
 }
