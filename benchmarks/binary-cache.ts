@@ -1,6 +1,6 @@
 // NARs and narinfos of the binary cache, beside the same bytes sent by bare node:http, a bare
 // route of fastify, and static nginx. The load comes from wrk.
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { realTree } from "../test/long/large-tree.ts";
 import { type Figures, report } from "./measure.ts";
+import { startNginx } from "./nginx.ts";
 import { startBareHttp, startDaemon, TVIX_STORE } from "./processes.ts";
 import { ROUNDS } from "./sizes.ts";
 
@@ -110,43 +111,4 @@ async function download(url: string, file: string): Promise<void> {
   const response = await fetch(url, { headers: { "accept-encoding": "identity" } });
   if (!response.ok || response.body === null) throw new Error(`${url}: ${response.status}`);
   await pipeline(Readable.fromWeb(response.body as never), createWriteStream(file));
-}
-
-/** nginx with its files, undefined where it is not installed. */
-async function startNginx(
-  base: string,
-  files: string,
-): Promise<{ port: number; stop(): Promise<void> } | undefined> {
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
-  const configuration = join(base, "nginx.conf");
-  await writeFile(
-    configuration,
-    `daemon off; master_process off; pid ${base}/nginx.pid; error_log stderr;
-events { worker_connections 1024; }
-http { access_log off; sendfile on; keepalive_requests 1000000;
-  server { listen 127.0.0.1:${port}; root ${files}; } }
-`,
-  );
-  const child = spawn("nginx", ["-c", configuration, "-p", base], { stdio: "ignore" });
-  const ended = new Promise<void>((resolve) => {
-    child.once("error", () => resolve());
-    child.once("exit", () => resolve());
-  });
-  for (let attempt = 0; attempt < 50; attempt++) {
-    if (child.pid === undefined || child.exitCode !== null) {
-      console.log("nginx is not installed, so its figures are missing: apt-get install nginx-light");
-      return undefined;
-    }
-    const answers = await fetch(`http://127.0.0.1:${port}/`).then(
-      () => true,
-      () => false,
-    );
-    if (answers) break;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await ended;
-  };
-  return { port, stop };
 }

@@ -16,6 +16,11 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
+/** The same, when its processor time and memory are looked at. */
+export interface ProcessWithId extends ServerProcess {
+  readonly pid: number;
+}
+
 /** Starts the servers that only count or repeat bytes. */
 export async function startBareServers(): Promise<ServerProcess> {
   const child = spawn(process.execPath, [join(import.meta.dirname, "bare-servers.ts")], {
@@ -28,7 +33,7 @@ export async function startBareServers(): Promise<ServerProcess> {
 export async function startBareHttp(
   text: string,
   folder: string,
-): Promise<{ files: number; text: number; stop(): Promise<void> }> {
+): Promise<{ files: number; text: number; pid: number; stop(): Promise<void> }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, "bare-http.ts"), text, folder], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -37,14 +42,11 @@ export async function startBareHttp(
     second = Number(/^\d+ (\d+)/.exec(String(piece))?.[1]);
   });
   const { port, stop } = await started(child, child.stdout, /^(\d+) \d+/);
-  return { files: port, text: second, stop };
+  return { files: port, text: second, pid: child.pid as number, stop };
 }
 
 /** Starts a daemon on a data directory. */
-export async function startDaemon(
-  data: string,
-  options: readonly string[] = [],
-): Promise<ServerProcess & { readonly pid: number }> {
+export async function startDaemon(data: string, options: readonly string[] = []): Promise<ProcessWithId> {
   const child = spawn(
     process.execPath,
     [...TVIX_STORE, "daemon", "--data", data, "--listen-address", "127.0.0.1:0", ...options],

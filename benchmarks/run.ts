@@ -1,7 +1,8 @@
-// `pnpm bench [blobs] [trees] [nars] [cache] [page] [cluster] [attack]`: figures as Markdown tables, each beside its baseline.
+// `pnpm bench [blobs] [trees] [nars] [cache] [closure] [closure-short] [page] [cluster] [attack]`: figures as Markdown tables, each beside its baseline.
 import { benchmarkAttacks } from "./attack/benchmark.ts";
 import { benchmarkBinaryCache } from "./binary-cache.ts";
 import { benchmarkBlobs } from "./blobs.ts";
+import { benchmarkClosure } from "./closure/benchmark.ts";
 import { benchmarkCluster } from "./cluster.ts";
 import { benchmarkNars } from "./nars.ts";
 import { benchmarkPage } from "./page.ts";
@@ -12,12 +13,14 @@ const benchmarks: Record<string, () => Promise<void>> = {
   trees: benchmarkTrees,
   nars: benchmarkNars,
   cache: benchmarkBinaryCache,
+  closure: () => benchmarkClosure("all"),
+  "closure-short": () => benchmarkClosure("short"),
   page: benchmarkPage,
   cluster: benchmarkCluster,
   attack: benchmarkAttacks,
 };
 /** They take long, or what not everybody has: only where they are named. */
-const ONLY_BY_NAME = ["attack", "cluster"];
+const ONLY_BY_NAME = ["attack", "cluster", "closure", "closure-short"];
 const chosen = process.argv.slice(2);
 const usual = Object.keys(benchmarks).filter((name) => !ONLY_BY_NAME.includes(name));
 

@@ -1,4 +1,4 @@
-import { copyBytes, equalBytes } from "@tvix/byte-stream";
+import { equalBytes } from "@tvix/byte-stream";
 import type { StoredChunk, StoredChunkStore } from "../blob/stored-blobs.ts";
 import { claim } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
@@ -14,7 +14,7 @@ import { ChunkRecorder } from "./chunk-recorder.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import { DamagedChunks } from "./damaged-chunks.ts";
 import { findLostChunks } from "./find-lost-chunks.ts";
-import { readManyStored } from "./read-many-stored.ts";
+import { readMany, readManyStored } from "./read-many.ts";
 import { decodeVerified } from "./verify-chunk.ts";
 
 /** What an {@link IndexedChunkStore} is made of. */
@@ -153,19 +153,12 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   }
 
   async readMany(chunks: readonly StoredChunk[]): Promise<readonly Uint8Array[]> {
-    const decodeOne = async (digest: B3Digest, stored: EncodedChunk) => {
-      try {
-        const bytes = await decodeVerified(this.#codec, digest, stored);
-        // What is not compressed may be the very memory that is read into next.
-        return bytes.buffer === stored.payload.buffer ? copyBytes(bytes) : bytes;
-      } catch {
-        // Damage is noted where a chunk is read by itself.
-        return await this.#readThere(digest);
-      }
-    };
-    return await this.readManyStored(chunks, (stored) =>
-      Promise.all(stored.map((one, index) => decodeOne((chunks[index] as StoredChunk).digest, one))),
-    );
+    return await readMany(chunks, {
+      extents: this.#extents,
+      codec: this.#codec,
+      readStored: (chunk) => this.readStored(chunk),
+      readAgain: (digest) => this.#readThere(digest),
+    });
   }
 
   async write(digest: B3Digest, bytes: Uint8Array, release?: () => void): Promise<void> {
