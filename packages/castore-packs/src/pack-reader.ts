@@ -11,6 +11,9 @@ const OPEN_PACKS = 64;
 /** Buffers for what lies close together that are kept to be used again. */
 const KEPT_BUFFERS = 4;
 
+/** What would leave half of a buffer empty has memory of its own. */
+const LEAST_POOLED_BYTES = RUN_BYTES / 2;
+
 /** What was read together. */
 interface FoundRecords {
   readonly found: readonly (EncodedChunk | undefined)[];
@@ -88,10 +91,11 @@ export class PackReader {
     const found = new Array<EncodedChunk | undefined>(wanted.length).fill(undefined);
     const taken: Uint8Array[] = [];
     const runs = readRuns(wanted).map(async ({ extent, start, end, members }) => {
-      const isShort = end - start <= RUN_BYTES;
-      const buffer = isShort ? this.#buffers.acquire() : new Uint8Array(end - start);
-      if (isShort) taken.push(buffer);
-      const bytes = await this.#readInto(buffer.subarray(0, end - start), extent, start);
+      const length = end - start;
+      const isPooled = length >= LEAST_POOLED_BYTES && length <= RUN_BYTES;
+      const buffer = isPooled ? this.#buffers.acquire() : unshared(length);
+      if (isPooled) taken.push(buffer);
+      const bytes = await this.#readInto(buffer.subarray(0, length), extent, start);
       if (bytes === undefined) return;
       for (const index of members) {
         const { digest, location } = wanted[index] as ChunkPlacement;
@@ -114,8 +118,7 @@ export class PackReader {
 
   /** Bytes of a pack, fewer where it ends before; undefined when it is not there. */
   async #readBytes(extent: number, from: number, length: number): Promise<Uint8Array | undefined> {
-    // Not filled with zeros first, and not cut from memory that others share.
-    return await this.#readInto(new Uint8Array(Buffer.allocUnsafeSlow(length).buffer), extent, from);
+    return await this.#readInto(unshared(length), extent, from);
   }
 
   async #readInto(bytes: Uint8Array, extent: number, from: number): Promise<Uint8Array | undefined> {
@@ -172,6 +175,11 @@ export class PackReader {
       await closed({ handle });
     }
   }
+}
+
+/** Memory that is not filled with zeros first, and not cut from what others share. */
+function unshared(length: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }
 
 /** Closes a pack; one that could not be opened has told whoever wanted it. */

@@ -2,10 +2,10 @@ import type { ChunkPlacement } from "@tvix/castore/backend";
 import { RECORD_HEAD_BYTES } from "./record.ts";
 
 /** Bytes between two records that are read and dropped rather than read around: a system call takes about as long. */
-const GAP_BYTES = 32 << 10;
+const GAP_BYTES = 8 << 10;
 
 /** Bytes that are read at once, at most; one longer record is read by itself. */
-export const RUN_BYTES: number = 1 << 20;
+export const RUN_BYTES: number = 704 << 10;
 
 /** Records of one pack that are read at once. */
 export interface ReadRun {

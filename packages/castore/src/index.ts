@@ -14,7 +14,7 @@ export {
 } from "./blob/chunk-exchange.ts";
 export type { ChunkListStore, ChunkListWriter, PlacedChunk } from "./blob/chunk-list-store.ts";
 export { ChunkedBlobService, type ChunkedBlobStorage } from "./blob/chunked-blob-service.ts";
-export type { StoredBlobs, StoredChunk } from "./blob/stored-blobs.ts";
+export type { ReadManyOptions, StoredBlobs, StoredChunk } from "./blob/stored-blobs.ts";
 export { type CacheBlobOptions, CacheBlobService } from "./cache/blob-service.ts";
 export type { CacheOptions } from "./cache/cache-options.ts";
 export { CacheDirectoryService } from "./cache/directory-service.ts";

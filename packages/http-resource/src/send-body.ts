@@ -63,7 +63,7 @@ export async function sendBody(reply: FastifyReply, body: Body, stallMs: StallTi
       sent += next.value.length;
       if (body.length !== undefined && sent > body.length) throw new Error("the body is longer than stated");
       leaving.signal.throwIfAborted();
-      await written(response, next.value, leaving.signal);
+      await written(response, next.value, leaving);
     }
     if (body.length !== undefined && sent < body.length) throw new Error("the body is shorter than stated");
     response.end();
@@ -79,14 +79,34 @@ export async function sendBody(reply: FastifyReply, body: Body, stallMs: StallTi
   }
 }
 
-/** Resolves when bytes have been handed to the system, so that their memory is free. @throws the reason of the signal */
-async function written(response: ServerResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+/** Bytes that are handed over at once, so that it can be seen how fast a client takes them. */
+const WRITTEN_BYTES = 128 << 10;
+
+/**
+ * Resolves when bytes have been handed to the system, so that their memory is free.
+ *
+ * @throws ClientLeftError, as the reason of the signal
+ */
+async function written(response: ServerResponse, bytes: Uint8Array, leaving: AbortController): Promise<void> {
+  for (let start = 0; start < bytes.length; start += WRITTEN_BYTES) {
+    await writeOnce(response, bytes.subarray(start, start + WRITTEN_BYTES), leaving);
+  }
+}
+
+async function writeOnce(
+  response: ServerResponse,
+  bytes: Uint8Array,
+  leaving: AbortController,
+): Promise<void> {
+  const { signal } = leaving;
   await new Promise<void>((resolve, reject) => {
     const leave = () => reject(signal.reason);
     signal.addEventListener("abort", leave, { once: true });
     response.write(bytes, (error) => {
       signal.removeEventListener("abort", leave);
-      if (error) reject(error);
+      // A connection that has failed is told of here before it is closed.
+      if (error) leaving.abort(new ClientLeftError());
+      if (signal.aborted) leave();
       else resolve();
     });
   });

@@ -6,7 +6,11 @@ import { expect, onTestFinished, test } from "vitest";
 import { sendBody } from "../src/send-body.ts";
 
 /** A response whose client has asked, and can leave. */
-async function exchange(): Promise<{ reply: FastifyReply; leave: () => Promise<unknown> }> {
+async function exchange(): Promise<{
+  reply: FastifyReply;
+  leave: () => Promise<unknown>;
+  errors: unknown[];
+}> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -19,6 +23,7 @@ async function exchange(): Promise<{ reply: FastifyReply; leave: () => Promise<u
   socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   const [, raw] = (await once(server, "request")) as [unknown, ServerResponse];
   let sent = false;
+  const errors: unknown[] = [];
   const reply = {
     raw,
     get sent() {
@@ -29,14 +34,14 @@ async function exchange(): Promise<{ reply: FastifyReply; leave: () => Promise<u
     },
     getHeaders: () => ({}),
     request: { method: "GET", url: "/", ip: "127.0.0.1" },
-    log: { error: () => {} },
+    log: { error: ({ err }: { err: unknown }) => errors.push(err) },
   } as unknown as FastifyReply;
   const leave = async () => {
     const closed = once(raw, "close");
     socket.destroy();
     await closed;
   };
-  return { reply, leave };
+  return { reply, leave, errors };
 }
 
 /** A body that tells whether it was begun, and whether all it held was given back. */
@@ -69,12 +74,25 @@ test("of a client that leaves before the first piece, all is given back", async 
   expect(seen).toEqual({ begun: true, ended: true });
 });
 
-test("of a client that leaves while it does not read, all is given back", async () => {
-  const { reply, leave } = await exchange();
+test("of a client that leaves while it does not read, all is given back, and that is no error", async () => {
+  const { reply, leave, errors } = await exchange();
   const { seen, body } = watchedBody(1000);
   const sending = sendBody(reply, body, 60_000);
   await expect.poll(() => reply.raw.writableNeedDrain).toBe(true);
   await leave();
   await sending;
   expect(seen).toEqual({ begun: true, ended: true });
+  expect(errors).toEqual([]);
+});
+
+test("what fails in the middle is an error, and told once", async () => {
+  const { reply, errors } = await exchange();
+  const failure = new Error("a disk is out of order");
+  async function* open() {
+    yield new Uint8Array(1 << 20);
+    throw failure;
+  }
+  await sendBody(reply, { status: 200, headers: {}, length: 2 << 20, open }, 60_000);
+  expect(errors).toEqual([failure]);
+  expect(reply.raw.destroyed).toBe(true);
 });

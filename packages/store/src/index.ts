@@ -37,7 +37,7 @@ export { type BlobFile, outlineOf, type TreeOutline } from "./nar/outline.ts";
 export { type RenderOptions, type RenderServices, renderNar } from "./nar/render.ts";
 export { type NarRange, renderNarRange } from "./nar/render-range.ts";
 export type { StoredNarServices, StoredPart, StoredParts } from "./nar/stored/parts.ts";
-export type { NarPlans, PlannedNarServices } from "./nar/stored/plans.ts";
+export { type KeptEnd, type NarPlans, onlyKept, type PlannedNarServices } from "./nar/stored/plans.ts";
 export { renderStoredNar } from "./nar/stored/render-plain.ts";
 export {
   type RenderZstdOptions,

@@ -1,5 +1,12 @@
 import { concatBytes } from "@tvix/byte-stream";
-import { B3Digest, CastoreError, MemoryRecordStore, type Node, type StoredChunk } from "@tvix/castore";
+import {
+  B3Digest,
+  CastoreError,
+  MemoryRecordStore,
+  type Node,
+  type StoredChunk,
+  SymlinkTarget,
+} from "@tvix/castore";
 import type { StoredParts } from "@tvix/store";
 import { RecordNarPlans } from "@tvix/store/records";
 import { expect, test } from "vitest";
@@ -31,12 +38,12 @@ async function keep(plans: RecordNarPlans, root: Node, parts: AsyncIterable<Stor
   return count;
 }
 
-/** All parts that are kept, and whether these were all of the NAR. */
+/** All parts that are kept, and what is said at their end. */
 async function kept(plans: RecordNarPlans, root: Node, version = VERSION) {
   const parts: StoredParts[number][] = [];
   const reading = plans.kept(root, version);
   for (let next = await reading.next(); ; next = await reading.next()) {
-    if (next.done === true) return { parts, isWhole: next.value };
+    if (next.done === true) return { parts, end: next.value };
     parts.push(...next.value);
   }
 }
@@ -47,34 +54,42 @@ const recordsOf = async (records: MemoryRecordStore) =>
 test("parts come back as they were, for the same node and version only, until they are forgotten", async () => {
   const plans = new RecordNarPlans(new MemoryRecordStore(), BLOBS);
   const parts = [{ syntax: Uint8Array.of(1, 2, 3) }, chunk(9), { syntax: new Uint8Array(300) }, chunk(0)];
-  expect(await kept(plans, ROOT)).toEqual({ parts: [], isWhole: false });
+  expect(await kept(plans, ROOT)).toEqual({ parts: [], end: "not all" });
   await keep(plans, ROOT, batches(parts.slice(0, 1), parts.slice(1)));
-  expect(await kept(plans, ROOT)).toEqual({ parts, isWhole: true });
-  expect(await kept(plans, ROOT, VERSION + 1)).toEqual({ parts: [], isWhole: false });
+  expect(await kept(plans, ROOT)).toEqual({ parts, end: "all" });
+  expect(await kept(plans, ROOT, VERSION + 1)).toEqual({ parts: [], end: "not all" });
   expect(await kept(plans, { ...ROOT, digest: B3Digest.of(new Uint8Array(4)) })).toMatchObject({
-    isWhole: false,
+    end: "not all",
   });
   await plans.forget(ROOT);
-  expect(await kept(plans, ROOT)).toEqual({ parts: [], isWhole: false });
+  expect(await kept(plans, ROOT)).toEqual({ parts: [], end: "not all" });
 });
 
 test("a NAR that is not passed on to its end has no whole plan", async () => {
   const plans = new RecordNarPlans(new MemoryRecordStore(), BLOBS);
   for await (const _ of plans.keeping(ROOT, VERSION, batches([chunk(1)], [chunk(2)]))) break;
-  expect((await kept(plans, ROOT)).isWhole).toBe(false);
+  expect((await kept(plans, ROOT)).end).toBe("not all");
 });
 
-test("trees with too many entries have no plan, and of one that says it is smaller no more than 64 MiB is written", async () => {
+test("of what would take more than 64 MiB there is no plan, and nobody has to try again", async () => {
   const records = new MemoryRecordStore();
   const plans = new RecordNarPlans(records, BLOBS);
-  const large: Node = { ...ROOT, size: (1n << 18n) + 1n };
-  expect(await keep(plans, large, batches([chunk(1)]))).toBe(1);
+  const parts = (count: number) =>
+    Array.from({ length: count }, () => ({ syntax: new Uint8Array(64 << 10) }));
+  expect(await keep(plans, ROOT, batches(parts(1024)))).toBe(1024);
+  expect((await kept(plans, ROOT)).end).toBe("all");
+  expect(await keep(plans, ROOT, batches(parts(1025)))).toBe(1025);
+  expect((await recordsOf(records)).length).toBe(1);
+  expect(await kept(plans, ROOT)).toEqual({ parts: [], end: "none" });
+});
+
+test("links have no plan", async () => {
+  const records = new MemoryRecordStore();
+  const plans = new RecordNarPlans(records, BLOBS);
+  const link: Node = { type: "symlink", target: SymlinkTarget.from(new TextEncoder().encode("there")) };
+  expect(await keep(plans, link, batches([chunk(1)]))).toBe(1);
   expect(await recordsOf(records)).toEqual([]);
-  const parts = Array.from({ length: 1100 }, () => ({ syntax: new Uint8Array(64 << 10) }));
-  expect(await keep(plans, ROOT, batches(parts))).toBe(1100);
-  expect((await recordsOf(records)).length).toBe(1024);
-  const found = await kept(plans, ROOT);
-  expect({ length: found.parts.length, isWhole: found.isWhole }).toEqual({ length: 1024, isWhole: false });
+  expect(await kept(plans, link)).toEqual({ parts: [], end: "none" });
 });
 
 test("what cannot be written is passed on all the same", async () => {
@@ -84,7 +99,7 @@ test("what cannot be written is passed on all the same", async () => {
   };
   const plans = new RecordNarPlans(records, BLOBS);
   expect(await keep(plans, ROOT, batches([chunk(1)], [chunk(2), chunk(3)]))).toBe(3);
-  expect((await kept(plans, ROOT)).isWhole).toBe(false);
+  expect((await kept(plans, ROOT)).end).toBe("not all");
 });
 
 test("parts that cannot be read, although nothing has damaged them, end a plan", async () => {
@@ -93,5 +108,5 @@ test("parts that cannot be read, although nothing has damaged them, end a plan",
   const record = concatBytes([Uint8Array.of(1), Uint8Array.of(2)]);
   const other = { chunk: { ...chunk(1).chunk, record } };
   await keep(new RecordNarPlans(records, BLOBS), ROOT, batches([other]));
-  expect(await kept(new RecordNarPlans(records, BLOBS), ROOT)).toEqual({ parts: [], isWhole: false });
+  expect(await kept(new RecordNarPlans(records, BLOBS), ROOT)).toEqual({ parts: [], end: "not all" });
 });

@@ -4,7 +4,7 @@ import { type B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import type { ChunkListStore } from "./chunk-list-store.ts";
-import type { StoredBlobs, StoredChunk, StoredChunkStore } from "./stored-blobs.ts";
+import type { ReadManyOptions, StoredBlobs, StoredChunk, StoredChunkStore } from "./stored-blobs.ts";
 
 /** Chunks of one blob that are looked up ahead. */
 const DESCRIBED_AHEAD = 64;
@@ -47,18 +47,18 @@ export class ChunkedStoredBlobs implements StoredBlobs {
   async readManyStored<T>(
     chunks: readonly StoredChunk[],
     use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
-    { signal }: OperationOptions = {},
+    { signal, onMoved }: ReadManyOptions = {},
   ): Promise<T> {
     signal?.throwIfAborted();
-    return await this.#chunks.readManyStored(chunks, use);
+    return await this.#chunks.readManyStored(chunks, use, onMoved);
   }
 
   async readMany(
     chunks: readonly StoredChunk[],
-    { signal }: OperationOptions = {},
+    { signal, onMoved }: ReadManyOptions = {},
   ): Promise<readonly Uint8Array[]> {
     signal?.throwIfAborted();
-    return await this.#chunks.readMany(chunks);
+    return await this.#chunks.readMany(chunks, onMoved);
   }
 
   async *#listed(blob: B3Digest, signal: AbortSignal | undefined): AsyncIterable<StoredChunk> {

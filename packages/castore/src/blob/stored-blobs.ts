@@ -3,6 +3,12 @@ import type { B3Digest } from "../digest/b3-digest.ts";
 import type { OperationOptions } from "../options.ts";
 import type { ChunkMeta } from "./blob-service.ts";
 
+/** Options of reading several chunks. */
+export interface ReadManyOptions extends OperationOptions {
+  /** Called for a chunk that was not where it was described, and had to be looked up. Default: nobody is told. */
+  readonly onMoved?: (() => void) | undefined;
+}
+
 /** How a chunk is stored. */
 export interface StoredChunk extends ChunkMeta {
   readonly encoding: ChunkEncoding;
@@ -57,7 +63,7 @@ export interface StoredBlobs {
   readManyStored<T>(
     chunks: readonly StoredChunk[],
     use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
-    options?: OperationOptions,
+    options?: ReadManyOptions,
   ): Promise<T>;
 
   /**
@@ -65,7 +71,7 @@ export interface StoredBlobs {
    *
    * @throws as {@link readStored}
    */
-  readMany(chunks: readonly StoredChunk[], options?: OperationOptions): Promise<readonly Uint8Array[]>;
+  readMany(chunks: readonly StoredChunk[], options?: ReadManyOptions): Promise<readonly Uint8Array[]>;
 }
 
 /** Chunks in the form in which they are stored. */
@@ -82,7 +88,8 @@ export interface StoredChunkStore {
   readManyStored<T>(
     chunks: readonly StoredChunk[],
     use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
+    onMoved?: () => void,
   ): Promise<T>;
   /** As {@link StoredBlobs.readMany}. */
-  readMany(chunks: readonly StoredChunk[]): Promise<readonly Uint8Array[]>;
+  readMany(chunks: readonly StoredChunk[], onMoved?: () => void): Promise<readonly Uint8Array[]>;
 }

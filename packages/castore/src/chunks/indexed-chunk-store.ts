@@ -148,16 +148,19 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   async readManyStored<T>(
     chunks: readonly StoredChunk[],
     use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
+    onMoved?: () => void,
   ): Promise<T> {
-    return await readManyStored(chunks, this.#extents, (chunk) => this.readStored(chunk), use);
+    const readStored = (chunk: StoredChunk) => this.readStored(chunk);
+    return await readManyStored(chunks, { extents: this.#extents, readStored, onMoved }, use);
   }
 
-  async readMany(chunks: readonly StoredChunk[]): Promise<readonly Uint8Array[]> {
+  async readMany(chunks: readonly StoredChunk[], onMoved?: () => void): Promise<readonly Uint8Array[]> {
     return await readMany(chunks, {
       extents: this.#extents,
       codec: this.#codec,
       readStored: (chunk) => this.readStored(chunk),
       readAgain: (digest) => this.#readThere(digest),
+      onMoved,
     });
   }
 

@@ -11,21 +11,33 @@ interface PlacedChunk extends ChunkPlacement {
   readonly chunk: StoredChunk;
 }
 
+/** What {@link readManyStored} reads with. */
+export interface ReadStoredParts {
+  readonly extents: Extents | undefined;
+  /** Reads one that is not where it was described, or not in extents. */
+  readonly readStored: (chunk: StoredChunk) => Promise<EncodedChunk> | EncodedChunk;
+  /** Called for one that is not where it was described. */
+  readonly onMoved: (() => void) | undefined;
+}
+
+/** What {@link readMany} reads with. */
+export interface ReadManyParts extends ReadStoredParts {
+  readonly codec: ChunkCodec;
+  /** Reads one that does not prove right, by itself: there it is noted what is wrong with it. */
+  readonly readAgain: (digest: B3Digest) => Promise<Uint8Array>;
+}
+
 /**
  * The stored forms of several chunks, read together where extents can do that.
  *
- * @param readOne reads those that are not where they were described, or not in extents
  * @param use what is done with them; when it has ended they may hold anything
  */
 export async function readManyStored<T>(
   chunks: readonly StoredChunk[],
-  extents: Extents | undefined,
-  readOne: (chunk: StoredChunk) => Promise<EncodedChunk> | EncodedChunk,
+  { extents, readStored, onMoved }: ReadStoredParts,
   use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
 ): Promise<T> {
-  const useAll = async (found?: ReadonlyMap<StoredChunk, EncodedChunk>) =>
-    await use(await Promise.all(chunks.map((chunk) => found?.get(chunk) ?? readOne(chunk))));
-  if (extents?.readManyIntact === undefined) return await useAll();
+  if (extents?.readManyIntact === undefined) return await use(await Promise.all(chunks.map(readStored)));
   const placed = chunks.flatMap((chunk): PlacedChunk[] => {
     const location = decodeChunkRecord(chunk.record, chunk.digest);
     return "payload" in location ? [] : [{ chunk, digest: chunk.digest, location }];
@@ -33,27 +45,19 @@ export async function readManyStored<T>(
   return await extents.readManyIntact(placed, async (read) => {
     const found = new Map<StoredChunk, EncodedChunk>();
     for (const [index, stored] of read.entries()) {
-      if (stored !== undefined) found.set((placed[index] as PlacedChunk).chunk, stored);
+      if (stored === undefined) onMoved?.();
+      else found.set((placed[index] as PlacedChunk).chunk, stored);
     }
-    return await useAll(found);
+    return await use(await Promise.all(chunks.map((chunk) => found.get(chunk) ?? readStored(chunk))));
   });
-}
-
-/** What {@link readMany} reads with. */
-export interface ReadManyParts {
-  readonly extents: Extents | undefined;
-  readonly codec: ChunkCodec;
-  /** Reads one that is not where it was described. */
-  readonly readStored: (chunk: StoredChunk) => Promise<EncodedChunk>;
-  /** Reads one that does not prove right, by itself: there it is noted what is wrong with it. */
-  readonly readAgain: (digest: B3Digest) => Promise<Uint8Array>;
 }
 
 /** Several chunks, each checked against its digest, and in memory of its own. */
 export async function readMany(
   chunks: readonly StoredChunk[],
-  { extents, codec, readStored, readAgain }: ReadManyParts,
+  parts: ReadManyParts,
 ): Promise<readonly Uint8Array[]> {
+  const { codec, readStored, readAgain } = parts;
   const decode = async ({ digest }: StoredChunk, stored: EncodedChunk) => {
     try {
       const bytes = await decodeVerified(codec, digest, stored);
@@ -68,7 +72,13 @@ export async function readMany(
     const place = decodeChunkRecord(chunk.record, chunk.digest);
     return "payload" in place ? place : readStored(chunk);
   };
-  return await readManyStored(chunks, extents, readOne, (stored) =>
-    Promise.all(chunks.map((chunk, index) => decode(chunk, stored[index] as EncodedChunk))),
+  return await readManyStored(chunks, { ...parts, readStored: readOne }, (stored) =>
+    allOf(chunks.map((chunk, index) => decode(chunk, stored[index] as EncodedChunk))),
   );
+}
+
+/** The same as `Promise.all`, but ends with the last of them, also when one fails: they still look at memory that is lent. */
+async function allOf<T>(promises: readonly Promise<T>[]): Promise<readonly T[]> {
+  await Promise.allSettled(promises);
+  return await Promise.all(promises);
 }

@@ -1,5 +1,5 @@
 import type { Node } from "@tvix/castore";
-import { decodeNamelessNode, StoreError } from "@tvix/store";
+import { decodeNamelessNode, onlyKept, StoreError } from "@tvix/store";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { NarBridgeError } from "../errors.ts";
 import { noSuchFile } from "../http/paths.ts";
@@ -25,8 +25,9 @@ export async function sendCastoreNar(
   if (length !== stated) {
     throw new NarBridgeError("INVALID_REQUEST", `narsize is ${stated}, and the NAR has ${length} bytes`);
   }
-  const plain = plainForm(bridge, node, encoded, length);
-  const zstd = zstdForm(bridge, node, encoded, zstdSize);
+  const reading = { ...bridge, narPlans: bridge.narPlans && onlyKept(bridge.narPlans) };
+  const plain = plainForm(reading, node, encoded, length);
+  const zstd = zstdForm(reading, node, encoded, zstdSize);
   return await sendPlainNar(request, reply, plain, zstd, bridge.limits.stallMs);
 }
 

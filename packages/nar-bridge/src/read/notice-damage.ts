@@ -6,7 +6,7 @@ import type { Bridge } from "../options.ts";
 /** What is not there, or not as it was stored. */
 const DAMAGE: ReadonlySet<string> = new Set(["CORRUPT", "INCOMPLETE", "SIZE_MISMATCH"]);
 
-type Notice = Pick<Bridge, "narLengths">;
+type Notice = Pick<Bridge, "narLengths" | "narPlans">;
 
 /** Runs what looks at a node; what was known of its lengths is forgotten when it proves damaged. */
 export async function noticingDamage<T>(bridge: Notice, node: Node, look: () => Promise<T>): Promise<T> {
@@ -28,8 +28,10 @@ export async function* watchedForDamage(bridge: Notice, node: Node, stream: Byte
   }
 }
 
-async function forgetDamaged({ narLengths }: Notice, node: Node, error: unknown): Promise<void> {
+async function forgetDamaged({ narLengths, narPlans }: Notice, node: Node, error: unknown): Promise<void> {
   const isDamage = (CastoreError.is(error) || StoreError.is(error)) && DAMAGE.has(error.code);
   // Where nothing can be written, this process knows nevertheless.
-  if (isDamage) await narLengths.forget(node).catch(() => {});
+  if (!isDamage) return;
+  await narLengths.forget(node).catch(() => {});
+  await narPlans?.forget(node).catch(() => {});
 }

@@ -6,6 +6,7 @@ import {
   NAR_LENGTHS,
   NAR_PLANS,
   NARS,
+  type NarPlanKey,
   PATH_INFOS,
   PINS,
   QUARANTINED,
@@ -61,15 +62,40 @@ export async function sweepStore(
       if (node === undefined || !(await look.isKept(node))) await look.write([entry.remove()]);
     }
   }
-  for await (const entry of NAR_PLANS.entries(records, undefined, options)) {
-    const node = nodeOfKey(entry.key().node);
-    if (node === undefined || !(await look.isKept(node))) await look.write([entry.remove()]);
-  }
+  await sweepPlans(records, look, options);
   for await (const batch of inBatches(USES.entries(records, undefined, options), TOGETHER)) {
     const infos = await records.getMany(batch.map((entry) => PATH_INFOS.keyOf(entry.key())));
     await look.write(batch.filter((_, index) => infos[index] === undefined).map((entry) => entry.remove()));
   }
 }
+
+/** Removes plans of what is no longer there; of the others one segment is looked at. */
+async function sweepPlans(records: RecordStore, look: SecondLook, options: OperationOptions): Promise<void> {
+  for (let after: NarPlanKey | undefined; ; ) {
+    const entry = await firstOf(NAR_PLANS.entries(records, undefined, { ...options, after }));
+    if (entry === undefined) return;
+    const key = entry.findKey();
+    if (key === undefined) {
+      await look.write([entry.remove()]);
+      continue;
+    }
+    const node = nodeOfKey(key.node);
+    if (node === undefined || !(await look.isKept(node))) {
+      for await (const batch of inBatches(NAR_PLANS.entries(records, key.node, options), TOGETHER)) {
+        await look.write(batch.map((segment) => segment.remove()));
+      }
+    }
+    after = { node: key.node, number: LAST_NUMBER };
+  }
+}
+
+async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
+  for await (const item of items) return item;
+  return undefined;
+}
+
+/** No segment has a higher one. */
+const LAST_NUMBER = 0xffff_ffff;
 
 /** Records that are removed together. */
 const TOGETHER = 1000;

@@ -3,8 +3,8 @@ import { narSize } from "@tvix/nar";
 import { NixHash } from "@tvix/nix-compat";
 import { createHasher } from "#hasher";
 import { outlineOf } from "./outline.ts";
-import { narLengthOf, walkParts, zstdLengthOf } from "./stored/parts.ts";
-import type { NarPlans } from "./stored/plans.ts";
+import { narLengthOf, type StoredParts, walkParts, zstdLengthOf } from "./stored/parts.ts";
+import { type NarPlans, partsOf } from "./stored/plans.ts";
 import { renderZstdNar } from "./stored/render-zstd.ts";
 
 /** How long a NAR is in the forms in which it can be sent. */
@@ -47,7 +47,7 @@ export interface NarLengthsService {
 export interface MeasureServices {
   readonly directoryService: Pick<DirectoryService, "get">;
   readonly storedBlobs?: StoredBlobs | undefined;
-  /** Keeps of which parts a NAR consists that is measured. Default: nobody does. */
+  /** Keeps of which parts a NAR consists that is hashed. Default: nobody does. */
   readonly narPlans?: NarPlans | undefined;
 }
 
@@ -66,35 +66,43 @@ export class MeasuringNarLengths implements NarLengthsService {
   }
 
   async lengths(root: Node, options: OperationOptions = {}): Promise<NarLengths> {
-    const { directoryService, storedBlobs, narPlans } = this.#services;
+    const { directoryService, storedBlobs } = this.#services;
     if (storedBlobs === undefined) {
       return { narSize: await narSize(outlineOf(root, directoryService, options)), zstdSize: undefined };
     }
-    const { version } = storedBlobs;
-    const walked = walkParts(root, { directoryService, storedBlobs }, options);
-    const lengths = { narSize: 0, zstdSize: 0 };
-    for await (const parts of narPlans?.keeping(root, version, walked) ?? walked) {
-      for (const part of parts) {
-        lengths.narSize += narLengthOf(part);
-        lengths.zstdSize += zstdLengthOf(part);
-      }
-    }
-    return lengths;
+    // Anybody may ask for the lengths of any node: no plan is kept for that.
+    return await lengthsOf(walkParts(root, { directoryService, storedBlobs }, options));
   }
 
   async files(root: Node, options: OperationOptions = {}): Promise<NarFiles> {
     const { storedBlobs } = this.#services;
     if (storedBlobs === undefined) return { ...(await this.lengths(root, options)), zstdHash: undefined };
+    const services = { ...this.#services, storedBlobs };
     // What is read to be hashed is found by the plan that this keeps.
-    const lengths = await this.lengths(root, options);
+    const { narSize } = await lengthsOf(partsOf(root, services, { ...options, keeps: true }));
     const hasher = createHasher("sha256");
-    for await (const piece of renderZstdNar(root, { ...this.#services, storedBlobs }, options))
+    let zstdSize = 0;
+    for await (const piece of renderZstdNar(root, services, options)) {
       hasher.update(piece);
-    return { ...lengths, zstdHash: NixHash.from("sha256", hasher.digest()) };
+      zstdSize += piece.length;
+    }
+    return { narSize, zstdSize, zstdHash: NixHash.from("sha256", hasher.digest()) };
   }
 
-  async forget(root: Node): Promise<void> {
+  async forget(): Promise<void> {
     this.#forgotten++;
-    await this.#services.narPlans?.forget(root);
   }
+}
+
+async function lengthsOf(
+  parts: AsyncIterable<StoredParts>,
+): Promise<{ readonly narSize: number; readonly zstdSize: number }> {
+  const lengths = { narSize: 0, zstdSize: 0 };
+  for await (const some of parts) {
+    for (const part of some) {
+      lengths.narSize += narLengthOf(part);
+      lengths.zstdSize += zstdLengthOf(part);
+    }
+  }
+  return lengths;
 }

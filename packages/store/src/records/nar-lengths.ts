@@ -43,7 +43,6 @@ export class RecordNarLengths implements NarLengthsService {
 
   async forget(root: Node): Promise<void> {
     this.#forgotten++;
-    await this.#inner.forget(root);
     if (root.type === "symlink") return;
     const key = nodeKeyOf(root);
     if (await NAR_LENGTHS.has(this.#records, key)) await this.#records.write([NAR_LENGTHS.remove(key)]);

@@ -1,26 +1,20 @@
 import { concatBytes } from "@tvix/byte-stream";
-import type { Node, RecordStore, StoredBlobs } from "@tvix/castore";
+import type { Node, RecordChange, RecordStore, StoredBlobs } from "@tvix/castore";
 import { decodeParts, encodeParts } from "../nar/stored/part-codec.ts";
-import type { StoredParts } from "../nar/stored/parts.ts";
-import type { NarPlans } from "../nar/stored/plans.ts";
+import { narLengthOf, type StoredParts } from "../nar/stored/parts.ts";
+import type { KeptEnd, NarPlans } from "../nar/stored/plans.ts";
 import { nodeKeyOf } from "./node-key.ts";
 import { NAR_PLANS, type NarPlanSegment } from "./tables.ts";
 
 /** A segment is complete when it has that many bytes. */
 const SEGMENT_BYTES = 64 << 10;
 
-/** Of larger trees no plan is kept: few directories may unfold to any number of files. */
-const MAX_ENTRIES = 1n << 18n;
-
-/** Segments of a plan that are written, at most: a node that somebody has made up may say that it is small. */
+/** Segments of a plan, at most. Few directories may unfold to any number of files: of these there is none. */
 const MAX_SEGMENTS = 1024;
 
-/** A node of which a plan may be kept. */
-type PlannedNode = Exclude<Node, { type: "symlink" }>;
-
 /**
- * Keeps plans as records, in segments, so that neither who writes one nor who reads it holds all of it. Trees of more
- * than 262,144 entries have none, nor have links.
+ * Keeps plans as records, in segments, so that neither who writes one nor who reads it holds all of it. Links have none, nor has what
+ * would take more than 64 MiB.
  */
 export class RecordNarPlans implements NarPlans {
   readonly #records: RecordStore;
@@ -32,24 +26,25 @@ export class RecordNarPlans implements NarPlans {
     this.#blobs = blobs;
   }
 
-  async *kept(root: Node, version: number): AsyncGenerator<StoredParts, boolean, undefined> {
-    if (!hasPlan(root)) return false;
+  async *kept(root: Node, version: number): AsyncGenerator<StoredParts, KeptEnd, undefined> {
+    if (root.type === "symlink") return "none";
     const key = nodeKeyOf(root);
     const find = (number: number) => NAR_PLANS.find(this.#records, { node: key, number });
-    let first = 0;
+    let start = 0;
     let ahead = find(0);
     for (let number = 0; ; number++) {
       const segment = await ahead;
       // Another one was being written meanwhile, or something was removed: the rest can be found otherwise.
-      if (segment?.version !== version || segment.first !== first) return false;
-      if (!segment.isLast) ahead = find(number + 1);
+      if (segment?.version !== version || segment.start !== start) return "not all";
+      if (segment.follows === "none") return "none";
+      if (segment.follows === "more") ahead = find(number + 1);
       // Nobody waits for it until its turn comes.
       ahead.catch(() => {});
       const parts = this.#decoded(segment);
-      if (parts === undefined) return false;
-      first += parts.length;
+      if (parts === undefined) return "not all";
+      for (const part of parts) start += narLengthOf(part);
       yield parts;
-      if (segment.isLast) return true;
+      if (segment.follows === "end") return "all";
     }
   }
 
@@ -58,7 +53,8 @@ export class RecordNarPlans implements NarPlans {
     version: number,
     parts: AsyncIterable<StoredParts>,
   ): AsyncGenerator<StoredParts, void, undefined> {
-    const writer = hasPlan(root) ? new PlanWriter(this.#records, nodeKeyOf(root), version) : undefined;
+    const writer =
+      root.type === "symlink" ? undefined : new PlanWriter(this.#records, nodeKeyOf(root), version);
     for await (const some of parts) {
       await writer?.add(some);
       yield some;
@@ -76,15 +72,11 @@ export class RecordNarPlans implements NarPlans {
   }
 
   async forget(root: Node): Promise<void> {
-    if (!hasPlan(root)) return;
+    if (root.type === "symlink") return;
     // Without its first segment the others are nothing; a collection removes them, or the next plan replaces them.
     const key = { node: nodeKeyOf(root), number: 0 };
     if (await NAR_PLANS.has(this.#records, key)) await this.#records.write([NAR_PLANS.remove(key)]);
   }
-}
-
-function hasPlan(root: Node): root is PlannedNode {
-  return root.type === "file" || (root.type === "directory" && root.size <= MAX_ENTRIES);
 }
 
 /** Writes the segments of one plan. One that cannot be written is left: it can be made again. */
@@ -93,8 +85,9 @@ class PlanWriter {
   readonly #node: Uint8Array;
   readonly #version: number;
   #number = 0;
-  #first = 0;
-  #count = 0;
+  /** Bytes of the NAR that lie before this segment, and in it. */
+  #start = 0;
+  #narLength = 0;
   #encoded: Uint8Array[] = [];
   #length = 0;
   #hasEnded = false;
@@ -106,39 +99,48 @@ class PlanWriter {
   }
 
   async add(parts: StoredParts): Promise<void> {
-    if (this.#hasEnded) return;
     for (const part of parts) {
       // A segment is begun when there is more to come, so that the last one is not empty.
-      if (this.#length >= SEGMENT_BYTES) await this.#write(false);
+      if (!this.#hasEnded && this.#length >= SEGMENT_BYTES) await this.#write("more");
       if (this.#hasEnded) return;
       const encoded = encodeParts([part]);
-      this.#count++;
+      this.#narLength += narLengthOf(part);
       this.#encoded.push(encoded);
       this.#length += encoded.length;
     }
   }
 
   async finish(): Promise<void> {
-    if (!this.#hasEnded) await this.#write(true);
+    if (!this.#hasEnded) await this.#write("end");
   }
 
-  async #write(isLast: boolean): Promise<void> {
-    const segment: NarPlanSegment = {
-      version: this.#version,
-      first: this.#first,
-      isLast,
-      parts: concatBytes(this.#encoded),
-    };
-    const key = { node: this.#node, number: this.#number++ };
+  async #write(follows: "more" | "end"): Promise<void> {
+    const parts = concatBytes(this.#encoded);
+    const segment: NarPlanSegment = { version: this.#version, start: this.#start, follows, parts };
+    const put = NAR_PLANS.put({ node: this.#node, number: this.#number++ }, segment);
+    const isTooLong = follows === "more" && this.#number === MAX_SEGMENTS;
     try {
-      await this.#records.write([NAR_PLANS.put(key, segment)]);
+      await this.#records.write(isTooLong ? this.#noPlan() : [put]);
     } catch {
       this.#hasEnded = true;
     }
-    if (this.#number === MAX_SEGMENTS) this.#hasEnded = true;
-    this.#first += this.#count;
-    this.#count = 0;
+    if (isTooLong) this.#hasEnded = true;
+    this.#start += this.#narLength;
+    this.#narLength = 0;
     this.#encoded = [];
     this.#length = 0;
+  }
+
+  /** Takes back what was written, and notes that nobody need try again. */
+  #noPlan(): readonly RecordChange[] {
+    const keyOf = (number: number) => ({ node: this.#node, number });
+    const none: NarPlanSegment = {
+      version: this.#version,
+      start: 0,
+      follows: "none",
+      parts: new Uint8Array(0),
+    };
+    const later = Array.from({ length: MAX_SEGMENTS - 1 }, (_, index) => NAR_PLANS.remove(keyOf(index + 1)));
+    return [NAR_PLANS.put(keyOf(0), none), ...later];
   }
 }

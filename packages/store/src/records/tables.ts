@@ -126,18 +126,25 @@ export interface NarPlanKey {
 export interface NarPlanSegment {
   /** Of the stored form. */
   readonly version: number;
-  /** Parts that lie in segments before it. */
-  readonly first: number;
-  readonly isLast: boolean;
+  /** Bytes of the NAR that lie before it. */
+  readonly start: number;
+  /** Whether more segments follow; `none`: there is no plan, as it would be too long. */
+  readonly follows: PlanFollows;
   /** The parts, encoded. */
   readonly parts: Uint8Array;
 }
 
-const SEGMENT_HEAD_BYTES = 13;
+/** As it is numbered in a record. */
+const FOLLOWS = ["more", "end", "none"] as const;
+
+/** What may follow a segment. */
+export type PlanFollows = (typeof FOLLOWS)[number];
+
+const SEGMENT_HEAD_BYTES = 17;
 
 /**
  * Of which parts the NAR of a node consists, in segments, by {@link nodeKeyOf} and number (u32): version of the stored
- * form (u64), parts before it (u32), 1 for the last segment (u8), the parts.
+ * form, bytes of the NAR before it (u64 each), what follows (u8: 0 more segments, 1 nothing, 2 there is no plan), the parts.
  */
 export const NAR_PLANS: Table<NarPlanKey, NarPlanSegment> = new Table({
   prefix: "~y1",
@@ -157,18 +164,13 @@ export const NAR_PLANS: Table<NarPlanKey, NarPlanSegment> = new Table({
     },
   },
   value: {
-    encode({ version, first, isLast, parts }) {
-      const segment = concatBytes([words(version), new Uint8Array(SEGMENT_HEAD_BYTES - 8), parts]);
-      const view = new DataView(segment.buffer);
-      view.setUint32(8, first);
-      view.setUint8(12, isLast ? 1 : 0);
-      return segment;
-    },
+    encode: ({ version, start, follows, parts }) =>
+      concatBytes([words(version, start), Uint8Array.of(FOLLOWS.indexOf(follows)), parts]),
     decode(bytes) {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const [version = 0] = readWords(bytes, 1);
-      const isLast = view.getUint8(12) === 1;
-      return { version, first: view.getUint32(8), isLast, parts: bytes.subarray(SEGMENT_HEAD_BYTES) };
+      const [version = 0, start = 0] = readWords(bytes, 2);
+      const follows = FOLLOWS[bytes[16] ?? FOLLOWS.length];
+      if (follows === undefined) throw new RangeError("no segment of a plan");
+      return { version, start, follows, parts: bytes.subarray(SEGMENT_HEAD_BYTES) };
     },
   },
   sealed: true,

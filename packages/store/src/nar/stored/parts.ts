@@ -88,7 +88,8 @@ async function* singleParts(
     } else if (chunks === undefined) {
       continue;
     }
-    yield { syntax: concatBytes(syntax) };
+    // A part may have ended just in front of a file.
+    if (syntaxLength > 0) yield { syntax: concatBytes(syntax) };
     syntax = [];
     syntaxLength = 0;
     if (!(segment instanceof Uint8Array) && chunks !== undefined) yield* chunkParts(segment, chunks);

@@ -1,6 +1,7 @@
 import { type ByteStream, concatBytes } from "@tvix/byte-stream";
 import type { Node, OperationOptions } from "@tvix/castore";
 import type { RenderOptions } from "../render.ts";
+import { MovedChunks } from "./moved-chunks.ts";
 import { narLengthOf } from "./parts.ts";
 import { type PlannedNarServices, partsOf } from "./plans.ts";
 import { chunksOf, type MadeUnit, renderUnits } from "./render-units.ts";
@@ -22,16 +23,20 @@ export async function* renderStoredNar(
   services: PlannedNarServices,
   options: RenderOptions = {},
 ): ByteStream {
-  const units = unitsOf(partsOf(root, services, options), narLengthOf, ALL);
-  yield* renderUnits(units, (unit) => readPlain(unit, services, options), options.readAhead);
+  const parts = partsOf(root, services, { ...options, keeps: true });
+  const moved = new MovedChunks(root, services);
+  const make = (unit: Unit) => readPlain(unit, services, options, moved.note);
+  yield* renderUnits(unitsOf(parts, narLengthOf, ALL), make, options.readAhead);
+  await moved.forgetPlan();
 }
 
 async function readPlain(
   { parts }: Unit,
   { storedBlobs }: PlannedNarServices,
-  options: OperationOptions,
+  { signal }: OperationOptions,
+  onMoved: () => void,
 ): Promise<MadeUnit> {
-  const contents = await storedBlobs.readMany(chunksOf(parts), options);
+  const contents = await storedBlobs.readMany(chunksOf(parts), { signal, onMoved });
   let next = 0;
   const pieces = parts.map((part) => ("syntax" in part ? part.syntax : (contents[next++] as Uint8Array)));
   return { pieces: joinShort(pieces) };

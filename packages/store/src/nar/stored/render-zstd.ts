@@ -2,6 +2,7 @@ import type { ByteStream } from "@tvix/byte-stream";
 import { CastoreError, type EncodedChunk, type Node, type StoredChunk } from "@tvix/castore";
 import type { RenderOptions } from "../render.ts";
 import type { NarRange } from "../render-range.ts";
+import { MovedChunks } from "./moved-chunks.ts";
 import { type StoredParts, zstdLengthOf } from "./parts.ts";
 import { type PlannedNarServices, partsOf } from "./plans.ts";
 import { writeRawFrame } from "./raw-frame.ts";
@@ -26,7 +27,10 @@ export interface UnitBuffers {
 }
 
 /** Longest pieces that fit into a buffer of {@link UnitBuffers}; longer ones have memory of their own. */
-export const UNIT_BUFFER_BYTES: number = (1 << 20) + (64 << 10);
+export const UNIT_BUFFER_BYTES: number = 704 << 10;
+
+/** Pieces that would leave half of a buffer empty have memory of their own. */
+const LEAST_POOLED_BYTES = UNIT_BUFFER_BYTES / 2;
 
 /**
  * The NAR of a node as a zstd stream, without compressing anything: the frames in which chunks are stored, and frames of
@@ -42,23 +46,29 @@ export async function* renderZstdNar(
   options: RenderZstdOptions = {},
 ): ByteStream {
   const { range = { start: 0, end: Number.MAX_SAFE_INTEGER } } = options;
-  const units = unitsOf(partsOf(root, services, options), zstdLengthOf, range);
-  yield* renderUnits(units, (unit) => readZstd(unit, services, options), options.readAhead);
+  // Who wants a part does not get to the end, where a plan would be complete.
+  const parts = partsOf(root, services, { ...options, keeps: options.range === undefined });
+  const moved = new MovedChunks(root, services);
+  const make = (unit: Unit) => readZstd(unit, services, options, moved.note);
+  yield* renderUnits(unitsOf(parts, zstdLengthOf, range), make, options.readAhead);
+  await moved.forgetPlan();
 }
 
 async function readZstd(
   { parts, length, from, to }: Unit,
   { storedBlobs }: PlannedNarServices,
-  options: RenderZstdOptions,
+  { signal, buffers: all }: RenderZstdOptions,
+  onMoved: () => void,
 ): Promise<MadeUnit> {
   const chunks = chunksOf(parts);
-  const buffers = length <= UNIT_BUFFER_BYTES ? options.buffers : undefined;
+  const isPooled = length >= LEAST_POOLED_BYTES && length <= UNIT_BUFFER_BYTES;
+  const buffers = isPooled ? all : undefined;
   const buffer = buffers?.acquire() ?? new Uint8Array(length);
   const write = (stored: readonly EncodedChunk[]) => {
     checkForms(chunks, stored);
     writeFrames(parts, stored, buffer);
   };
-  await storedBlobs.readManyStored(chunks, write, options);
+  await storedBlobs.readManyStored(chunks, write, { signal, onMoved });
   return { pieces: [buffer.subarray(from, to)], release: () => buffers?.release(buffer) };
 }
 

@@ -11,8 +11,11 @@ export interface Unit {
   readonly to: number;
 }
 
-/** A unit ends when it has that many bytes: enough for one read, and one write to a socket. */
-const UNIT_BYTES = 512 << 10;
+/**
+ * A unit ends when it has that many bytes. Each of many slow readers holds two, whatever is left of the budget: longer
+ * ones would be faster for one reader, and take more memory than there is for sixty.
+ */
+const UNIT_BYTES = 128 << 10;
 
 /**
  * Puts parts together to units, and leaves out what lies outside of a range.
