@@ -1,5 +1,6 @@
 import { promisify } from "node:util";
 import { zstdDecompress, zstdDecompressSync } from "node:zlib";
+import { concatBytes } from "@tvix/byte-stream";
 import { asItIs, type ChunkCodec } from "@tvix/castore/backend";
 import { FrameDecompressor } from "./frame-decompressor.ts";
 import { SLOT_BYTES, type ZstdPool } from "./zstd-pool.ts";
@@ -22,8 +23,9 @@ export function zstdCodec(pool: ZstdPool): ChunkCodec {
     },
     async decode({ encoding, size, payload }) {
       if (encoding === "raw") return exactly(payload, size);
-      const short = size <= ON_THE_SPOT ? decompressor.decompress(payload, size)?.[0] : undefined;
-      if (short?.length === size) return unshared(short);
+      // A frame may come in two pieces, where one block of output ends and the next begins.
+      const pieces = size <= ON_THE_SPOT ? decompressor.decompress(payload, size) : undefined;
+      if (pieces !== undefined) return unshared(concatBytes(pieces));
       // A frame that decodes to more than it should fails instead of filling memory.
       // One byte of room to spare tells the decoder that it is done: it does not ask for more.
       const options = { chunkSize: Math.max(size + 1, 64), maxOutputLength: Math.max(size, 1) };

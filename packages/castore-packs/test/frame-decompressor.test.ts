@@ -4,6 +4,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { frameBlocks } from "../src/frame-blocks.ts";
 import { FrameDecompressor } from "../src/frame-decompressor.ts";
+import { zstdCodec } from "../src/zstd-codec.ts";
+import { ZstdPool } from "../src/zstd-pool.ts";
 
 const contents = fc.oneof(
   fc.uint8Array({ maxLength: 20_000 }),
@@ -68,4 +70,14 @@ test("a frame is told from one that ends early, or goes on", () => {
     }),
   );
   expect(frameBlocks(zstdCompressSync(new Uint8Array(1 << 20)))).toBeGreaterThan(1);
+});
+
+test("short chunks one after the other are decoded whole, wherever the output of the decompressor ends", async () => {
+  const codec = zstdCodec(new ZstdPool(3));
+  for (let index = 0; index < 100; index++) {
+    const bytes = Buffer.from(`${index} of many `.repeat(1 + 37 * index));
+    const payload = zstdCompressSync(bytes);
+    const decoded = await codec.decode({ encoding: "zstd", size: bytes.length, payload });
+    expect(bytes.equals(decoded)).toBe(true);
+  }
 });

@@ -13,8 +13,8 @@ const SEGMENT_BYTES = 64 << 10;
 const MAX_SEGMENTS = 1024;
 
 /**
- * Keeps plans as records, in segments, so that neither who writes one nor who reads it holds all of it. Links have none, nor has what
- * would take more than 64 MiB.
+ * Keeps plans as records, in segments, so that neither who writes one nor who reads it holds all of it. Links have none,
+ * nor has what would take more than 64 MiB.
  */
 export class RecordNarPlans implements NarPlans {
   readonly #records: RecordStore;

@@ -3,7 +3,7 @@ const BLOCK_MAX_BYTES = 128 << 10;
 
 const BLOCK_HEAD_BYTES = 3;
 
-/** Longest contents that {@link rawFrame} takes: decoders need as much memory at once. */
+/** Longest contents that {@link writeRawFrame} takes: decoders need as much memory at once. */
 export const RAW_FRAME_MAX_BYTES: number = 8 << 20;
 
 /**
@@ -16,25 +16,14 @@ export function rawFrameLength(length: number): number {
 }
 
 /**
- * A zstd frame that holds bytes as they are. The same contents always give the same frame,
+ * Writes a zstd frame that holds bytes as they are into a longer array. The same contents always give the same frame,
  * whatever version of a compressor is at hand.
  *
  * Source: RFC 8878, sections 3.1.1.1 and 3.1.1.2: a single segment with its content size,
  * without a checksum, of raw blocks.
  *
- * @throws RangeError for no contents, and for more than {@link RAW_FRAME_MAX_BYTES}
- */
-export function rawFrame(contents: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(rawFrameLength(contents.length));
-  writeRawFrame(contents, frame, 0);
-  return frame;
-}
-
-/**
- * Writes such a frame into a longer array.
- *
  * @returns the place behind it
- * @throws RangeError also where there is no room for it
+ * @throws RangeError for no contents, for more than {@link RAW_FRAME_MAX_BYTES}, and where there is no room for it
  */
 export function writeRawFrame(contents: Uint8Array, frame: Uint8Array, from: number): number {
   const { length } = contents;
