@@ -4,6 +4,7 @@ import { FACTS } from "@tvix/castore/backend";
 import { EXTENTS_ID } from "@tvix/castore-packs/backend";
 import type { Bucket } from "./bucket.ts";
 import type { ExtentRegistry } from "./extent-registry.ts";
+import { fetchShort } from "./fetch-range.ts";
 import { extentOf, PACKS } from "./object-names.ts";
 
 /** The object that says which store the others belong to. */
@@ -24,7 +25,7 @@ export async function bindObjects(
   registry: ExtentRegistry,
   adopts: boolean,
 ): Promise<void> {
-  const marker = await bucket.getShort(MARKER);
+  const marker = await fetchShort(bucket, MARKER);
   const id = await FACTS.get(records, EXTENTS_ID);
   if (id !== undefined && marker !== undefined && equalBytes(id, marker)) return;
   if (id === undefined && (marker !== undefined || (await hasPacks(bucket)))) {

@@ -12,7 +12,6 @@ import {
   type S3ClientConfig,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { collect } from "@tvix/byte-stream";
 import { CastoreError } from "@tvix/castore";
 import { parseS3Address, type S3Address } from "./address.ts";
 import { isMissing, s3Failure } from "./failure.ts";
@@ -29,9 +28,6 @@ export interface BucketOptions {
 
 /** Requests at the same time; connections are kept. */
 const CONNECTIONS = 64;
-
-/** Length of what {@link Bucket.getShort} reads, in bytes. */
-const SHORT_BYTES = 1024;
 
 /** How long a connection may take, in milliseconds. */
 const CONNECT_MS = 5_000;
@@ -159,23 +155,12 @@ export class Bucket {
     });
   }
 
-  /** A short object; undefined where there is none. */
-  async getShort(name: string): Promise<Uint8Array | undefined> {
-    const body = await this.get(name, 0, SHORT_BYTES);
-    if (body === undefined) return undefined;
-    try {
-      return await collect(body, SHORT_BYTES);
-    } catch (error) {
-      throw s3Failure("read", error);
-    }
-  }
-
   async #lengthBySending(at: { Bucket: string; Key: string }): Promise<number | undefined> {
     try {
       const { Body, ContentRange } = await this.#client.send(
         new GetObjectCommand({ ...at, Range: "bytes=0-0" }),
       );
-      for await (const _ of Body as AsyncIterable<Uint8Array>);
+      await drain(Body as AsyncIterable<Uint8Array>);
       return Number(/\/(\d+)$/.exec(ContentRange ?? "")?.[1]);
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -248,5 +233,14 @@ export class Bucket {
     } catch (error) {
       throw CastoreError.is(error) ? error : s3Failure(verb, error);
     }
+  }
+}
+
+/** Reads a body of which nobody needs a byte, so that its connection can be used again. */
+async function drain(body: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const _ of body);
+  } catch {
+    // It broke off: what was asked for stood in front of it.
   }
 }

@@ -1,9 +1,13 @@
+import { collect } from "@tvix/byte-stream";
 import { CastoreError } from "@tvix/castore";
 import type { Bucket } from "./bucket.ts";
 import { s3Failure } from "./failure.ts";
 
 /** How often a body that breaks off is gone on with. */
 const ATTEMPTS = 5;
+
+/** Length of what {@link fetchShort} reads, in bytes. */
+const SHORT_BYTES = 1024;
 
 /**
  * Bytes of an object as they arrive; gone on with where a connection breaks off. Ends early where the object does, at
@@ -36,6 +40,16 @@ export async function* fetchRange(
       if (received > before) attempt = 0;
     }
   }
+}
+
+/**
+ * The first 1024 bytes of an object; undefined where there is none, or nothing in it.
+ *
+ * @throws CastoreError UNAVAILABLE, STORAGE_FAILURE
+ */
+export async function fetchShort(bucket: Bucket, name: string): Promise<Uint8Array | undefined> {
+  const bytes = await collect(fetchRange(bucket, name, 0, SHORT_BYTES), SHORT_BYTES);
+  return bytes.length === 0 ? undefined : bytes;
 }
 
 function tooMuch(): CastoreError {

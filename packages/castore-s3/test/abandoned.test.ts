@@ -112,6 +112,21 @@ describe.skipIf(NO_CEPH !== undefined)("extents that several processes use", () 
     await readAll();
   });
 
+  test("answers that break off while a store is opened are asked for again", async () => {
+    const records = new MemoryRecordStore();
+    const address = ceph.freshAddress();
+    await (await open(address, records)).close();
+    for (const fault of ["cut answer", "lost answer", "busy"] as const) {
+      let left = 3;
+      // Of a request that fails, the second number tells how.
+      await using failing = await startFailingStore(ceph.port, () => (left-- > 0 ? 0 : 0.99), [fault]);
+      failing.failures = 0.5;
+      const through = address.replace(String(ceph.port), String(failing.port));
+      await (await open(through, records)).close();
+      expect(failing.counts[fault]).toBe(2);
+    }
+  });
+
   test("a bucket that is gone for a moment makes nothing count as missing", async () => {
     const records = new MemoryRecordStore();
     const address = ceph.freshAddress().replace("tvix-test", "tvix-away");
