@@ -3,6 +3,7 @@ import { library } from "../../tsup.base.ts";
 
 export default defineConfig(
   library({
+    batch: "src/batch.ts",
     exchange: "src/exchange.ts",
     lookup: "src/lookup.ts",
     maintenance: "src/maintenance.ts",

@@ -81,7 +81,7 @@ export async function* contentsOf(
   { blobService }: TreeSource,
   { signal }: OperationOptions,
 ): ByteStream {
-  const contents = await blobService.read(digest, { signal });
+  const contents = await blobService.read(digest, { signal, sizeHint: Number(size) });
   if (contents === undefined) throw wrong(path, digest.toString(), "is not in the store");
   let length = 0n;
   for await (const piece of contents) {

@@ -1,5 +1,7 @@
 import { chmod, lstat, mkdir, open, rename, symlink } from "node:fs/promises";
+import type { ByteStream } from "@tvix/byte-stream";
 import {
+  ByteBudget,
   CastoreError,
   type DirectoryNode,
   type FileNode,
@@ -8,6 +10,7 @@ import {
   type OperationOptions,
   ReadAhead,
 } from "@tvix/castore";
+import { inBatches } from "@tvix/castore/backend";
 import { exists, type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
 import type { TreeProgress, TreeServices } from "./ingest.ts";
 import { pathBeside } from "./name-beside.ts";
@@ -23,6 +26,14 @@ export interface RestoreOptions extends OperationOptions {
 
 /** Entries that are written at the same time. */
 const CONCURRENCY = 50;
+
+/** A file up to this length is read before it is its turn to be written, in bytes. */
+const SHORT_BYTES = 64 << 10;
+
+/** Entries whose contents are read together, groups of them that are under way, and what they may hold in bytes. */
+const GROUP_ENTRIES = 128;
+const GROUPS_AHEAD = 3;
+const BYTES_AHEAD = 8 << 20;
 
 const FILE_MODE = 0o644;
 const EXECUTABLE_MODE = 0o755;
@@ -90,6 +101,17 @@ async function replace(target: HostPath, built: HostPath): Promise<void> {
   await removeTree(replaced);
 }
 
+/** What is no directory, and where it comes to. */
+interface Leaf {
+  readonly node: Exclude<Node, DirectoryNode>;
+  readonly path: HostPath;
+}
+
+/** One whose contents are there already, where it is a short file. */
+interface LoadedLeaf extends Leaf {
+  readonly contents?: readonly Uint8Array[] | undefined;
+}
+
 class Restorer {
   readonly #services: TreeServices;
   readonly #signal: AbortSignal | undefined;
@@ -122,25 +144,43 @@ class Restorer {
 
   async #writeAll(node: Node, path: HostPath): Promise<void> {
     // Directories are made on the way down, so that their entries can be written in any order.
-    const written = mapConcurrently(this.#leaves(node, path), CONCURRENCY, async (leaf) => {
+    const written = mapConcurrently(this.#loaded(node, path), CONCURRENCY, async (leaf) => {
       this.#signal?.throwIfAborted();
       if (leaf.node.type === "symlink") {
         const { bytes } = leaf.node.target;
         await onPath("create link", leaf.path, () => symlink(Buffer.from(bytes), leaf.path));
         this.#hasBegun = true;
       } else {
-        await this.#writeFile(leaf.node, leaf.path);
+        await this.#writeFile(
+          leaf.node,
+          leaf.path,
+          leaf.contents ?? (await this.#open(leaf.node, leaf.path)),
+        );
       }
       this.#done(leaf.node);
     });
     for await (const _ of written);
   }
 
+  /** The same, with the contents of short files: read in groups, so that a peer is asked for many at once. */
+  async *#loaded(root: Node, path: HostPath): AsyncGenerator<LoadedLeaf, void, undefined> {
+    const ahead = {
+      concurrency: GROUPS_AHEAD,
+      budget: new ByteBudget(BYTES_AHEAD),
+      bytesOf: (group: readonly Leaf[]) => group.reduce((sum, { node }) => sum + loadedBytes(node), 0),
+    };
+    const groups = mapConcurrently(
+      inBatches(this.#leaves(root, path), GROUP_ENTRIES),
+      ahead,
+      async (group) => {
+        return await Promise.all(group.map((leaf) => this.#load(leaf)));
+      },
+    );
+    for await (const group of groups) yield* group;
+  }
+
   /** Makes the directories of a tree, and yields everything else in it. */
-  async *#leaves(
-    root: Node,
-    path: HostPath,
-  ): AsyncGenerator<{ node: Exclude<Node, DirectoryNode>; path: HostPath }, void, undefined> {
+  async *#leaves(root: Node, path: HostPath): AsyncGenerator<Leaf, void, undefined> {
     const directories = new ReadAhead(this.#services.directoryService, { signal: this.#signal });
     const open: { node: Node; path: HostPath }[] = [{ node: root, path }];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -158,9 +198,36 @@ class Restorer {
     }
   }
 
-  async #writeFile(node: FileNode, path: HostPath): Promise<void> {
-    const contents = await this.#services.blobService.read(node.digest, { signal: this.#signal });
+  /** Reads what is short, so that many are asked for at once. */
+  async #load(leaf: Leaf): Promise<LoadedLeaf> {
+    const { node, path } = leaf;
+    if (!isShort(node)) return leaf;
+    const contents: Uint8Array[] = [];
+    let length = 0;
+    for await (const piece of await this.#open(node, path)) {
+      contents.push(piece);
+      length += piece.length;
+      // Whoever writes it tells that it is too long.
+      if (length > node.size) break;
+    }
+    return { ...leaf, contents };
+  }
+
+  async #open(node: FileNode, path: HostPath): Promise<ByteStream> {
+    const { digest, size } = node;
+    const contents = await this.#services.blobService.read(digest, {
+      signal: this.#signal,
+      sizeHint: Number(size),
+    });
     if (contents === undefined) throw missing("blob", node, path);
+    return contents;
+  }
+
+  async #writeFile(
+    node: FileNode,
+    path: HostPath,
+    contents: ByteStream | readonly Uint8Array[],
+  ): Promise<void> {
     const mode = node.executable ? EXECUTABLE_MODE : FILE_MODE;
     const handle = await onPath("create", path, () => open(path, "wx", mode));
     this.#hasBegun = true;
@@ -189,6 +256,14 @@ class Restorer {
     if (node.type === "file") this.#progress.bytes += Number(node.size);
     this.#onProgress?.({ ...this.#progress });
   }
+}
+
+function isShort(node: Node): node is FileNode {
+  return node.type === "file" && node.size <= SHORT_BYTES;
+}
+
+function loadedBytes(node: Node): number {
+  return isShort(node) ? Number(node.size) : 0;
 }
 
 async function refuseExisting(target: HostPath): Promise<void> {

@@ -13,6 +13,7 @@ import {
 } from "@tvix/castore";
 import { clip, placeChunks, READ_AHEAD_BYTES, readChunks, toByteRange } from "@tvix/castore/backend";
 import { type BlobService as BlobServiceDesc, PutBlobResponseSchema } from "@tvix/protocol/tvix/castore";
+import { BatchedBlobs, isBatched } from "./batch/client.ts";
 import { SENT_PIECE_BYTES } from "./blob-handlers.ts";
 import { GrpcChunkExchange } from "./chunk-exchange.ts";
 import { copied } from "./copied.ts";
@@ -49,11 +50,13 @@ export class GrpcBlobService implements ExchangingBlobService {
   readonly chunkExchange: ChunkExchange;
   readonly #transport: Transport;
   readonly #peer: NamespaceChoice<Client<typeof BlobServiceDesc>>;
+  readonly #batched: BatchedBlobs;
   readonly #readAhead = new ByteBudget(READ_AHEAD_BYTES);
 
   constructor(transport: Transport, { namespace = "auto" }: GrpcClientOptions = {}) {
     this.#transport = transport;
     this.chunkExchange = new GrpcChunkExchange(transport);
+    this.#batched = new BatchedBlobs(transport);
     const clients = {
       tvix: createClient(blobServiceOf("tvix"), transport),
       snix: createClient(blobServiceOf("snix"), transport),
@@ -78,10 +81,17 @@ export class GrpcBlobService implements ExchangingBlobService {
 
   async read(digest: B3Digest, options: ReadBlobOptions = {}): Promise<ByteStream | undefined> {
     const range = toByteRange(options);
-    const { signal } = options;
+    const { signal, sizeHint } = options;
     if (range.start > 0 || range.end !== Number.POSITIVE_INFINITY) {
       return await this.#readRange(digest, options);
     }
+    if (!isBatched(sizeHint)) return await this.#readAll(digest, options);
+    const found = await this.#batched.read(digest, sizeHint, () => this.#readAll(digest, options), signal);
+    return found instanceof Uint8Array ? onePiece(found) : found;
+  }
+
+  async #readAll(digest: B3Digest, options: OperationOptions): Promise<ByteStream | undefined> {
+    const { signal } = options;
     return await calling(`read of blob ${digest}`, signal, async () => {
       const reader = new ByteReader(this.#stream(digest, signal));
       const head = await readUpTo(reader, HELD_BYTES + 1);
@@ -92,6 +102,15 @@ export class GrpcBlobService implements ExchangingBlobService {
   }
 
   async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+    if (!(source instanceof Uint8Array) || !isBatched(source.length))
+      return await this.#putAlone(source, signal);
+    signal?.throwIfAborted();
+    const expected = B3Digest.of(source);
+    const stored = await this.#batched.put(source, () => this.#putAlone(source, signal), signal);
+    return checkedDigest(stored.bytes, expected);
+  }
+
+  async #putAlone(source: ByteSource, signal: AbortSignal | undefined): Promise<B3Digest> {
     const transport = this.#transport;
     if (source instanceof Uint8Array && source.length <= SENT_PIECE_BYTES && takesWholeBlobs(transport)) {
       return await this.#putWhole(source, transport, signal);
@@ -234,6 +253,10 @@ function callOptions(signal: AbortSignal | undefined): { signal?: AbortSignal } 
 const READ_BEYOND_BYTES = 1 << 20;
 
 const NOTHING = new Uint8Array(0);
+
+async function* onePiece(bytes: Uint8Array): ByteStream {
+  if (bytes.length > 0) yield bytes;
+}
 
 async function* clipped(stream: ByteStream, range: ReturnType<typeof toByteRange>): ByteStream {
   let offset = 0;

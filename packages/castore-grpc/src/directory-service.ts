@@ -16,6 +16,7 @@ import {
   formatEntries,
 } from "@tvix/castore/backend";
 import type { DirectoryService as DirectoryServiceDesc } from "@tvix/protocol/tvix/castore";
+import { BatchedDirectories } from "./batch/client.ts";
 import type { GrpcClientOptions } from "./blob-service.ts";
 import { leavingEarly } from "./leave-early.ts";
 import { directoryServiceOf, NamespaceChoice, NO_DIGEST } from "./namespace.ts";
@@ -27,12 +28,14 @@ import { fromConnectError } from "./status.ts";
  */
 export class GrpcDirectoryService implements DirectoryService {
   readonly #peer: NamespaceChoice<Client<typeof DirectoryServiceDesc>>;
+  readonly #batched: BatchedDirectories;
 
   readonly maxDirectoryBytes: number;
 
   constructor(transport: Transport, options: GrpcClientOptions = {}) {
     const { namespace = "auto", maxDirectoryBytes = DEFAULT_MAX_DIRECTORY_BYTES } = options;
     this.maxDirectoryBytes = maxDirectoryBytes;
+    this.#batched = new BatchedDirectories(transport);
     const clients = {
       tvix: createClient(directoryServiceOf("tvix"), transport),
       snix: createClient(directoryServiceOf("snix"), transport),
@@ -43,6 +46,10 @@ export class GrpcDirectoryService implements DirectoryService {
 
   async get(digest: B3Digest, { signal }: OperationOptions = {}): Promise<Directory | undefined> {
     signal?.throwIfAborted();
+    return await this.#batched.get(digest, () => this.#getAlone(digest, signal), signal);
+  }
+
+  async #getAlone(digest: B3Digest, signal: AbortSignal | undefined): Promise<Directory | undefined> {
     let found: Directory | undefined;
     try {
       // Read to its end: one that is left early is reset, and servers allow so many resets only.

@@ -1,6 +1,8 @@
 import type { ConnectRouter } from "@connectrpc/connect";
-import type { BlobService, DirectoryService, MemoryLedger } from "@tvix/castore";
+import type { BlobService, DirectoryService, MemoryLedger, StoredBlobs } from "@tvix/castore";
+import { BatchService } from "@tvix/protocol/batch";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
+import { batchHandlers } from "./batch/handlers.ts";
 import { blobHandlers } from "./blob-handlers.ts";
 import { chunkExchangeHandlers } from "./chunk-exchange-handlers.ts";
 import { directoryHandlers } from "./directory-handlers.ts";
@@ -10,11 +12,13 @@ import { blobServiceOf, directoryServiceOf, NAMESPACES } from "./namespace.ts";
 export interface CastoreServices {
   readonly blobService: BlobService;
   readonly directoryService: DirectoryService;
-  /** What lists of digests draw from while they are worked on. Default: whatever they need. */
+  /** The same blobs as they are stored, where all of them are here: short ones are read faster. */
+  readonly storedBlobs?: StoredBlobs | undefined;
+  /** What lists of digests and batches draw from while they are worked on. Default: whatever they need. */
   readonly memory?: MemoryLedger | undefined;
 }
 
-/** Serves both services under the names of tvix and of snix, and the exchange of chunks, on any Connect router. */
+/** Serves both services under the names of tvix and of snix, batches and the exchange of chunks, on any Connect router. */
 export function addCastoreRoutes(router: ConnectRouter, services: CastoreServices): ConnectRouter {
   const blobs = blobHandlers(services.blobService);
   const directories = directoryHandlers(services.directoryService);
@@ -22,6 +26,7 @@ export function addCastoreRoutes(router: ConnectRouter, services: CastoreService
     router.service(blobServiceOf(namespace), blobs);
     router.service(directoryServiceOf(namespace), directories);
   }
+  router.service(BatchService, batchHandlers(services));
   router.service(ChunkExchangeService, chunkExchangeHandlers(services.blobService, services.memory));
   return router;
 }

@@ -2,6 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { addCastoreRoutes, type CastoreServices } from "@tvix/castore-grpc";
 import { addHealthRoutes, addReflectionRoutes, HEALTH_SERVICE, type Health } from "@tvix/grpc-reflection";
+import { BatchService } from "@tvix/protocol/batch";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import { LookupService } from "@tvix/protocol/lookup";
 import { MaintenanceService } from "@tvix/protocol/maintenance";
@@ -34,6 +35,7 @@ export function servedServices({
     tvixCastore.DirectoryService,
     snixCastore.BlobService,
     snixCastore.DirectoryService,
+    BatchService,
     ChunkExchangeService,
     ...(store === undefined ? [] : [tvixStore.PathInfoService, snixStore.PathInfoService, LookupService]),
     ...(maintenance === undefined ? [] : [MaintenanceService]),

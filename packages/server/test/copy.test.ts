@@ -6,12 +6,13 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
-import { type Directory, EMPTY_DIGEST } from "@tvix/castore";
+import { B3Digest, type Directory, EMPTY_DIGEST } from "@tvix/castore";
 import { fixtures } from "@tvix/castore/testing";
 import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore-grpc";
 import { createGrpcTransport as createOwnTransport } from "@tvix/castore-grpc/http2";
 import { openStore } from "@tvix/castore-packs";
 import { NixHash, StorePath } from "@tvix/nix-compat";
+import { BatchService } from "@tvix/protocol/batch";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import { type Services, servicesOf } from "@tvix/server";
 import { copyPaths, type PathInfo } from "@tvix/store";
@@ -220,11 +221,17 @@ describe.each([
     expect(await assemble({ digest })).toMatchObject({ assembled: true });
   });
 
-  test("putting blobs together is writing", async () => {
+  test("putting blobs together, and many at once, is writing", async () => {
     const { url } = await wholeServer({ access: { open: { writes: false } } });
     const client = createClient(ChunkExchangeService, connect(url));
     expect((await client.findMissing({ digests: [] })).digests).toEqual([]);
     const nothing = async function* () {};
     await expect(client.assemble(nothing())).rejects.toThrow("unauthenticated");
+    const batches = createClient(BatchService, connect(url));
+    expect((await batches.readBlobs({ digests: [] })).blobs).toEqual([]);
+    expect((await batches.getDirectories({ digests: [] })).directories).toEqual([]);
+    const blobs = [new Uint8Array(1)];
+    await expect(batches.putBlobs({ blobs })).rejects.toThrow("unauthenticated");
+    expect((await batches.readBlobs({ digests: [B3Digest.of(new Uint8Array(1)).bytes] })).blobs).toEqual([]);
   });
 });

@@ -114,6 +114,7 @@ describe("@grpc/grpc-js, an independent client", () => {
       "snix.castore.v1.DirectoryService",
       "tvix.castore.v1.BlobService",
       "tvix.castore.v1.DirectoryService",
+      "tvix_ts.castore.v1.BatchService",
       "tvix_ts.castore.v1.ChunkExchangeService",
     ]);
     for (const answer of answers.slice(1, 4)) {

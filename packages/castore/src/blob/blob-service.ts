@@ -15,6 +15,11 @@ export interface ReadBlobOptions extends OperationOptions {
   readonly offset?: number;
   /** Most bytes to read. Default: to the end. */
   readonly length?: number;
+  /**
+   * What the caller takes the length of the blob to be, or to be at the most, in bytes: many short ones may be asked
+   * for together. Nothing else depends on it.
+   */
+  readonly sizeHint?: number;
   /** Whether the caller accounts for the memory of what it reads, so that the service need not. Default false. */
   readonly isAccounted?: boolean;
 }

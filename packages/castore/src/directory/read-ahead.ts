@@ -5,7 +5,7 @@ import type { DirectoryService } from "./directory-service.ts";
 import type { DirectoryNode } from "./node.ts";
 
 /** Directories that are looked up before they are asked for, at most. */
-const MAX_DIRECTORIES = 32;
+const MAX_DIRECTORIES = 128;
 
 /** Entries that these have together, with everything below them, at most. */
 const MAX_ENTRIES = 4096n;

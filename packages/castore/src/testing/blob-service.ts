@@ -152,6 +152,24 @@ export function testBlobService(name: string, setUp: () => Promise<BlobServiceFi
       );
     });
 
+    test("many short blobs are put and read at once, whatever their length is taken to be", async () => {
+      const all = Array.from({ length: 300 }, (_, index) =>
+        pseudoRandomBytes((index * 547) % 90_000, seed++),
+      );
+      const digests = await Promise.all(all.map((bytes) => filled.put(bytes)));
+      expect(digests.map(String)).toEqual(all.map((bytes) => B3Digest.of(bytes).toString()));
+      const unknown = B3Digest.of(pseudoRandomBytes(11, seed++));
+      for (const wrong of [0, -200, 200]) {
+        const read = await Promise.all(
+          [...digests, unknown].map((digest, index) => {
+            return readAll(digest, { sizeHint: Math.max(0, (all[index]?.length ?? 10) + wrong) });
+          }),
+        );
+        expect(read.pop()).toBeUndefined();
+        for (const [index, bytes] of read.entries()) expectEqualBytes(bytes, all[index] as Uint8Array);
+      }
+    });
+
     test("a source that fails leaves nothing behind", async () => {
       const bytes = pseudoRandomBytes(1_500_000, seed++);
       const failure = new Error("the source failed");

@@ -123,6 +123,10 @@ export function testDirectoryService(name: string, setUp: () => Promise<Director
       expect(found[0]).toBe(root.digest().toHex());
       expect(new Set(found).size).toBe(MANY + 1);
       expect(found).toHaveLength(MANY + 1);
+      const unknown = directoryOf({ "never put either": EMPTY_FILE }).digest();
+      const asked = [...leaves.map((leaf) => leaf.digest()), unknown];
+      const got = await Promise.all(asked.map((digest) => directories.get(digest)));
+      expect(got.map((directory) => directory?.digest().toHex())).toEqual([...hexOf(leaves), undefined]);
     });
 
     test("no directories at all are refused", async () => {

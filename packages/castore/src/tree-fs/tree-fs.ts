@@ -150,13 +150,17 @@ export class TreeFs {
   }
 
   async #read(
-    { digest }: FileNode,
+    { digest, size }: FileNode,
     offset: number,
     length: number | undefined,
     options: OperationOptions,
   ): Promise<AsyncIterable<Uint8Array>> {
     const part = length === undefined ? { offset } : { offset, length };
-    const contents = await this.#services.blobService.read(digest, { ...options, ...part });
+    const contents = await this.#services.blobService.read(digest, {
+      ...options,
+      ...part,
+      sizeHint: Number(size),
+    });
     if (contents === undefined) throw missing("blob", digest);
     return contents;
   }

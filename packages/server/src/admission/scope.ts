@@ -28,7 +28,7 @@ const MAINTENANCE = "/tvix_store_ext.v1.MaintenanceService/";
 const READING_POSTS = new Set(["/get-narinfos-v1"]);
 
 /** Methods of calls that store something. */
-const STORING = new Set(["Put", "Assemble"]);
+const STORING = new Set(["Put", "PutBlobs", "Assemble"]);
 
 /**
  * The scope that a request needs; undefined for what everybody may ask for.

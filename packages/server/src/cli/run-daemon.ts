@@ -117,6 +117,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
       store: { ...services, pathInfoService: upstreams.pathInfoService },
       maintenance: store.maintenance,
       pathInfoPages: store.pathInfoPages,
+      storedBlobs: store.storedBlobs,
       binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys, memory, tracing }),
       address,
       access,

@@ -31,7 +31,7 @@ export async function readWhole(
   blobs: BlobSource,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const stream = await openContents(file, blobs, { signal });
+  const stream = await openContents(file, blobs, { signal, sizeHint: file.size });
   let contents: Uint8Array;
   try {
     contents = await collect(stream, file.size);

@@ -1,0 +1,132 @@
+import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { copyBytes } from "@tvix/byte-stream";
+import { B3Digest, type Directory, decodeDirectory } from "@tvix/castore";
+import { BatchService } from "@tvix/protocol/batch";
+import { Gathering } from "./gathering.ts";
+import { MAX_BATCH_ITEMS, MAX_BATCHED_BLOB_BYTES } from "./limits.ts";
+
+/** Bytes of blobs that one batch carries, unless one alone has more: several fit a window of HTTP/2. */
+const BATCH_BYTES = 1 << 20;
+
+/** What a directory is taken to have, in bytes: most have less. */
+const DIRECTORY_BYTES = 4 << 10;
+
+/** Whether a blob is one of those that are put and read in batches. */
+export function isBatched(size: number | undefined): size is number {
+  return size !== undefined && size <= MAX_BATCHED_BLOB_BYTES;
+}
+
+/** Blobs of a peer that are short, many at once. Peers other than ours know no batches: they are asked for one by one. */
+export class BatchedBlobs {
+  readonly #puts: Gathering<Uint8Array, B3Digest>;
+  readonly #reads: Gathering<{ readonly digest: B3Digest; readonly size: number }, Uint8Array>;
+
+  constructor(transport: Transport) {
+    const client = createClient(BatchService, transport);
+    this.#puts = new Gathering({
+      ask: async (blobs, signal) =>
+        await unlessUnknown(async () => {
+          const { digests } = await client.putBlobs({ blobs: [...blobs] }, { signal });
+          return blobs.map((_, index) => B3Digest.from(digests[index] ?? new Uint8Array(0)));
+        }),
+      bytesOf: ({ length }) => length,
+      maxItems: MAX_BATCH_ITEMS,
+      maxBytes: BATCH_BYTES,
+    });
+    this.#reads = new Gathering({
+      ask: async (blobs, signal) => {
+        const digests = blobs.map(({ digest }) => digest);
+        return await askByDigest(digests, async (asked) => {
+          return (await client.readBlobs({ digests: asked }, { signal })).blobs;
+        });
+      },
+      bytesOf: ({ size }) => size,
+      maxItems: MAX_BATCH_ITEMS,
+      maxBytes: BATCH_BYTES,
+    });
+  }
+
+  /**
+   * Stores a blob, together with others where there are some.
+   *
+   * @param bytes must stay as they are until the promise is settled
+   * @param alone stores it alone
+   * @returns what the peer says that it has stored
+   */
+  async put(
+    bytes: Uint8Array,
+    alone: () => Promise<B3Digest>,
+    signal: AbortSignal | undefined,
+  ): Promise<B3Digest> {
+    return await this.#puts.run(bytes, alone, signal);
+  }
+
+  /**
+   * The bytes of a blob, compared with its digest; or what reading it alone has brought.
+   *
+   * @param size that it is supposed to have
+   */
+  async read<A>(
+    digest: B3Digest,
+    size: number,
+    alone: () => Promise<A>,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | A> {
+    return await this.#reads.run({ digest, size }, alone, signal);
+  }
+}
+
+/** Directories of a peer, many at once, where it knows how. */
+export class BatchedDirectories {
+  readonly #gets: Gathering<B3Digest, Directory>;
+
+  constructor(transport: Transport) {
+    const client: Client<typeof BatchService> = createClient(BatchService, transport);
+    this.#gets = new Gathering({
+      ask: async (digests, signal) => {
+        const found = await askByDigest(digests, async (asked) => {
+          return (await client.getDirectories({ digests: asked }, { signal })).directories;
+        });
+        return found?.map((encoded, index) => {
+          // Copied: what is remembered of it would hold on to the whole answer.
+          return encoded && decodeDirectory(copyBytes(encoded), digests[index] as B3Digest);
+        });
+      },
+      bytesOf: () => DIRECTORY_BYTES,
+      maxItems: MAX_BATCH_ITEMS,
+      maxBytes: BATCH_BYTES,
+    });
+  }
+
+  /** A directory; or what asking for it alone has brought. */
+  async get<A>(
+    digest: B3Digest,
+    alone: () => Promise<A>,
+    signal: AbortSignal | undefined,
+  ): Promise<Directory | A> {
+    return await this.#gets.run(digest, alone, signal);
+  }
+}
+
+/** What a peer sends of what it is asked for, each where its digest stands; undefined where it knows no batches. */
+async function askByDigest(
+  digests: readonly B3Digest[],
+  ask: (digests: Uint8Array[]) => Promise<readonly Uint8Array[]>,
+): Promise<readonly (Uint8Array | undefined)[] | undefined> {
+  return await unlessUnknown(async () => {
+    const distinct = new Map(digests.map((digest) => [digest.key, digest.bytes]));
+    const contents = await ask([...distinct.values()]);
+    const found = new Map(contents.map((bytes) => [B3Digest.of(bytes).key, bytes]));
+    return digests.map(({ key }) => found.get(key));
+  });
+}
+
+/** What a call brings; undefined where the peer does not know it. */
+async function unlessUnknown<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof ConnectError && error.code === Code.Unimplemented) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,1 @@
+export * from "./gen/tvix_ts/castore/v1/batch_pb.ts";
