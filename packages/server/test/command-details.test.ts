@@ -63,6 +63,44 @@ test("names are quoted in lists, and as they are with -z", async () => {
   }
 });
 
+test("what takes its time says so on a terminal, and nowhere else", async () => {
+  const data = join(await temporaryDirectory(), "data");
+  expect((await tvixStore("castore", "ingest", BIN, "--data", data)).status).toBe(0);
+  const command = `"${process.execPath}" "${BIN}" verify --data "${data}"`;
+  const { stdout, error } = spawnSync("script", ["-qec", command, "/dev/null"], { encoding: "utf8" });
+  if (error !== undefined) console.warn("not tried on a terminal: there is no script(1)");
+  else expect(stdout).toMatch(/verify: \d+ s[\s\S]*looked at 0 paths/);
+  const { stderr } = await tvixStore("verify", "--data", data);
+  expect(stderr).toMatch(/^looked at 0 paths[^\n]*\n$/);
+});
+
+test("keys, tokens and mistakes are printed as JSON", async () => {
+  const folder = await temporaryDirectory();
+  const json = async (...args: string[]) => JSON.parse((await tvixStore(...args, "--json")).stdout);
+  const file = join(folder, "key");
+  expect(await json("keys", "generate", "a-1", file)).toEqual({
+    file,
+    publicKey: expect.stringMatching(/^a-1:/),
+  });
+  expect(await json("keys", "generate", "b-1")).toEqual({
+    publicKey: expect.stringMatching(/^b-1:/),
+    secretKey: expect.stringMatching(/^b-1:/),
+  });
+  const tokens = ["--token-file", join(folder, "tokens.json")];
+  const { token, id, ...shown } = await json("token", "create", "ci", "--scope", "write", ...tokens);
+  expect(token.startsWith(`tvix_${id}_`)).toBe(true);
+  expect(shown).toMatchObject({ name: "ci", scope: "write" });
+  expect(shown).not.toHaveProperty("hash");
+  const config = join(folder, "config.toml");
+  await writeFile(config, "[daemon]\nno-such = 1\n");
+  const checked = await tvixStore("config", "check", config, "--json");
+  expect(checked.status).toBe(1);
+  expect(JSON.parse(checked.stdout)).toEqual({
+    file: config,
+    mistakes: [expect.objectContaining({ line: 2, column: 1, text: expect.stringContaining("no-such") })],
+  });
+});
+
 test("one option, or one variable, says where all services are; --data goes before the environment", async () => {
   const directory = await temporaryDirectory();
   const file = join(directory, "file");

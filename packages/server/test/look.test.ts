@@ -249,6 +249,28 @@ describe("what shells are told", () => {
     else expect([groff.status, groff.stderr]).toEqual([0, ""]);
   });
 
+  test("every command has examples, of options that it has", async () => {
+    const plain = (text: string) => text.replaceAll("\\-", "-");
+    const [, ...sections] = plain((await tvixStore("man")).stdout.split(/\n\.SH OPTIONS/)[0] ?? "").split(
+      "\n.SS ",
+    );
+    expect(sections.length).toBeGreaterThan(35);
+    for (const section of sections) {
+      const name = section.split("\n")[0];
+      const examples = /\n\.EX\n([\s\S]*?)\n\.EE/.exec(section)?.[1]?.split("\n") ?? [];
+      expect([name, examples.length > 0]).toEqual([name, true]);
+      for (const example of examples) {
+        const [, words = ""] = /tvix-store (.*?)( [|<#] .*)?$/.exec(example) ?? [];
+        expect(words.split(" ")[0]).toBe(section.split(/[ \n]/)[0]);
+        const known = `${section.slice(0, section.indexOf("\n.EX"))} --service-addr`;
+        for (const [option] of words.matchAll(/--[a-z-]+/g))
+          expect([example, known.includes(option)]).toEqual([example, true]);
+      }
+    }
+    const { stdout } = await tvixStore("castore", "ingest", "--help");
+    expect(stdout).toMatch(/\nExamples:\n {2}tvix-store castore ingest \.\/tree\n/);
+  });
+
   test("completion offers commands, options and choices, and files where nothing else is known", async () => {
     const offers = async (...words: string[]) =>
       (await tvixStore("complete", "--", ...words)).stdout

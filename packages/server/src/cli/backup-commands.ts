@@ -4,9 +4,11 @@ import { makeDirectory } from "@tvix/castore-fs";
 import { type CopyContents, openStore } from "@tvix/castore-packs";
 import { type Command, Option } from "commander";
 import { BackupFolder } from "../maintenance/backup-folder.ts";
+import type { Maintenance } from "../maintenance/maintenance.ts";
 import { mebibytes, type StoreOptions, withMaintenance, withStore } from "./maintained-store.ts";
 import { print } from "./output.ts";
 import { directory } from "./parse.ts";
+import { withProgressBar } from "./progress-bar.ts";
 
 /** `tvix-store backup`, `restore-backup`: a copy of a store, and a store of a copy. */
 export function addBackupCommands(program: Command): void {
@@ -27,28 +29,38 @@ export function addBackupCommands(program: Command): void {
 }
 
 async function backup(folder: string, { json = false, ...options }: StoreOptions): Promise<void> {
-  const result = await withMaintenance(options, async (maintenance) => {
-    await using copy = await BackupFolder.open(resolve(folder));
-    let contents: CopyContents | undefined;
-    let written = 0;
-    const onContents = (all: CopyContents) => {
-      contents = all;
-    };
-    for await (const part of maintenance.backup(await copy.state(), onContents)) {
-      await copy.write(part);
-      written += part.data.length;
-    }
-    if (contents === undefined) throw new Error("it is not known what the backup consists of");
-    await copy.finish(contents);
-    const { files } = contents as CopyContents;
-    return { bytes: [...files.values()].reduce((sum, length) => sum + length, 0), written };
-  });
+  const line = ({ written }: { readonly written: number }) => `backup: ${mebibytes(written)} new`;
+  const result = await withProgressBar({ written: 0 }, line, (onProgress) =>
+    withMaintenance(options, (maintenance) => copyTo(folder, maintenance, onProgress)),
+  );
   if (json) await print(`${JSON.stringify(result)}\n`);
   else {
     process.stderr.write(
       `the backup has ${mebibytes(result.bytes)}, of which ${mebibytes(result.written)} are new\n`,
     );
   }
+}
+
+async function copyTo(
+  folder: string,
+  maintenance: Maintenance,
+  onProgress: ((progress: { readonly written: number }) => void) | undefined,
+): Promise<{ readonly bytes: number; readonly written: number }> {
+  await using copy = await BackupFolder.open(resolve(folder));
+  let contents: CopyContents | undefined;
+  let written = 0;
+  const onContents = (all: CopyContents) => {
+    contents = all;
+  };
+  for await (const part of maintenance.backup(await copy.state(), onContents)) {
+    await copy.write(part);
+    written += part.data.length;
+    onProgress?.({ written });
+  }
+  if (contents === undefined) throw new Error("it is not known what the backup consists of");
+  await copy.finish(contents);
+  const { files } = contents as CopyContents;
+  return { bytes: [...files.values()].reduce((sum, length) => sum + length, 0), written };
 }
 
 /** Brings a file, or the names in a folder, to the disk: whoever is told that a store is restored may remove the copy. */

@@ -54,7 +54,11 @@ export function addConfig(program: Command): void {
     .command("check")
     .description("say what is wrong in a file of settings, each mistake with its line and column")
     .argument("[file]", "default: the one that --config or TVIX_STORE_CONFIG names")
-    .action(async (path: string | undefined) => await check(program, path));
+    .option("--json", "print an object with the mistakes")
+    .action(
+      async (path: string | undefined, { json = false }: { readonly json?: boolean }) =>
+        await check(program, path, json),
+    );
 }
 
 /** The file of settings of a program, read now; undefined where there is none. */
@@ -85,7 +89,7 @@ function sectionOf(command: Command): Section | undefined {
   return OF_DAEMON.has(top.name()) ? "daemon" : "client";
 }
 
-async function check(program: Command, path: string | undefined): Promise<void> {
+async function check(program: Command, path: string | undefined, json: boolean): Promise<void> {
   const file = configOf(program, path);
   if (file === undefined)
     throw new UsageError("there is no file to check: name one, or set TVIX_STORE_CONFIG");
@@ -98,6 +102,11 @@ async function check(program: Command, path: string | undefined): Promise<void> 
   for (const section of ["daemon", "client"] as const) {
     for (const command of commands[section]) note(applySettings(command, file.settings[section]));
     note(file.settings[section].flatMap(unreadableFiles));
+  }
+  if (json) {
+    await print(`${JSON.stringify({ file: file.path, mistakes: [...mistakes.values()] })}\n`);
+    if (mistakes.size > 0) process.exitCode = 1;
+    return;
   }
   if (mistakes.size > 0) throw new Error(describeMistakes(file.path, [...mistakes.values()]).join("\n"));
   const daemon = program.commands.find((command) => command.name() === "daemon") as Command;

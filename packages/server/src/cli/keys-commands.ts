@@ -13,13 +13,23 @@ export function addKeysCommands(program: Command): void {
     .description("make a new key")
     .argument("<name>", "such as cache.example.org-1", (name) => parsed(name, SecretKey.generate))
     .argument("[file]", "where the secret key goes to; without it, stdout")
+    .option("--json", "print an object with the public key, and with the secret one where no file is named")
     .action(generate);
 }
 
 /** The secret goes to a file that only its owner can read, or to stdout, never to both. */
-async function generate(key: SecretKey, file: string | undefined): Promise<void> {
+async function generate(
+  key: SecretKey,
+  file: string | undefined,
+  { json = false }: { readonly json?: boolean },
+): Promise<void> {
+  const publicKey = String(key.publicKey);
+  if (file === undefined && json) {
+    await print(`${JSON.stringify({ publicKey, secretKey: key.export() })}\n`);
+    return;
+  }
   if (file === undefined) {
-    process.stderr.write(`public key: ${key.publicKey}\n`);
+    process.stderr.write(`public key: ${publicKey}\n`);
     await print(`${key.export()}\n`);
     return;
   }
@@ -30,5 +40,5 @@ async function generate(key: SecretKey, file: string | undefined): Promise<void>
   } finally {
     await handle.close();
   }
-  await print(`${key.publicKey}\n`);
+  await print(json ? `${JSON.stringify({ publicKey, file })}\n` : `${publicKey}\n`);
 }

@@ -13,7 +13,6 @@ export function addLoginCommands(program: Command): void {
     .description("keep a token for a server, which the other commands and `tvix-store use` then show it")
     .argument("<url>", "such as https://cache.example.org", (text) => parsed(text, parseCacheUrl))
     .option("--token-file <file>", "read the token from there; default stdin")
-    .addHelpText("after", "\nExample:\n  tvix-store login https://cache.example.org < token\n")
     .action(async (url: URL, { tokenFile: file }: { tokenFile?: string }) => {
       if (file === undefined && process.stdin.isTTY) process.stderr.write("Token, and then Ctrl-D: ");
       const token = (file === undefined ? await text(process.stdin) : await readFile(file, "utf8")).trim();

@@ -7,6 +7,7 @@ import { addConfig } from "./config-commands.ts";
 import { addCopyCommand } from "./copy-command.ts";
 import { addDaemonCommand } from "./daemon.ts";
 import { addDoctorCommand } from "./doctor/doctor-command.ts";
+import { addExamples } from "./examples.ts";
 import { describeFailure, hintFor } from "./failure.ts";
 import { addImportCommand } from "./import-command.ts";
 import { addKeysCommands } from "./keys-commands.ts";
@@ -65,6 +66,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addTokenCommands(program);
   addConfig(program);
   await addShellCommands(program, argv, packageJson.version);
+  addExamples(program);
   refuseRepetition(program);
   endWithReader();
   try {

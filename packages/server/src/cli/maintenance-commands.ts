@@ -6,6 +6,7 @@ import { mebibytes, type StoreOptions, withMaintenance, withStore } from "./main
 import { OBJECT, type ObjectName, parseObject, parseStorePath } from "./object.ts";
 import { print } from "./output.ts";
 import { integer } from "./parse.ts";
+import { withElapsedTime } from "./progress.ts";
 import { UsageError } from "./repeatable.ts";
 
 interface GcCommandOptions extends StoreOptions {
@@ -55,14 +56,16 @@ export function addMaintenanceCommands(program: Command): void {
 async function collect(options: GcCommandOptions): Promise<void> {
   const { dryRun = false, grace: graceMs, keepUnused: unusedMs, maxSize, json = false } = options;
   const maxBytes = maxSize === undefined ? undefined : maxSize * 2 ** 20;
-  const result = await withMaintenance(options, (maintenance) =>
-    maintenance.collect({
-      dryRun,
-      graceMs,
-      unusedMs,
-      maxBytes,
-      onPath: (path) => print(json ? `${JSON.stringify(path)}\n` : `${describeGoing(path, dryRun)}\n`),
-    }),
+  const result = await withElapsedTime("gc", () =>
+    withMaintenance(options, (maintenance) =>
+      maintenance.collect({
+        dryRun,
+        graceMs,
+        unusedMs,
+        maxBytes,
+        onPath: (path) => print(json ? `${JSON.stringify(path)}\n` : `${describeGoing(path, dryRun)}\n`),
+      }),
+    ),
   );
   if (json) {
     const { due, ...counts } = result;
@@ -129,8 +132,8 @@ async function forget(
   storePath: StorePath,
   { referrers = false, json = false, ...options }: StoreOptions & { readonly referrers?: boolean },
 ): Promise<void> {
-  const result = await withMaintenance(options, (maintenance) =>
-    maintenance.forget(storePath, { withReferrers: referrers }),
+  const result = await withElapsedTime("forget", () =>
+    withMaintenance(options, (maintenance) => maintenance.forget(storePath, { withReferrers: referrers })),
   );
   if (result.storePaths.length === 0) throw new Error(`${storePath.toAbsolute()} is not in the store`);
   if (json) await print(`${JSON.stringify(result)}\n`);

@@ -1,4 +1,5 @@
 import type { Argument, Command, Option } from "commander";
+import { examplesOf, fullName } from "./examples.ts";
 
 /** Exit statuses and variables that no command tells of itself. */
 const EXIT_STATUS: readonly (readonly [string, string])[] = [
@@ -39,7 +40,13 @@ function sectionOf(command: Command): readonly string[] {
       .filter(({ description }) => description !== "")
       .flatMap((argument) => [".TP", `.I ${escaped(argument.name())}`, escaped(argument.description)]),
     ...optionsOf(command).flatMap(optionLines),
+    ...exampleLines(command),
   ];
+}
+
+function exampleLines(command: Command): readonly string[] {
+  const examples = examplesOf(command);
+  return examples.length === 0 ? [] : [".PP", ".EX", ...examples.map(escaped), ".EE"];
 }
 
 function optionLines(option: Option): readonly string[] {
@@ -74,10 +81,6 @@ function leavesOf(command: Command): readonly Command[] {
     .visibleCommands(command)
     .filter((one) => one.name() !== "help");
   return below.length === 0 ? [command] : below.flatMap(leavesOf);
-}
-
-function fullName(command: Command): string {
-  return command.parent?.parent == null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }
 
 function variablesOf(commands: readonly Command[]): readonly (readonly [string, string])[] {

@@ -1,7 +1,9 @@
 import { once } from "node:events";
+import { clearProgressLine } from "./progress-bar.ts";
 
 /** Writes to stdout and waits until it takes more. */
 export async function print(output: string | Uint8Array): Promise<void> {
+  clearProgressLine();
   if (!process.stdout.write(output)) await once(process.stdout, "drain");
 }
 

@@ -1,3 +1,11 @@
+/** Whether there is a line of progress on the terminal. */
+let isShown = false;
+
+/** Takes the line of progress away for what is printed in its place; it comes again with what is told next. */
+export function clearProgressLine(): void {
+  if (isShown && process.stdout.isTTY) process.stderr.write("\r\u001b[K");
+}
+
 /** How a line of progress reads, made of what has been told last. */
 export type ProgressLine<P> = (progress: P) => string;
 
@@ -20,9 +28,11 @@ export async function withProgressBar<P extends object, T>(
     Presets.shades_classic,
   );
   bar.start(0, 0, { told: first });
+  isShown = true;
   try {
     return await run((told) => bar.update(0, { told }));
   } finally {
+    isShown = false;
     bar.stop();
   }
 }

@@ -16,8 +16,7 @@ export function addPushCommand(program: Command): void {
       "store paths of this machine's Nix, with all that they refer to, but for what is there already",
     )
     .argument("<path...>", "store paths, paths in them, or links such as ./result")
-    .option("--json", "print what was done as an object")
-    .addHelpText("after", EXAMPLES);
+    .option("--json", "print what was done as an object");
   addServiceOptions(addNixStoreOptions(command)).action(
     async (paths: readonly string[], options: PushCommandOptions) => {
       // Loads SQLite, which no other command needs.
@@ -36,12 +35,6 @@ export function addPushCommand(program: Command): void {
     },
   );
 }
-
-const EXAMPLES = `
-Examples:
-  tvix-store push ./result --service-addr grpc+https://cache.example.org
-  nix-build | xargs tvix-store push --json
-`;
 
 /** A push in one line. */
 export function describePush({ paths, present, skipped, stored, bytes }: PushProgress): string {

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { RepairResult } from "../maintenance/maintenance.ts";
 import { mebibytes, type StoreOptions, withMaintenance, withStore } from "./maintained-store.ts";
 import { print } from "./output.ts";
+import { withElapsedTime } from "./progress.ts";
 import { type ReadDataOptions, readDataWishes, withReadData } from "./read-data-options.ts";
 import { repeatableSecret, UsageError } from "./repeatable.ts";
 import { type DaemonUpstream, parseDaemonUpstream } from "./upstream-option.ts";
@@ -37,10 +38,12 @@ async function repair(options: RepairCommandOptions): Promise<void> {
   if (data === undefined && (from.length > 0 || remakeIndex)) {
     throw new UsageError("options '--from' and '--remake-index' are for a data directory, with '--data'");
   }
-  const result = await withMaintenance(
-    options,
-    (maintenance) => maintenance.repair({ ...readDataWishes(options), onStep: (step) => tell(step, json) }),
-    { remakesIndex: remakeIndex ? "always" : "damaged", repairUpstreams: from },
+  const result = await withElapsedTime("repair", () =>
+    withMaintenance(
+      options,
+      (maintenance) => maintenance.repair({ ...readDataWishes(options), onStep: (step) => tell(step, json) }),
+      { remakesIndex: remakeIndex ? "always" : "damaged", repairUpstreams: from },
+    ),
   );
   if (json) await print(`${JSON.stringify(result)}\n`);
   else process.stderr.write(describeResult(result));

@@ -3,6 +3,7 @@ import type { StatsResult } from "../maintenance/maintenance.ts";
 import { mebibytes, type StoreOptions, withMaintenance, withStore } from "./maintained-store.ts";
 import { print } from "./output.ts";
 import { integer } from "./parse.ts";
+import { withElapsedTime } from "./progress.ts";
 
 interface StatsCommandOptions extends StoreOptions {
   readonly compare?: number;
@@ -25,7 +26,9 @@ async function stats({
   json = false,
   ...options
 }: StatsCommandOptions): Promise<void> {
-  const result = await withMaintenance(options, (maintenance) => maintenance.stats({ comparedPaths }));
+  const result = await withElapsedTime("stats", () =>
+    withMaintenance(options, (maintenance) => maintenance.stats({ comparedPaths })),
+  );
   await print(json ? `${JSON.stringify(result)}\n` : describe(result));
 }
 

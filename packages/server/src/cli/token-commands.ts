@@ -41,6 +41,7 @@ export function addTokenCommands(program: Command): void {
     )
     .option("--prefix <text>", "names of store paths have to begin so for it to tell of them", parsePrefix)
     .option("--expires <when>", "after a time such as 12h or 90d, or on a date", (text) => parseEnd(text))
+    .option("--json", "print an object: the token, and what it may do")
     .action(create);
   withFile(tokens.command("list"))
     .description("list tokens, without their secrets")
@@ -67,13 +68,15 @@ interface CreateOptions extends TokenFileOptions {
   readonly scope: Scope;
   readonly prefix?: string;
   readonly expires?: Date;
+  readonly json?: boolean;
 }
 
 async function create(name: string, options: CreateOptions): Promise<void> {
-  const { scope, prefix, expires } = options;
+  const { scope, prefix, expires, json = false } = options;
   const { text, record } = createToken({ name, scope, prefix, expires });
   await tokenFileOf(options).change((records) => [...records, record]);
-  await print(`${text}\n`);
+  const { hash: _, ...shown } = record;
+  await print(json ? `${JSON.stringify({ token: text, ...shown })}\n` : `${text}\n`);
 }
 
 async function list(options: TokenFileOptions & { readonly json?: boolean }): Promise<void> {

@@ -38,7 +38,6 @@ export function addUseCommand(program: Command): void {
         (text) => PublicKey.parse(text),
       ),
     )
-    .addHelpText("after", EXAMPLES)
     .action(async (url: URL, options: UseOptions) => {
       const file =
         options.nixConf ??
@@ -67,13 +66,6 @@ export function addUseCommand(program: Command): void {
       process.stderr.write(`${file} now has Nix ask ${shownUrl(url)}\n`);
     });
 }
-
-const EXAMPLES = `
-Examples:
-  tvix-store use https://cache.example.org            # look at the lines
-  tvix-store use https://cache.example.org --write    # for this user, who has to be a trusted one of Nix
-  sudo tvix-store use https://cache.example.org --write --system
-`;
 
 function linesOf(
   url: URL,

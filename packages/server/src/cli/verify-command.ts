@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { VerificationResult } from "../maintenance/maintenance.ts";
 import { mebibytes, type StoreOptions, withMaintenance, withStore } from "./maintained-store.ts";
 import { print } from "./output.ts";
+import { withElapsedTime } from "./progress.ts";
 import { type ReadDataOptions, readDataWishes, withReadData } from "./read-data-options.ts";
 
 interface VerifyCommandOptions extends StoreOptions, ReadDataOptions {}
@@ -21,11 +22,13 @@ export function addVerifyCommand(program: Command): void {
 
 async function verify(options: VerifyCommandOptions): Promise<void> {
   const { json = false } = options;
-  const result = await withMaintenance(options, (maintenance) =>
-    maintenance.verify({
-      ...readDataWishes(options),
-      onFault: (fault) => print(json ? `${JSON.stringify(fault)}\n` : `${describeFault(fault)}\n`),
-    }),
+  const result = await withElapsedTime("verify", () =>
+    withMaintenance(options, (maintenance) =>
+      maintenance.verify({
+        ...readDataWishes(options),
+        onFault: (fault) => print(json ? `${JSON.stringify(fault)}\n` : `${describeFault(fault)}\n`),
+      }),
+    ),
   );
   if (json) await print(`${JSON.stringify(result)}\n`);
   else process.stderr.write(describeResult(result));

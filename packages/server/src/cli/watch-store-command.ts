@@ -18,11 +18,7 @@ export function addWatchStoreCommand(program: Command): void {
   const command = program
     .command("watch-store")
     .description("push each path that Nix adds to its store from now on, until a signal ends it")
-    .option("--json", "print an object for each push, on a line of its own")
-    .addHelpText(
-      "after",
-      "\nExample:\n  tvix-store watch-store --service-addr grpc+https://cache.example.org &\n",
-    );
+    .option("--json", "print an object for each push, on a line of its own");
   addServiceOptions(addNixStoreOptions(command)).action(async (options: WatchOptions) => {
     const { LocalNixStore, pushPaths, watchPaths } = await import("@tvix/nix-local");
     using nix = LocalNixStore.open({ root: options.nixRoot });

@@ -12,6 +12,7 @@ import type { Command } from "commander";
 import type { Services } from "../../services.ts";
 import { findObject, OBJECT, type ObjectName, parseObject } from "../object.ts";
 import { print } from "../output.ts";
+import { withElapsedTime } from "../progress.ts";
 import { quoteName } from "../quote-name.ts";
 import { addServiceOptions, type ServiceOptions, withServices } from "../services.ts";
 
@@ -26,21 +27,23 @@ export function addDiffCommand(program: Command): void {
     .addHelpText("after", LEGEND);
   addServiceOptions(command).action(
     async (a: ObjectName, b: ObjectName, options: ServiceOptions & { json?: boolean }) => {
-      const differences = await withServices(options, async (services) => {
-        const [before, after] = [await findObject(services, a), await findObject(services, b)];
-        let count = 0;
-        let bytes = 0;
-        for await (const difference of diffTrees(before, after, services.directoryService)) {
-          count++;
-          const isNew = await newBytes(difference, services);
-          bytes += isNew;
-          await print(options.json === true ? lineOfJson(difference, isNew) : lineOf(difference, isNew));
-        }
-        if (count > 0 && options.json !== true) {
-          process.stderr.write(`${count} differences, ${bytes} bytes are in the second only\n`);
-        }
-        return count;
-      });
+      const differences = await withElapsedTime("diff", () =>
+        withServices(options, async (services) => {
+          const [before, after] = [await findObject(services, a), await findObject(services, b)];
+          let count = 0;
+          let bytes = 0;
+          for await (const difference of diffTrees(before, after, services.directoryService)) {
+            count++;
+            const isNew = await newBytes(difference, services);
+            bytes += isNew;
+            await print(options.json === true ? lineOfJson(difference, isNew) : lineOf(difference, isNew));
+          }
+          if (count > 0 && options.json !== true) {
+            process.stderr.write(`${count} differences, ${bytes} bytes are in the second only\n`);
+          }
+          return count;
+        }),
+      );
       if (differences > 0) process.exitCode = 1;
     },
   );

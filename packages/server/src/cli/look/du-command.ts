@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { Services } from "../../services.ts";
 import { findObject, OBJECT, type ObjectName, parseObject } from "../object.ts";
 import { print } from "../output.ts";
+import { withElapsedTime } from "../progress.ts";
 import { addServiceOptions, type ServiceOptions, withServices } from "../services.ts";
 import { nameOf } from "./object-roots.ts";
 import { TreeCosts } from "./tree-costs.ts";
@@ -27,9 +28,7 @@ export function addDuCommand(program: Command): void {
     .option("--json", "print an object");
   addServiceOptions(command).action(async (objects: readonly ObjectName[], options: DuOptions) => {
     await withServices(options, async (services) => {
-      const costs = new TreeCosts(services.directoryService);
-      for (const object of objects) await costs.add(await findObject(services, object));
-      if (options.others) await compareWithOthers(costs, objects, services);
+      const costs = await withElapsedTime("du", () => costsOf(objects, services, options.others));
       const rows = costs.costs.map((cost, index) => ({
         object: nameOf(objects[index] as ObjectName),
         ...cost,
@@ -50,6 +49,17 @@ export function addDuCommand(program: Command): void {
 
 function column(value: number, width: number): string {
   return String(value).padStart(width);
+}
+
+async function costsOf(
+  objects: readonly ObjectName[],
+  services: Services,
+  others: boolean,
+): Promise<TreeCosts> {
+  const costs = new TreeCosts(services.directoryService);
+  for (const object of objects) await costs.add(await findObject(services, object));
+  if (others) await compareWithOthers(costs, objects, services);
+  return costs;
 }
 
 async function compareWithOthers(

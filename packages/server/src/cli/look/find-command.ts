@@ -19,11 +19,7 @@ export function addFindCommand(program: Command): void {
       ...before,
       parseObject(text),
     ])
-    .option("--json", "print an object for each on a line of its own")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  tvix-store find 'libssl.so*'\n  tvix-store find 'bin/*' /nix/store/…-hello\n",
-    );
+    .option("--json", "print an object for each on a line of its own");
   addServiceOptions(command).action(
     async (
       pattern: string,
