@@ -15,6 +15,7 @@ import { startBareServers, startDaemon } from "./processes.ts";
 import { PIECE_BYTES, ROUNDS, TOTAL_BYTES } from "./sizes.ts";
 
 const BASELINE = "bare Connect";
+const HTTP2 = "bare node:http2";
 
 /** Measures blobs of random bytes, which do not compress. */
 export async function benchmarkBlobs(): Promise<void> {
@@ -26,8 +27,8 @@ export async function benchmarkBlobs(): Promise<void> {
     await measureBare(puts, reads, bytes);
     await measureDaemon(puts, reads, bytes);
   }
-  report("Put of a blob of 1 GiB of random bytes", puts, BASELINE);
-  report("Read of it", reads, BASELINE);
+  report("Put of a blob of 1 GiB of random bytes", puts, [HTTP2, BASELINE]);
+  report("Read of it", reads, [HTTP2, BASELINE]);
 }
 
 async function measureBare(puts: Figures, reads: Figures, bytes: Uint8Array): Promise<void> {
@@ -36,14 +37,14 @@ async function measureBare(puts: Figures, reads: Figures, bytes: Uint8Array): Pr
   const session = connectHttp2(url, { ...SESSION_OPTIONS });
   await once(session, "connect");
   raiseSessionWindow(session);
-  await measure(puts, "bare node:http2", TOTAL_BYTES, async () => {
+  await measure(puts, HTTP2, TOTAL_BYTES, async () => {
     const request = session.request({ ":method": "POST", ":path": "/bare" });
     for (const piece of piecesOf(bytes)) if (!request.write(piece)) await once(request, "drain");
     request.end();
     request.resume();
     await once(request, "end");
   });
-  await measure(reads, "bare node:http2", TOTAL_BYTES, async () => {
+  await measure(reads, HTTP2, TOTAL_BYTES, async () => {
     const request = session.request({ ":path": "/bare" });
     request.resume();
     await once(request, "end");

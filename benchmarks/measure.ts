@@ -14,15 +14,22 @@ export async function measure(
   figures.set(name, [...(figures.get(name) ?? []), bytes / 1e6 / seconds]);
 }
 
-/** Prints the medians, and each as a ratio of the baseline. */
-export function report(title: string, figures: Figures, baseline: string, unit = "MB/s"): void {
-  const base = median(figures.get(baseline) ?? []);
-  console.log(`\n## ${title}\n\n| | ${unit}, median (least to most) | of ${baseline} |\n|---|---|---|`);
+/** Prints the medians, and each as a ratio of each of its baselines. */
+export function report(
+  title: string,
+  figures: Figures,
+  baselines: string | readonly string[],
+  unit = "MB/s",
+): void {
+  const names = [baselines].flat();
+  console.log(
+    `\n## ${title}\n\n| | ${unit}, median (least to most) |${names.map((name) => ` of ${name} |`).join("")}`,
+  );
+  console.log(`|---|---|${"---|".repeat(names.length)}`);
   for (const [name, values] of figures) {
     const range = `${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)}`;
-    console.log(
-      `| ${name} | ${median(values).toFixed(0)} (${range}) | ${(median(values) / base).toFixed(2)} |`,
-    );
+    const ratios = names.map((base) => (median(values) / median(figures.get(base) ?? [])).toFixed(2));
+    console.log(`| ${name} | ${median(values).toFixed(0)} (${range}) | ${ratios.join(" | ")} |`);
   }
 }
 

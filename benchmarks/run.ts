@@ -1,4 +1,4 @@
-// `pnpm bench [blobs] [trees] [nars] [cache] [closure] [closure-short] [page] [cluster] [attack]`: figures as Markdown tables, each beside its baseline.
+// `pnpm bench [blobs] [small-blobs] [trees] [nars] [cache] [start] [closure] [closure-short] [page] [cluster] [attack]`: figures as Markdown tables, each beside its baseline.
 import { benchmarkAttacks } from "./attack/benchmark.ts";
 import { benchmarkBinaryCache } from "./binary-cache.ts";
 import { benchmarkBlobs } from "./blobs.ts";
@@ -6,13 +6,17 @@ import { benchmarkClosure } from "./closure/benchmark.ts";
 import { benchmarkCluster } from "./cluster.ts";
 import { benchmarkNars } from "./nars.ts";
 import { benchmarkPage } from "./page.ts";
+import { benchmarkSmallBlobs } from "./small-blobs.ts";
+import { benchmarkStart } from "./start.ts";
 import { benchmarkTrees } from "./trees.ts";
 
 const benchmarks: Record<string, () => Promise<void>> = {
   blobs: benchmarkBlobs,
+  "small-blobs": benchmarkSmallBlobs,
   trees: benchmarkTrees,
   nars: benchmarkNars,
   cache: benchmarkBinaryCache,
+  start: benchmarkStart,
   closure: () => benchmarkClosure("all"),
   "closure-short": () => benchmarkClosure("short"),
   page: benchmarkPage,

@@ -104,6 +104,7 @@ export async function benchmarkClosure(which: "all" | "short"): Promise<void> {
   row("`nix copy --to` as zstd, beside `file://`, s", toFile, toOurs);
   row("`nix copy --from`, beside nginx with zstd files, s", fromNginx, fromOurs);
   row("stored bytes, beside zstd NARs, MB", asFiles / 1e6, stored / 1e6);
+  if (which === "all") await compareReleases(base);
   console.log(
     `| processor time of the server while it took the closure, s | | ${toOursProcessor.toFixed(1)} | |`,
   );
@@ -114,6 +115,25 @@ export async function benchmarkClosure(which: "all" | "short"): Promise<void> {
   const servers = [daemon, bare.zstd, bare.none, nginx.zstd, nginx.none];
   await Promise.all(servers.map((server) => server?.stop()));
   await removeHome(base);
+}
+
+/** What one release of a toolchain takes, and what it takes together with the one that followed it. */
+async function compareReleases(base: string): Promise<void> {
+  const daemon = await startDaemon(join(base, "releases"));
+  const files = join(base, "releases-zstd");
+  for (const [name, title] of [
+    ["earlier", "one release of a toolchain"],
+    ["later", "it and the next one"],
+  ] as const) {
+    const { store, paths } = await makeNixClosure(join(base, `nix-${name}`), CLOSURES[name], ARCHIVES);
+    const root = paths.at(-1)?.path.toAbsolute() as string;
+    const home = join(base, "home");
+    await nixCopy(home, store, `file://${files}?compression=zstd`, root);
+    await nixCopy(home, store, `http://127.0.0.1:${daemon.port}?compression=zstd`, root);
+    const [asFiles, stored] = [await bytesOf(files), await bytesOf(join(base, "releases"))];
+    row(`stored bytes of ${title}, beside zstd NARs, MB`, asFiles / 1e6, stored / 1e6);
+  }
+  await daemon.stop();
 }
 
 function row(title: string, peer: number | undefined, ours: number): void {

@@ -1,6 +1,6 @@
 import { lookup } from "node:dns";
 import type { LookupFunction } from "node:net";
-import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
+import type { Dispatcher, EnvHttpProxyAgent, request } from "undici";
 import type { DecoderLimits } from "../compression/decoder-memory.ts";
 import { isPrivateAddress } from "./private-addresses.ts";
 import { proxiesOf } from "./proxies.ts";
@@ -13,9 +13,8 @@ export class PrivateAddressError extends Error {}
  * `all_proxy` and `no_proxy` name.
  */
 export class WebClient {
-  readonly #anywhere: EnvHttpProxyAgent;
-  /** Looks at addresses when it connects: what a name stood for before may have changed. */
-  readonly #publicOnly: EnvHttpProxyAgent;
+  readonly #proxies: ReturnType<typeof proxiesOf>;
+  #agents: Promise<Agents> | undefined;
 
   /** What the Content-Encoding of an answer may take. */
   readonly decoders: DecoderLimits;
@@ -29,9 +28,7 @@ export class WebClient {
   constructor(decoders: DecoderLimits, further: () => Readonly<Record<string, string>> = () => ({})) {
     this.decoders = decoders;
     this.#further = further;
-    const proxies = proxiesOf(process.env);
-    this.#anywhere = new EnvHttpProxyAgent(proxies);
-    this.#publicOnly = new EnvHttpProxyAgent({ ...proxies, connect: { lookup: publicAddress } });
+    this.#proxies = proxiesOf(process.env);
   }
 
   /**
@@ -48,15 +45,36 @@ export class WebClient {
   ): Promise<Dispatcher.ResponseData> {
     const { signal, publicOnly } = options;
     const headers = { ...this.#further(), ...options.headers };
-    const dispatcher = publicOnly ? this.#publicOnly : this.#anywhere;
+    this.#agents ??= makeAgents(this.#proxies);
+    const agents = await this.#agents;
+    const dispatcher = publicOnly ? agents.publicOnly : agents.anywhere;
     // How long anything may take is said by the signal.
-    return await request(url, { dispatcher, headers, signal, headersTimeout: 0, bodyTimeout: 0 });
+    return await agents.request(url, { dispatcher, headers, signal, headersTimeout: 0, bodyTimeout: 0 });
   }
 
   /** Ends every connection. */
   async close(): Promise<void> {
-    await Promise.all([this.#anywhere.destroy(), this.#publicOnly.destroy()]);
+    const agents = await this.#agents;
+    await Promise.all([agents?.anywhere.destroy(), agents?.publicOnly.destroy()]);
   }
+}
+
+/** What makes requests. */
+interface Agents {
+  readonly request: typeof request;
+  readonly anywhere: EnvHttpProxyAgent;
+  /** Looks at addresses when it connects: what a name stood for before may have changed. */
+  readonly publicOnly: EnvHttpProxyAgent;
+}
+
+/** Loaded with the first request: it is a quarter of all code, and most commands ask nobody. */
+async function makeAgents(proxies: ReturnType<typeof proxiesOf>): Promise<Agents> {
+  const { EnvHttpProxyAgent, request } = await import("undici");
+  return {
+    request,
+    anywhere: new EnvHttpProxyAgent(proxies),
+    publicOnly: new EnvHttpProxyAgent({ ...proxies, connect: { lookup: publicAddress } }),
+  };
 }
 
 const publicAddress: LookupFunction = (hostname, options, callback) => {
