@@ -1,5 +1,5 @@
 import { chmod, lstat, mkdir, open, rename, symlink } from "node:fs/promises";
-import type { ByteStream } from "@tvix/byte-stream";
+import { type ByteStream, copyBytes } from "@tvix/byte-stream";
 import {
   ByteBudget,
   CastoreError,
@@ -173,7 +173,10 @@ class Restorer {
       inBatches(this.#leaves(root, path), GROUP_ENTRIES),
       ahead,
       async (group) => {
-        return await Promise.all(group.map((leaf) => this.#load(leaf)));
+        const loaded = group.map((leaf) => this.#load(leaf));
+        // Whoever is told of a failure may close the services: nobody reads from them then.
+        await Promise.allSettled(loaded);
+        return await Promise.all(loaded);
       },
     );
     for await (const group of groups) yield* group;
@@ -205,9 +208,10 @@ class Restorer {
     const contents: Uint8Array[] = [];
     let length = 0;
     for await (const piece of await this.#open(node, path)) {
-      contents.push(piece);
+      // Of one that is longer than its node says no more than that is held: whoever writes it tells of it.
+      const left = Number(node.size) + 1 - length;
+      contents.push(piece.length <= left ? piece : copyBytes(piece.subarray(0, left)));
       length += piece.length;
-      // Whoever writes it tells that it is too long.
       if (length > node.size) break;
     }
     return { ...leaf, contents };

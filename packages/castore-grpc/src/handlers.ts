@@ -3,10 +3,14 @@ import type { BlobService, DirectoryService, MemoryLedger, StoredBlobs } from "@
 import { BatchService } from "@tvix/protocol/batch";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
 import { batchHandlers } from "./batch/handlers.ts";
+import { MAX_REQUEST_BYTES } from "./batch/limits.ts";
 import { blobHandlers } from "./blob-handlers.ts";
 import { chunkExchangeHandlers } from "./chunk-exchange-handlers.ts";
 import { directoryHandlers } from "./directory-handlers.ts";
 import { blobServiceOf, directoryServiceOf, NAMESPACES } from "./namespace.ts";
+
+/** Longest message of the exchange of chunks, in bytes: 10,000 digests. Each entry of a list becomes an object, however short. */
+const MAX_EXCHANGE_BYTES = 512 << 10;
 
 /** The services to put on the wire. */
 export interface CastoreServices {
@@ -26,7 +30,9 @@ export function addCastoreRoutes(router: ConnectRouter, services: CastoreService
     router.service(blobServiceOf(namespace), blobs);
     router.service(directoryServiceOf(namespace), directories);
   }
-  router.service(BatchService, batchHandlers(services));
-  router.service(ChunkExchangeService, chunkExchangeHandlers(services.blobService, services.memory));
+  router.service(BatchService, batchHandlers(services), { readMaxBytes: MAX_REQUEST_BYTES });
+  router.service(ChunkExchangeService, chunkExchangeHandlers(services.blobService, services.memory), {
+    readMaxBytes: MAX_EXCHANGE_BYTES,
+  });
   return router;
 }

@@ -1,5 +1,5 @@
 export { GrpcBlobService, type GrpcClientOptions } from "./blob-service.ts";
-export { callPrincipal, operationOf } from "./caller.ts";
+export { callPrincipal, onAnswered, operationOf } from "./caller.ts";
 export { GrpcDirectoryService } from "./directory-service.ts";
 export { addCastoreRoutes, type CastoreServices } from "./handlers.ts";
 export { leavingEarly } from "./leave-early.ts";

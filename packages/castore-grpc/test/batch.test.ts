@@ -1,5 +1,9 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join as joinPath } from "node:path";
+import type { DescService } from "@bufbuild/protobuf";
 import {
   Code,
+  ConnectError,
   type ConnectRouter,
   createClient,
   createRouterTransport,
@@ -20,6 +24,7 @@ import { openStore } from "@tvix/castore-packs";
 import { BatchService } from "@tvix/protocol/batch";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
+import { join, joinDigests, split } from "../src/batch/joined.ts";
 import { blobServiceOf } from "../src/namespace.ts";
 
 const { pseudoRandomBytes } = fixtures;
@@ -57,6 +62,14 @@ async function inFolder() {
   const store = await openStore(await temporaryDirectory(), { sync: false });
   onTestFinished(() => store.close());
   return store;
+}
+
+/** A router to which a service is not added. */
+function without(left: DescService, router: ConnectRouter): ConnectRouter {
+  const service: ConnectRouter["service"] = (added, ...rest) => {
+    return added.typeName === left.typeName ? router : router.service(added, ...rest);
+  };
+  return { ...router, service };
 }
 
 const shortBlobs = (count: number, length = 1000) =>
@@ -104,14 +117,16 @@ describe.each<[string, () => Served | Promise<Served>]>([
     const fitting = [await put(pseudoRandomBytes(65_536, 1)), await put(new Uint8Array(0))];
     const apart = [await put(pseudoRandomBytes(65_537, 2)), await put(pseudoRandomBytes(3_000_000, 3))];
     const unknown = B3Digest.of(pseudoRandomBytes(9, 4));
-    const asked = [...apart, ...fitting, unknown].map(({ bytes }) => bytes);
-    const { blobs } = await client.readBlobs({ digests: asked });
+    const ask = async (digests: readonly B3Digest[]) =>
+      split(await client.readBlobs({ digests: joinDigests(digests) }), 1000);
+    const blobs = await ask([...apart, ...fitting, ...fitting, unknown]);
     const found = new Set(blobs.map((bytes) => B3Digest.of(bytes).toString()));
     expect(found.has(String(fitting[0]))).toBe(true);
+    // However often it was named.
+    expect(blobs.filter(({ length }) => length === 65_536)).toHaveLength(1);
     for (const digest of [...apart, unknown]) expect(found.has(String(digest))).toBe(false);
     const many = await Promise.all(shortBlobs(100, 60_000).map(put));
-    const answer = await client.readBlobs({ digests: many.map(({ bytes }) => bytes) });
-    const length = answer.blobs.reduce((sum, bytes) => sum + bytes.length, 0);
+    const length = (await ask(many)).reduce((sum, bytes) => sum + bytes.length, 0);
     expect(length).toBeGreaterThan(1.9 * 2 ** 20);
     expect(length).toBeLessThanOrEqual(2 ** 21);
   });
@@ -122,15 +137,24 @@ describe.each<[string, () => Served | Promise<Served>]>([
       BatchService,
       counted((router) => addCastoreRoutes(router, services)).transport,
     );
-    const digests = Array<Uint8Array>(1001).fill(new Uint8Array(32));
+    const digests = new Uint8Array(1001 * 32);
     for (const call of ["readBlobs", "getDirectories"] as const) {
       await expect(client[call]({ digests })).rejects.toThrow(/\[resource_exhausted\].*1001.*1000/);
-      await expect(client[call]({ digests: [new Uint8Array(32), new Uint8Array(3)] })).rejects.toThrow(
+      await expect(client[call]({ digests: new Uint8Array(35) })).rejects.toThrow(
         /\[invalid_argument\].*digests\[1\].*3/,
       );
     }
-    await expect(client.putBlobs({ blobs: digests })).rejects.toThrow(/\[resource_exhausted\]/);
-    expect((await client.putBlobs({ blobs: [] })).digests).toEqual([]);
+    const lengths = Array<number>(1001).fill(0);
+    await expect(client.putBlobs({ lengths })).rejects.toThrow(/\[resource_exhausted\].*1001.*1000/);
+    for (const wrong of [[1, 2], [1, 3, 1], []]) {
+      await expect(client.putBlobs({ contents: new Uint8Array(4), lengths: wrong })).rejects.toThrow(
+        /\[invalid_argument\].*lengths.*contents has 4/,
+      );
+    }
+    await expect(client.putBlobs({ contents: new Uint8Array(3 << 20), lengths: [3 << 20] })).rejects.toThrow(
+      /\[resource_exhausted\]/,
+    );
+    expect((await client.putBlobs({})).digests).toHaveLength(0);
   });
 });
 
@@ -164,17 +188,61 @@ test("what is damaged is told of, and what lies beside it is read", async () => 
   }
 });
 
+test("a directory is looked up once, however often it is named", async () => {
+  const services = inMemory();
+  const leaf = fixtures.directoryOf({ f: fixtures.EMPTY_FILE });
+  await services.directoryService.put(leaf);
+  let lookUps = 0;
+  const directoryService = new Proxy(services.directoryService, {
+    get(target, name) {
+      if (name === "get") lookUps++;
+      const value = Reflect.get(target, name) as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const { transport } = counted((router) => addCastoreRoutes(router, { ...services, directoryService }));
+  const digests = joinDigests(Array.from({ length: 500 }, () => leaf.digest()));
+  const answer = await createClient(BatchService, transport).getDirectories({ digests });
+  expect(split(answer, 1)).toEqual([leaf.encode()]);
+  expect(lookUps).toBe(1);
+});
+
+test("a damaged pack fails what lies in it, and nothing else", async () => {
+  const folder = await temporaryDirectory();
+  const store = await openStore(folder, { sync: false });
+  const early = shortBlobs(30, 40_000);
+  const digests = await Promise.all(early.map((bytes) => store.blobService.put(bytes)));
+  await store.close();
+  // Random bytes are stored as they are.
+  const packs = joinPath(folder, "packs");
+  let damaged = 0;
+  for (const name of await readdir(packs)) {
+    const bytes = await readFile(joinPath(packs, name));
+    const place = bytes.indexOf((early[20] as Uint8Array).subarray(1000, 1100));
+    if (place < 0) continue;
+    bytes[place] = (bytes[place] as number) ^ 1;
+    await writeFile(joinPath(packs, name), bytes);
+    damaged++;
+  }
+  expect(damaged).toBe(1);
+  const again = await openStore(folder, { sync: false });
+  onTestFinished(() => again.close());
+  const { transport } = counted((router) => addCastoreRoutes(router, again));
+  const blobs = new GrpcBlobService(transport);
+  const read = await Promise.allSettled(
+    digests.map(async (digest) => collect((await blobs.read(digest, { sizeHint: 40_006 })) ?? [], 50_000)),
+  );
+  const failed = read.filter(({ status }) => status === "rejected");
+  expect(failed).toEqual([expect.objectContaining({ reason: expect.objectContaining({ code: "CORRUPT" }) })]);
+  for (const [index, result] of read.entries())
+    if (result.status === "fulfilled") expect(result.value).toEqual(early[index]);
+});
+
 describe("a peer", () => {
   test("that knows no batches is asked one by one", async () => {
     const services = inMemory();
     const { transport, calls } = counted((router) => {
-      addCastoreRoutes(
-        {
-          service: (service: never, handlers: never) =>
-            service === BatchService || router.service(service, handlers),
-        } as never,
-        services,
-      );
+      addCastoreRoutes(without(BatchService, router), services);
     });
     const blobs = new GrpcBlobService(transport, { namespace: "tvix" });
     const contents = shortBlobs(100);
@@ -188,9 +256,9 @@ describe("a peer", () => {
     const secret = pseudoRandomBytes(500, 77);
     const { transport } = counted((router) => {
       router.service(BatchService, {
-        readBlobs: () => ({ blobs: [secret, new Uint8Array(3)] }),
-        getDirectories: () => ({ directories: [secret] }),
-        putBlobs: ({ blobs }) => ({ digests: blobs.map(() => B3Digest.of(secret).bytes) }),
+        readBlobs: () => join([secret, new Uint8Array(3)]),
+        getDirectories: () => join([secret]),
+        putBlobs: ({ lengths }) => ({ digests: joinDigests(lengths.map(() => B3Digest.of(secret))) }),
       });
       router.service(blobServiceOf("tvix"), {
         async *read() {
@@ -205,10 +273,9 @@ describe("a peer", () => {
     });
     const blobs = new GrpcBlobService(transport, { namespace: "tvix" });
     const contents = shortBlobs(20);
-    const put = await Promise.allSettled(contents.map((bytes) => blobs.put(bytes)));
-    const refused = put.filter(({ status }) => status === "rejected");
-    expect(refused.length).toBeGreaterThan(10);
-    for (const result of refused) expect(result).toMatchObject({ reason: { code: "INVALID_RESPONSE" } });
+    // What it says of a batch is not what was sent: each is put alone, and it says the right thing of that.
+    const put = await Promise.all(contents.map((bytes) => blobs.put(bytes)));
+    expect(put.map(String)).toEqual(contents.map((bytes) => B3Digest.of(bytes).toString()));
     const read = await Promise.allSettled(
       contents.map((bytes) => blobs.read(B3Digest.of(bytes), { sizeHint: bytes.length })),
     );
@@ -219,24 +286,56 @@ describe("a peer", () => {
     for (const result of got) expect(result).toMatchObject({ status: "rejected" });
   });
 
-  test("whose batches fail has each call fail for itself", async () => {
-    const services = inMemory();
-    const { transport, calls } = counted((router) => {
-      addCastoreRoutes(router, services);
+  test.each([Code.Unavailable, Code.ResourceExhausted, Code.PermissionDenied])(
+    "whose batches fail with status %s has each call succeed or fail for itself",
+    async (code) => {
+      const services = inMemory();
+      const { transport, calls } = counted((router) => {
+        const fail = () => {
+          throw new ConnectError("not now", code);
+        };
+        addCastoreRoutes(without(BatchService, router), services);
+        router.service(BatchService, { putBlobs: fail, readBlobs: fail, getDirectories: fail });
+      });
+      const blobs = new GrpcBlobService(transport, { namespace: "tvix" });
+      const contents = shortBlobs(60);
+      const digests = await Promise.all(contents.map((bytes) => blobs.put(bytes)));
+      expect(digests.map(String)).toEqual(contents.map((bytes) => B3Digest.of(bytes).toString()));
+      expect(calls.get("Put")).toBe(60);
+      const unknown = B3Digest.of(new Uint8Array(5));
+      const read = await Promise.all(
+        [...digests, unknown].map(async (digest) => {
+          const stream = await blobs.read(digest, { sizeHint: 1000 });
+          return stream && (await collect(stream, 2000));
+        }),
+      );
+      expect(read).toEqual([...contents, undefined]);
+      const directories = new GrpcDirectoryService(transport, { namespace: "tvix" });
+      const leaf = fixtures.directoryOf({ f: fixtures.EMPTY_FILE });
+      await services.directoryService.put(leaf);
+      const got = await Promise.all(Array.from({ length: 9 }, () => directories.get(leaf.digest())));
+      expect(got.map((directory) => directory?.encode())).toEqual(got.map(() => leaf.encode()));
+    },
+  );
+
+  test("is not waited for by who has left", async () => {
+    const { transport } = counted((router) => {
+      router.service(BatchService, { readBlobs: () => new Promise(() => {}) });
+      router.service(blobServiceOf("tvix"), {
+        async *read(_, { signal }) {
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          yield* [];
+        },
+      });
     });
-    const failing: Transport = {
-      ...transport,
-      unary: async (...args: Parameters<Transport["unary"]>) => {
-        const [method] = args;
-        if (method.parent === (BatchService as unknown))
-          throw Object.assign(new Error("lost"), { code: Code.Unavailable });
-        return await transport.unary(...args);
-      },
-    } as Transport;
-    const blobs = new GrpcBlobService(failing, { namespace: "tvix" });
-    const contents = shortBlobs(60);
-    const digests = await Promise.all(contents.map((bytes) => blobs.put(bytes)));
-    expect(digests.map(String)).toEqual(contents.map((bytes) => B3Digest.of(bytes).toString()));
-    expect(calls.get("Put")).toBe(60);
+    const blobs = new GrpcBlobService(transport, { namespace: "tvix" });
+    const leaving = new AbortController();
+    const reads = shortBlobs(20).map((bytes) =>
+      blobs.read(B3Digest.of(bytes), { sizeHint: bytes.length, signal: leaving.signal }),
+    );
+    const reason = new Error("changed my mind");
+    leaving.abort(reason);
+    for (const result of await Promise.allSettled(reads))
+      expect(result).toEqual({ status: "rejected", reason });
   });
 });

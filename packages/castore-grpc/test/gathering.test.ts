@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Gathering, type GatheringOptions } from "../src/batch/gathering.ts";
 
 type Ask = GatheringOptions<number, string>["ask"];
@@ -126,6 +126,46 @@ describe("questions that are gathered", () => {
     question?.fail();
     // What comes afterwards is served as ever.
     expect(await gathered.run(5, alone(5), undefined)).toBe("alone 5");
+  });
+
+  test("questions that are not answered hold up others for a second", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const held = new HeldQuestions();
+    const gathered = gathering(held.ask);
+    occupied(gathered);
+    const first = gathered.run(3, alone(3), undefined);
+    await vi.advanceTimersByTimeAsync(900);
+    expect(held.asked).toHaveLength(0);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(held.asked).toHaveLength(1);
+    const second = gathered.run(4, alone(4), undefined);
+    await vi.advanceTimersByTimeAsync(1100);
+    expect(held.asked).toHaveLength(2);
+    for (const { answer } of held.asked) answer();
+    expect(await Promise.all([first, second])).toEqual(["together 3", "together 4"]);
+  });
+
+  test("a peer whose batches fail is asked one by one for a while", async () => {
+    let asked = 0;
+    const gathered = gathering(async () => {
+      asked++;
+      throw new Error("the peer has failed");
+    });
+    let atOnce = 0;
+    let most = 0;
+    const slow = async () => {
+      most = Math.max(most, ++atOnce);
+      await new Promise((resolve) => setImmediate(resolve));
+      atOnce--;
+      return "alone";
+    };
+    for (let round = 0; round < 5; round++) {
+      const answers = Array.from({ length: 100 }, (_, item) => gathered.run(item % 10, slow, undefined));
+      expect(new Set(await Promise.all(answers))).toEqual(new Set(["alone"]));
+      if (round === 0) expect(most).toBeLessThanOrEqual(2 + 32);
+    }
+    expect(asked).toBeLessThan(20);
   });
 
   test("whatever comes when, each gets its own answer", async () => {

@@ -8,11 +8,7 @@ if (major < 22) {
   console.error(`tvix-store needs Node.js 22.18 or newer; this is ${process.version}`);
   process.exit(1);
 }
-// Compiled once, code starts in two thirds of the time. In a folder of the user's own: whoever can write there can run code.
-const { enableCompileCache } = await import("node:module");
-const { homedir } = await import("node:os");
-const { join } = await import("node:path");
-enableCompileCache?.(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "tvix-store"));
+await keepCompiledCode();
 import("../dist/cli.js").then(
   ({ main }) => main(process.argv),
   (error) => {
@@ -21,3 +17,21 @@ import("../dist/cli.js").then(
     process.exitCode = 1;
   },
 );
+
+/**
+ * Compiled once, code starts in two thirds of the time. Only in a folder of the user's own, into which nobody else can write:
+ * who can, can have us run anything, such as a user whose folder `sudo` has left in the environment.
+ */
+async function keepCompiledCode() {
+  const [{ enableCompileCache }, { mkdirSync, statSync }, { homedir }, { isAbsolute, join }] =
+    await Promise.all(["node:module", "node:fs", "node:os", "node:path"].map((name) => import(name)));
+  try {
+    const given = process.env.XDG_CACHE_HOME ?? "";
+    const folder = join(isAbsolute(given) ? given : join(homedir(), ".cache"), "tvix-store");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const { uid, mode } = statSync(folder);
+    if (uid === process.getuid?.() && (mode & 0o022) === 0) enableCompileCache?.(folder);
+  } catch {
+    // Without such a folder it is compiled each time.
+  }
+}

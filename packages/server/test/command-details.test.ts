@@ -74,6 +74,30 @@ test("what takes its time says so on a terminal, and nowhere else", async () => 
   expect(stderr).toMatch(/^looked at 0 paths[^\n]*\n$/);
 });
 
+test("the line of progress does not write over what is printed", async () => {
+  const folder = await temporaryDirectory();
+  const data = ["--data", join(folder, "data")];
+  const digests: string[] = [];
+  for (const [name, count] of [
+    ["a", 3],
+    ["b", 6],
+  ] as const) {
+    await mkdir(join(folder, name));
+    for (let file = 0; file < count; file++)
+      await writeFile(join(folder, name, `file-${file}`), `${name} ${file}`);
+    digests.push((await tvixStore("castore", "ingest", join(folder, name), ...data)).stdout.trim());
+  }
+  const command = [process.execPath, BIN, "diff", ...digests.map((one) => `directory:${one}`), ...data];
+  const { stdout, error } = spawnSync("script", ["-qec", command.join(" "), "/dev/null"], {
+    encoding: "utf8",
+  });
+  if (error !== undefined) return console.warn("not tried on a terminal: there is no script(1)");
+  const shown = stdout.slice(stdout.indexOf("file-0"));
+  expect(shown).toContain("6 differences");
+  // Nothing that moves the cursor, or takes a line away, comes behind the first line.
+  expect(shown.includes("\u001b")).toBe(false);
+});
+
 test("keys, tokens and mistakes are printed as JSON", async () => {
   const folder = await temporaryDirectory();
   const json = async (...args: string[]) => JSON.parse((await tvixStore(...args, "--json")).stdout);
@@ -99,6 +123,14 @@ test("keys, tokens and mistakes are printed as JSON", async () => {
     file: config,
     mistakes: [expect.objectContaining({ line: 2, column: 1, text: expect.stringContaining("no-such") })],
   });
+  // Each setting is right, and they do not go together.
+  await writeFile(config, '[daemon]\nextents = "s3://bucket/packs"\n');
+  const [text, asJson] = [
+    await tvixStore("config", "check", config),
+    await tvixStore("config", "check", config, "--json"),
+  ];
+  expect([text.status === 0, asJson.status]).toEqual([false, 1]);
+  expect(JSON.parse(asJson.stdout).mistakes).toEqual([{ text: expect.stringContaining("records") }]);
 });
 
 test("one option, or one variable, says where all services are; --data goes before the environment", async () => {

@@ -197,6 +197,10 @@ describe.each([
     await expect(client.findMissing({ digests: [digest, digest.subarray(1)] })).rejects.toThrow(
       /\[invalid_argument\].*digests\[1\]/,
     );
+    const empty = new Uint8Array(0);
+    await expect(client.findMissing({ digests: Array(300_000).fill(empty) })).rejects.toThrow(
+      /\[resource_exhausted\]/,
+    );
     await expect(client.findMissing({ digests: Array(10_001).fill(digest) })).rejects.toThrow(
       /\[resource_exhausted\].*10000 digests/,
     );
@@ -228,10 +232,11 @@ describe.each([
     const nothing = async function* () {};
     await expect(client.assemble(nothing())).rejects.toThrow("unauthenticated");
     const batches = createClient(BatchService, connect(url));
-    expect((await batches.readBlobs({ digests: [] })).blobs).toEqual([]);
-    expect((await batches.getDirectories({ digests: [] })).directories).toEqual([]);
-    const blobs = [new Uint8Array(1)];
-    await expect(batches.putBlobs({ blobs })).rejects.toThrow("unauthenticated");
-    expect((await batches.readBlobs({ digests: [B3Digest.of(new Uint8Array(1)).bytes] })).blobs).toEqual([]);
+    expect((await batches.readBlobs({})).lengths).toEqual([]);
+    expect((await batches.getDirectories({})).lengths).toEqual([]);
+    const blob = { contents: new Uint8Array(1), lengths: [1] };
+    await expect(batches.putBlobs(blob)).rejects.toThrow("unauthenticated");
+    const { bytes } = B3Digest.of(blob.contents);
+    expect((await batches.readBlobs({ digests: bytes })).lengths).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { copyBytes } from "@tvix/byte-stream";
 import { B3Digest, type Directory, decodeDirectory } from "@tvix/castore";
 import { BatchService } from "@tvix/protocol/batch";
 import { Gathering } from "./gathering.ts";
+import { type Joined, join, joinDigests, split, splitDigests } from "./joined.ts";
 import { MAX_BATCH_ITEMS, MAX_BATCHED_BLOB_BYTES } from "./limits.ts";
 
 /** Bytes of blobs that one batch carries, unless one alone has more: several fit a window of HTTP/2. */
@@ -26,8 +27,10 @@ export class BatchedBlobs {
     this.#puts = new Gathering({
       ask: async (blobs, signal) =>
         await unlessUnknown(async () => {
-          const { digests } = await client.putBlobs({ blobs: [...blobs] }, { signal });
-          return blobs.map((_, index) => B3Digest.from(digests[index] ?? new Uint8Array(0)));
+          const stored = splitDigests((await client.putBlobs(join(blobs), { signal })).digests);
+          const expected = blobs.map((bytes) => B3Digest.of(bytes));
+          // One that says something else is asked alone what it means.
+          return expected.map((digest, index) => (stored[index]?.equals(digest) ? digest : undefined));
         }),
       bytesOf: ({ length }) => length,
       maxItems: MAX_BATCH_ITEMS,
@@ -37,7 +40,7 @@ export class BatchedBlobs {
       ask: async (blobs, signal) => {
         const digests = blobs.map(({ digest }) => digest);
         return await askByDigest(digests, async (asked) => {
-          return (await client.readBlobs({ digests: asked }, { signal })).blobs;
+          return await client.readBlobs({ digests: asked }, { signal });
         });
       },
       bytesOf: ({ size }) => size,
@@ -51,7 +54,7 @@ export class BatchedBlobs {
    *
    * @param bytes must stay as they are until the promise is settled
    * @param alone stores it alone
-   * @returns what the peer says that it has stored
+   * @returns its digest, which the peer has named too
    */
   async put(
     bytes: Uint8Array,
@@ -85,12 +88,11 @@ export class BatchedDirectories {
     this.#gets = new Gathering({
       ask: async (digests, signal) => {
         const found = await askByDigest(digests, async (asked) => {
-          return (await client.getDirectories({ digests: asked }, { signal })).directories;
+          return await client.getDirectories({ digests: asked }, { signal });
         });
-        return found?.map((encoded, index) => {
-          // Copied: what is remembered of it would hold on to the whole answer.
-          return encoded && decodeDirectory(copyBytes(encoded), digests[index] as B3Digest);
-        });
+        return found?.map(
+          (encoded, index) => encoded && decodeDirectory(encoded, digests[index] as B3Digest),
+        );
       },
       bytesOf: () => DIRECTORY_BYTES,
       maxItems: MAX_BATCH_ITEMS,
@@ -111,12 +113,13 @@ export class BatchedDirectories {
 /** What a peer sends of what it is asked for, each where its digest stands; undefined where it knows no batches. */
 async function askByDigest(
   digests: readonly B3Digest[],
-  ask: (digests: Uint8Array[]) => Promise<readonly Uint8Array[]>,
+  ask: (digests: Uint8Array) => Promise<Joined>,
 ): Promise<readonly (Uint8Array | undefined)[] | undefined> {
   return await unlessUnknown(async () => {
-    const distinct = new Map(digests.map((digest) => [digest.key, digest.bytes]));
-    const contents = await ask([...distinct.values()]);
-    const found = new Map(contents.map((bytes) => [B3Digest.of(bytes).key, bytes]));
+    const distinct = new Map(digests.map((digest) => [digest.key, digest]));
+    const parts = split(await ask(joinDigests(distinct.values())), distinct.size);
+    // Copied: whoever remembers one of them would hold on to the whole answer.
+    const found = new Map(parts.map((bytes) => [B3Digest.of(bytes).key, copyBytes(bytes)]));
     return digests.map(({ key }) => found.get(key));
   });
 }

@@ -1,7 +1,7 @@
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { collect } from "@tvix/byte-stream";
 import {
-  B3Digest,
+  type B3Digest,
   type BlobService,
   CastoreError,
   type DirectoryService,
@@ -13,8 +13,9 @@ import {
   UNLIMITED_MEMORY,
 } from "@tvix/castore";
 import type { BatchService } from "@tvix/protocol/batch";
-import { operationOf } from "../caller.ts";
+import { afterAnswer, operationOf } from "../caller.ts";
 import { toConnectError } from "../status.ts";
+import { distinctDigests, join, joinDigests, split } from "./joined.ts";
 import { MAX_ANSWER_BYTES, MAX_BATCH_ITEMS, MAX_BATCHED_BLOB_BYTES } from "./limits.ts";
 import { readStored } from "./read-stored.ts";
 
@@ -28,8 +29,11 @@ export interface BatchedServices {
   readonly memory?: MemoryLedger | undefined;
 }
 
-/** Things of one batch that are read at the same time. */
+/** Blobs of one batch that are read at the same time. */
 const READS = 64;
+
+/** Directories: they may be long, and that is seen only when they have been read. */
+const GETS = 16;
 
 /** What a digest, or a blob that is put, takes beside its bytes as long as it is worked on, in bytes. */
 const ITEM_BYTES = 300;
@@ -46,50 +50,50 @@ export function batchHandlers({
   storedBlobs,
   memory = UNLIMITED_MEMORY,
 }: BatchedServices): ServiceImpl<typeof BatchService> {
-  async function answering<T>(
+  async function answering<I, T>(
     context: HandlerContext,
-    items: readonly Uint8Array[],
-    answer: (options: OperationOptions, held: HeldMemory) => Promise<T>,
+    parse: () => readonly I[],
+    answer: (items: readonly I[], options: OperationOptions, held: HeldMemory) => Promise<T>,
   ): Promise<T> {
-    let held: HeldMemory | undefined;
     try {
-      if (items.length > MAX_BATCH_ITEMS) throw tooMany(items.length);
+      const items = parse();
       const options = operationOf(context);
-      held = await memory.hold(items.length * ITEM_BYTES, "a batch", options);
-      return await answer(options, held);
+      const held = await memory.hold(items.length * ITEM_BYTES, "a batch", options);
+      afterAnswer(context, () => held.release());
+      return await answer(items, options, held);
     } catch (error) {
       throw toConnectError(error, context.signal);
-    } finally {
-      held?.release();
     }
   }
 
   return {
-    async putBlobs({ blobs }, context) {
-      return await answering(context, blobs, async (options) => {
+    async putBlobs(request, context) {
+      const parse = () => split(request, MAX_BATCH_ITEMS);
+      return await answering(context, parse, async (blobs, options) => {
         // All at once: those that become durable together wait once.
         const puts = await Promise.allSettled(
           blobs.map(async (blob) => await blobService.put(blob, options)),
         );
-        return { digests: puts.map((put) => fulfilled(put).bytes) };
+        return { digests: joinDigests(puts.map(fulfilled)) };
       });
     },
 
-    async readBlobs({ digests }, context) {
-      return await answering(context, digests, async (options, held) => {
-        const parsed = parseDigests(digests);
+    async readBlobs(request, context) {
+      const parse = () => distinctDigests(request.digests, MAX_BATCH_ITEMS);
+      return await answering(context, parse, async (digests, options, held) => {
         const together =
-          storedBlobs && (await unlessFailed(() => readStored(parsed, storedBlobs, held, options), options));
-        if (together !== undefined) return { blobs: together };
+          storedBlobs && (await unlessFailed(() => readStored(digests, storedBlobs, held, options), options));
+        if (together !== undefined) return join(together);
         const read = (digest: B3Digest) => readShort(blobService, digest, options);
-        return { blobs: await fitting(parsed, read, held, options) };
+        return join(await fitting(digests, READS, read, held, options));
       });
     },
 
-    async getDirectories({ digests }, context) {
-      return await answering(context, digests, async (options, held) => {
+    async getDirectories(request, context) {
+      const parse = () => distinctDigests(request.digests, MAX_BATCH_ITEMS);
+      return await answering(context, parse, async (digests, options, held) => {
         const read = async (digest: B3Digest) => (await directoryService.get(digest, options))?.encode();
-        return { directories: await fitting(parseDigests(digests), read, held, options) };
+        return join(await fitting(digests, GETS, read, held, options));
       });
     },
   };
@@ -98,20 +102,18 @@ export function batchHandlers({
 /** What can be read of what was asked for, as far as an answer has room. */
 async function fitting(
   digests: readonly B3Digest[],
+  atOnce: number,
   read: (digest: B3Digest) => Promise<Uint8Array | undefined>,
   held: HeldMemory,
   options: OperationOptions,
 ): Promise<Uint8Array[]> {
   const found: Uint8Array[] = [];
   let length = 0;
-  const contents = mapConcurrently(
-    digests,
-    READS,
-    async (digest) => await unlessFailed(() => read(digest), options),
-  );
+  const contents = mapConcurrently(digests, atOnce, (digest) => unlessFailed(() => read(digest), options));
   for await (const bytes of contents) {
     if (bytes === undefined) continue;
     length += bytes.length;
+    // What comes behind it is not even read: it may be long as well.
     if (length > MAX_ANSWER_BYTES) break;
     await held.grow(bytes.length, options);
     found.push(bytes);
@@ -122,7 +124,7 @@ async function fitting(
 /**
  * What was read; undefined where that failed.
  *
- * @throws CastoreError TOO_BUSY: asking again would not help; the reason of the signal
+ * @throws CastoreError TOO_BUSY: what comes after it would wait as long; the reason of the signal
  */
 async function unlessFailed<T>(read: () => Promise<T>, { signal }: OperationOptions): Promise<T | undefined> {
   try {
@@ -140,19 +142,13 @@ async function readShort(
   digest: B3Digest,
   options: OperationOptions,
 ): Promise<Uint8Array | undefined> {
-  const stream = await blobs.read(digest, { ...options, sizeHint: MAX_BATCHED_BLOB_BYTES });
+  // Accounted for by the batch: who waits for memory twice, holding some, may wait for those who do the same.
+  const asked = { ...options, sizeHint: MAX_BATCHED_BLOB_BYTES, isAccounted: true };
+  const stream = await blobs.read(digest, asked);
   return stream && (await collect(stream, MAX_BATCHED_BLOB_BYTES));
-}
-
-function parseDigests(digests: readonly Uint8Array[]): readonly B3Digest[] {
-  return digests.map((digest, index) => B3Digest.from(digest, `digests[${index}]`));
 }
 
 function fulfilled<T>(result: PromiseSettledResult<T>): T {
   if (result.status === "rejected") throw result.reason;
   return result.value;
-}
-
-function tooMany(count: number): CastoreError {
-  return new CastoreError("TOO_LARGE", `${count} in one batch, the limit is ${MAX_BATCH_ITEMS}`);
 }

@@ -14,6 +14,7 @@ import {
   type Transport,
   type UnaryResponse,
 } from "@connectrpc/connect";
+import { BatchService } from "@tvix/protocol/batch";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "../message-limit.ts";
 import type { WholeBlobTransport } from "../whole-blob-transport.ts";
 import { ClientExchange, toHeaders } from "./client-exchange.ts";
@@ -124,7 +125,7 @@ export function createGrpcTransport(
       ...(timeoutMs === undefined ? {} : { "grpc-timeout": formatTimeout(timeoutMs) }),
       ...(header === undefined ? {} : Object.fromEntries(new Headers(header))),
     };
-    const connection = method.methodKind === "client_streaming" ? uploads : downloads;
+    const connection = isUpload(method) ? uploads : downloads;
     const request = new ReplayedRequest(framesOf(method.input, input, maxMessageBytes), budget);
     const attempt = async (open: OpenStream) => {
       const reset = new AbortController();
@@ -186,6 +187,11 @@ export function createGrpcTransport(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Whether the request may be long, and the answer is short. */
+function isUpload(method: DescMethod): boolean {
+  return method.methodKind === "client_streaming" || method === BatchService.method.putBlobs;
 }
 
 async function* framesOf<I extends DescMessage>(

@@ -15,6 +15,7 @@ export class PrivateAddressError extends Error {}
 export class WebClient {
   readonly #proxies: ReturnType<typeof proxiesOf>;
   #agents: Promise<Agents> | undefined;
+  #isClosed = false;
 
   /** What the Content-Encoding of an answer may take. */
   readonly decoders: DecoderLimits;
@@ -45,6 +46,7 @@ export class WebClient {
   ): Promise<Dispatcher.ResponseData> {
     const { signal, publicOnly } = options;
     const headers = { ...this.#further(), ...options.headers };
+    if (this.#isClosed) throw new Error("the client is closed");
     this.#agents ??= makeAgents(this.#proxies);
     const agents = await this.#agents;
     const dispatcher = publicOnly ? agents.publicOnly : agents.anywhere;
@@ -54,6 +56,7 @@ export class WebClient {
 
   /** Ends every connection. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     const agents = await this.#agents;
     await Promise.all([agents?.anywhere.destroy(), agents?.publicOnly.destroy()]);
   }

@@ -17,7 +17,7 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { MemoryLedger } from "@tvix/castore";
-import { callPrincipal, isRequestComplete } from "@tvix/castore-grpc";
+import { callPrincipal, isRequestComplete, onAnswered } from "@tvix/castore-grpc";
 import { trailersOf } from "@tvix/castore-grpc/http2";
 import type { Logger } from "pino";
 import type { Admission } from "../admission/admission.ts";
@@ -110,6 +110,10 @@ export class Calls {
         .set(callerAddress, from)
         .set(callConnection, "stream" in request ? request.stream.session : request.socket)
         .set(callPrincipal, admitted?.caller)
+        .set(onAnswered, (done) => {
+          if (response.closed) done();
+          else response.once("close", done);
+        })
         .set(callSubject, () => admitted?.subject)
         .set(noteCode, (code) => {
           if (admitted !== undefined) admitted.code = code;

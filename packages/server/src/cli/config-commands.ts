@@ -6,12 +6,14 @@ import {
   type ConfigFile,
   configure,
   describeMistakes,
+  inOrder,
   readConfigFile,
   type Section,
 } from "../config/config-file.ts";
 import type { Mistake, Setting } from "../config/toml.ts";
 import { daemonComposition } from "./daemon-composition.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
+import { describeFailure } from "./failure.ts";
 import { print } from "./output.ts";
 import { directory } from "./parse.ts";
 import { UsageError } from "./repeatable.ts";
@@ -103,17 +105,29 @@ async function check(program: Command, path: string | undefined, json: boolean):
     for (const command of commands[section]) note(applySettings(command, file.settings[section]));
     note(file.settings[section].flatMap(unreadableFiles));
   }
-  if (json) {
-    await print(`${JSON.stringify({ file: file.path, mistakes: [...mistakes.values()] })}\n`);
-    if (mistakes.size > 0) process.exitCode = 1;
-    return;
-  }
+  if (json) return await printJson(program, file, inOrder([...mistakes.values()]));
   if (mistakes.size > 0) throw new Error(describeMistakes(file.path, [...mistakes.values()]).join("\n"));
+  await print(`${file.path}: no mistakes\n\nThe daemon's store:\n${describeStore(program)}`);
+}
+
+/** What the daemon would serve with these settings. @throws UsageError for what does not go together */
+function describeStore(program: Command): string {
   const daemon = program.commands.find((command) => command.name() === "daemon") as Command;
   const options = daemon.opts<DaemonOptions>();
-  const store = describeComposition(daemonComposition(options));
   const caches = binaryCachesOf(options.upstream).map(({ url }) => `binary cache ${url.href}\n`);
-  await print(`${file.path}: no mistakes\n\nThe daemon's store:\n${store}${caches.join("")}`);
+  return `${describeComposition(daemonComposition(options))}${caches.join("")}`;
+}
+
+/** The mistakes of a file; where each setting is right, but they do not go together, that. */
+async function printJson(program: Command, file: ConfigFile, mistakes: readonly Mistake[]): Promise<void> {
+  const found: (Mistake | Pick<Mistake, "text">)[] = [...mistakes];
+  try {
+    if (found.length === 0) describeStore(program);
+  } catch (error) {
+    found.push({ text: describeFailure(error) });
+  }
+  await print(`${JSON.stringify({ file: file.path, mistakes: found })}\n`);
+  if (found.length > 0) process.exitCode = 1;
 }
 
 function unreadableFiles(setting: Setting): readonly Mistake[] {

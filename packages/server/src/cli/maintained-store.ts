@@ -13,6 +13,7 @@ import { describeFailure } from "./failure.ts";
 import { collectionDefaults, type GcOptions } from "./gc-options.ts";
 import { directory, integer } from "./parse.ts";
 import { addPeerOptions, connectAs, type PeerCommandOptions } from "./peer-options.ts";
+import { endProgressLine } from "./progress-bar.ts";
 import { UsageError } from "./repeatable.ts";
 import { storeAddressOption } from "./service-address.ts";
 import { openShared } from "./shared-store.ts";
@@ -123,6 +124,7 @@ function maintenanceOf(
 }
 
 function notice(text: string): void {
+  endProgressLine();
   process.stderr.write(`tvix-store: ${text}\n`);
 }
 

@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { clearProgressLine } from "./progress-bar.ts";
+import { endProgressLine } from "./progress-bar.ts";
 
 /** Writes to stdout and waits until it takes more. */
 export async function print(output: string | Uint8Array): Promise<void> {
-  clearProgressLine();
+  endProgressLine();
   if (!process.stdout.write(output)) await once(process.stdout, "drain");
 }
 

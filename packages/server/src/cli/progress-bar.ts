@@ -1,9 +1,10 @@
-/** Whether there is a line of progress on the terminal. */
-let isShown = false;
+/** Ends the line of progress that is on the terminal. */
+let end: (() => void) | undefined;
 
-/** Takes the line of progress away for what is printed in its place; it comes again with what is told next. */
-export function clearProgressLine(): void {
-  if (isShown && process.stdout.isTTY) process.stderr.write("\r\u001b[K");
+/** Takes the line of progress away for good, before anything else is printed: it stands where that is to stand. */
+export function endProgressLine(): void {
+  end?.();
+  end = undefined;
 }
 
 /** How a line of progress reads, made of what has been told last. */
@@ -24,15 +25,16 @@ export async function withProgressBar<P extends object, T>(
   const { Presets, SingleBar } = await import("cli-progress");
   const format = (_: unknown, __: unknown, payload: { readonly told?: P }) => line(payload.told ?? first);
   const bar = new SingleBar(
-    { format, stream: process.stderr, clearOnComplete: true, fps: 5 },
+    { format, stream: process.stderr, clearOnComplete: true, linewrap: true, fps: 5 },
     Presets.shades_classic,
   );
   bar.start(0, 0, { told: first });
-  isShown = true;
+  end = () => bar.stop();
   try {
-    return await run((told) => bar.update(0, { told }));
+    return await run((told) => {
+      if (end !== undefined) bar.update(0, { told });
+    });
   } finally {
-    isShown = false;
-    bar.stop();
+    endProgressLine();
   }
 }

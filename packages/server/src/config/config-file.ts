@@ -72,7 +72,10 @@ export function configure(command: Command, section: Section, file: ConfigFile):
 
 /** A line for each mistake, in their order. */
 export function describeMistakes(path: string, mistakes: readonly Mistake[]): readonly string[] {
-  return [...mistakes]
-    .sort((one, other) => one.line - other.line || one.column - other.column)
-    .map(({ line, column, text }) => `${path}:${line}:${column}: ${text}`);
+  return inOrder(mistakes).map(({ line, column, text }) => `${path}:${line}:${column}: ${text}`);
+}
+
+/** Mistakes in the order in which they stand in their file. */
+export function inOrder(mistakes: readonly Mistake[]): readonly Mistake[] {
+  return [...mistakes].sort((one, other) => one.line - other.line || one.column - other.column);
 }

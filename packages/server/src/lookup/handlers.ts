@@ -19,49 +19,56 @@ const MAX_DIGESTS = 10_000;
 /** Paths that are looked up at a time. */
 const AT_ONCE = 64;
 
+/** Longest request, in bytes: as many. Each entry of a list becomes an object, however short. */
+const MAX_REQUEST_BYTES = 512 << 10;
+
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
 
 /** Serves look-ups of many store paths in one call. */
 export function addLookupRoutes(router: ConnectRouter, { pathInfoService, pages }: LookupServices): void {
-  router.service(LookupService, {
-    async hasMany({ pathDigests }, context) {
-      try {
-        const found: Uint8Array[] = [];
-        for await (const info of lookUp(pathInfoService, pathDigests, operationOf(context))) {
-          if (info !== undefined) found.push(info.storePath.digest);
+  router.service(
+    LookupService,
+    {
+      async hasMany({ pathDigests }, context) {
+        try {
+          const found: Uint8Array[] = [];
+          for await (const info of lookUp(pathInfoService, pathDigests, operationOf(context))) {
+            if (info !== undefined) found.push(info.storePath.digest);
+          }
+          return { pathDigests: found };
+        } catch (error) {
+          throw toConnectError(error, context.signal);
         }
-        return { pathDigests: found };
-      } catch (error) {
-        throw toConnectError(error, context.signal);
-      }
-    },
+      },
 
-    async *getMany({ pathDigests }, context) {
-      try {
-        for await (const info of lookUp(pathInfoService, pathDigests, operationOf(context))) {
-          if (info !== undefined) yield { pathInfo: formatPathInfo(info) };
+      async *getMany({ pathDigests }, context) {
+        try {
+          for await (const info of lookUp(pathInfoService, pathDigests, operationOf(context))) {
+            if (info !== undefined) yield { pathInfo: formatPathInfo(info) };
+          }
+        } catch (error) {
+          throw toConnectError(error, context.signal);
         }
-      } catch (error) {
-        throw toConnectError(error, context.signal);
-      }
-    },
+      },
 
-    async list(request, context) {
-      if (pages === undefined) {
-        throw new ConnectError("this server keeps no path infos itself", Code.Unimplemented);
-      }
-      try {
-        const { infos, next } = await pages.page(parseListRequest(request), operationOf(context));
-        return {
-          pathInfos: infos.map(formatPathInfo),
-          nextPageToken: next === undefined ? "" : Buffer.from(next).toString("hex"),
-        };
-      } catch (error) {
-        throw toConnectError(error, context.signal);
-      }
+      async list(request, context) {
+        if (pages === undefined) {
+          throw new ConnectError("this server keeps no path infos itself", Code.Unimplemented);
+        }
+        try {
+          const { infos, next } = await pages.page(parseListRequest(request), operationOf(context));
+          return {
+            pathInfos: infos.map(formatPathInfo),
+            nextPageToken: next === undefined ? "" : Buffer.from(next).toString("hex"),
+          };
+        } catch (error) {
+          throw toConnectError(error, context.signal);
+        }
+      },
     },
-  });
+    { readMaxBytes: MAX_REQUEST_BYTES },
+  );
 }
 
 /** What is known of each of some paths, in their order; undefined for those that are not there. */

@@ -10,18 +10,25 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tvix_ts/castore/v1/batch.proto.
  */
 export const file_tvix_ts_castore_v1_batch: GenFile = /*@__PURE__*/
-  fileDesc("Ch50dml4X3RzL2Nhc3RvcmUvdjEvYmF0Y2gucHJvdG8SEnR2aXhfdHMuY2FzdG9yZS52MSIgCg9QdXRCbG9ic1JlcXVlc3QSDQoFYmxvYnMYASADKAwiIwoQUHV0QmxvYnNSZXNwb25zZRIPCgdkaWdlc3RzGAEgAygMIiMKEFJlYWRCbG9ic1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIiChFSZWFkQmxvYnNSZXNwb25zZRINCgVibG9icxgBIAMoDCIoChVHZXREaXJlY3Rvcmllc1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCItChZHZXREaXJlY3Rvcmllc1Jlc3BvbnNlEhMKC2RpcmVjdG9yaWVzGAEgAygMMqgCCgxCYXRjaFNlcnZpY2USVQoIUHV0QmxvYnMSIy50dml4X3RzLmNhc3RvcmUudjEuUHV0QmxvYnNSZXF1ZXN0GiQudHZpeF90cy5jYXN0b3JlLnYxLlB1dEJsb2JzUmVzcG9uc2USWAoJUmVhZEJsb2JzEiQudHZpeF90cy5jYXN0b3JlLnYxLlJlYWRCbG9ic1JlcXVlc3QaJS50dml4X3RzLmNhc3RvcmUudjEuUmVhZEJsb2JzUmVzcG9uc2USZwoOR2V0RGlyZWN0b3JpZXMSKS50dml4X3RzLmNhc3RvcmUudjEuR2V0RGlyZWN0b3JpZXNSZXF1ZXN0GioudHZpeF90cy5jYXN0b3JlLnYxLkdldERpcmVjdG9yaWVzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch50dml4X3RzL2Nhc3RvcmUvdjEvYmF0Y2gucHJvdG8SEnR2aXhfdHMuY2FzdG9yZS52MSI0Cg9QdXRCbG9ic1JlcXVlc3QSEAoIY29udGVudHMYASABKAwSDwoHbGVuZ3RocxgCIAMoDSIjChBQdXRCbG9ic1Jlc3BvbnNlEg8KB2RpZ2VzdHMYASABKAwiIwoQUmVhZEJsb2JzUmVxdWVzdBIPCgdkaWdlc3RzGAEgASgMIjYKEVJlYWRCbG9ic1Jlc3BvbnNlEhAKCGNvbnRlbnRzGAEgASgMEg8KB2xlbmd0aHMYAiADKA0iKAoVR2V0RGlyZWN0b3JpZXNSZXF1ZXN0Eg8KB2RpZ2VzdHMYASABKAwiOwoWR2V0RGlyZWN0b3JpZXNSZXNwb25zZRIQCghjb250ZW50cxgBIAEoDBIPCgdsZW5ndGhzGAIgAygNMqgCCgxCYXRjaFNlcnZpY2USVQoIUHV0QmxvYnMSIy50dml4X3RzLmNhc3RvcmUudjEuUHV0QmxvYnNSZXF1ZXN0GiQudHZpeF90cy5jYXN0b3JlLnYxLlB1dEJsb2JzUmVzcG9uc2USWAoJUmVhZEJsb2JzEiQudHZpeF90cy5jYXN0b3JlLnYxLlJlYWRCbG9ic1JlcXVlc3QaJS50dml4X3RzLmNhc3RvcmUudjEuUmVhZEJsb2JzUmVzcG9uc2USZwoOR2V0RGlyZWN0b3JpZXMSKS50dml4X3RzLmNhc3RvcmUudjEuR2V0RGlyZWN0b3JpZXNSZXF1ZXN0GioudHZpeF90cy5jYXN0b3JlLnYxLkdldERpcmVjdG9yaWVzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message tvix_ts.castore.v1.PutBlobsRequest
  */
 export type PutBlobsRequest = Message<"tvix_ts.castore.v1.PutBlobsRequest"> & {
   /**
-   * Up to 1000.
+   * The blobs, one behind the other: up to 2 MiB, less what the lengths take.
    *
-   * @generated from field: repeated bytes blobs = 1;
+   * @generated from field: bytes contents = 1;
    */
-  blobs: Uint8Array[];
+  contents: Uint8Array;
+
+  /**
+   * Their lengths, up to 1000, which make up the length of the contents.
+   *
+   * @generated from field: repeated uint32 lengths = 2;
+   */
+  lengths: number[];
 };
 
 /**
@@ -36,11 +43,11 @@ export const PutBlobsRequestSchema: GenMessage<PutBlobsRequest> = /*@__PURE__*/
  */
 export type PutBlobsResponse = Message<"tvix_ts.castore.v1.PutBlobsResponse"> & {
   /**
-   * BLAKE3 digests (32 bytes each) of all of them, in their order.
+   * BLAKE3 digests (32 bytes each) of all of them, in their order, one behind the other.
    *
-   * @generated from field: repeated bytes digests = 1;
+   * @generated from field: bytes digests = 1;
    */
-  digests: Uint8Array[];
+  digests: Uint8Array;
 };
 
 /**
@@ -55,11 +62,11 @@ export const PutBlobsResponseSchema: GenMessage<PutBlobsResponse> = /*@__PURE__*
  */
 export type ReadBlobsRequest = Message<"tvix_ts.castore.v1.ReadBlobsRequest"> & {
   /**
-   * BLAKE3 digests (32 bytes each), up to 1000.
+   * BLAKE3 digests (32 bytes each), one behind the other, up to 1000.
    *
-   * @generated from field: repeated bytes digests = 1;
+   * @generated from field: bytes digests = 1;
    */
-  digests: Uint8Array[];
+  digests: Uint8Array;
 };
 
 /**
@@ -74,12 +81,20 @@ export const ReadBlobsRequestSchema: GenMessage<ReadBlobsRequest> = /*@__PURE__*
  */
 export type ReadBlobsResponse = Message<"tvix_ts.castore.v1.ReadBlobsResponse"> & {
   /**
-   * Those that are there, can be read, have up to 64 KiB, and fit: up to 2 MiB
-   * together. Which is which, their digests tell.
+   * Some of these blobs, one behind the other, up to 2 MiB together. Left out is what is
+   * not there, cannot be read, has more than 64 KiB, is put together of several chunks, or
+   * does not fit. Which is which, their digests tell.
    *
-   * @generated from field: repeated bytes blobs = 1;
+   * @generated from field: bytes contents = 1;
    */
-  blobs: Uint8Array[];
+  contents: Uint8Array;
+
+  /**
+   * Their lengths, which make up the length of the contents.
+   *
+   * @generated from field: repeated uint32 lengths = 2;
+   */
+  lengths: number[];
 };
 
 /**
@@ -94,11 +109,11 @@ export const ReadBlobsResponseSchema: GenMessage<ReadBlobsResponse> = /*@__PURE_
  */
 export type GetDirectoriesRequest = Message<"tvix_ts.castore.v1.GetDirectoriesRequest"> & {
   /**
-   * BLAKE3 digests (32 bytes each), up to 1000.
+   * BLAKE3 digests (32 bytes each), one behind the other, up to 1000.
    *
-   * @generated from field: repeated bytes digests = 1;
+   * @generated from field: bytes digests = 1;
    */
-  digests: Uint8Array[];
+  digests: Uint8Array;
 };
 
 /**
@@ -113,12 +128,19 @@ export const GetDirectoriesRequestSchema: GenMessage<GetDirectoriesRequest> = /*
  */
 export type GetDirectoriesResponse = Message<"tvix_ts.castore.v1.GetDirectoriesResponse"> & {
   /**
-   * Encoded Directory messages: those that are there, can be read, and fit, up to
-   * 2 MiB together. Which is which, their digests tell.
+   * Some of these, as encoded Directory messages, one behind the other, up to 2 MiB together. Left out is
+   * what is not there, cannot be read, or does not fit. Which is which, their digests tell.
    *
-   * @generated from field: repeated bytes directories = 1;
+   * @generated from field: bytes contents = 1;
    */
-  directories: Uint8Array[];
+  contents: Uint8Array;
+
+  /**
+   * Their lengths, which make up the length of the contents.
+   *
+   * @generated from field: repeated uint32 lengths = 2;
+   */
+  lengths: number[];
 };
 
 /**
