@@ -6,6 +6,7 @@ import { fixtures } from "@tvix/castore/testing";
 import { openLevelStore } from "@tvix/castore-level";
 import { MemoryLevel } from "memory-level";
 import { expect, onTestFinished, test } from "vitest";
+import { BinaryFieldCounter } from "../src/calls/field-counter.ts";
 import { RequestMemory } from "../src/calls/request-memory.ts";
 import { beginCall, field, framed, over } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
@@ -137,8 +138,9 @@ test("an upload that was answered in its middle gives its place to the next one"
 test("memory that is granted in the moment in which its call ends is given back", async () => {
   const memory = new MemoryLedger(MIB);
   const options = { memory, maxMessageBytes: MIB, isUnary: true, encoding: undefined, onBoundary: undefined };
+  const makeCounter = () => new BinaryFieldCounter(undefined);
   const leaving = new AbortController();
-  const waiting = new RequestMemory({ ...options, signal: leaving.signal });
+  const waiting = new RequestMemory({ ...options, makeCounter, signal: leaving.signal });
   const first = await memory.hold(MIB, "a test");
   async function* body() {
     yield new Uint8Array(MIB / 2);

@@ -1,8 +1,12 @@
 import { connect } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { MemoryLedger } from "@tvix/castore";
+import { DirectorySchema } from "@tvix/protocol/tvix/castore";
+import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { BinaryFieldCounter } from "../src/calls/field-counter.ts";
 import { MessageBoundaries } from "../src/calls/message-boundary.ts";
 import { beginCall, field, framed, over } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
@@ -125,6 +129,85 @@ test("a client of HTTP/1.1 that goes on sending what was refused loses its conne
   await new Promise<void>((resolve) => socket.once("close", () => resolve()));
 });
 
+describe.each(Object.entries(DOORS))("messages that are nothing but fields, over %s", (name, ask) => {
+  const body = (message: Uint8Array, flags = 0) => (name === "Connect" ? message : framed(message, flags));
+
+  test.each([
+    ["of which nobody knows", [0xf8, 0x7f, 0]],
+    ["of which there may be one", [0x0a, 0]],
+  ])("%s are refused before they are parsed, and cost nobody else", async (_, one) => {
+    const memory = new MemoryLedger(64 << 20, { waitMs: 100 });
+    const server = await runningServer({ memory });
+    onTestFinished(server.close);
+    const dense = Buffer.alloc(one.length << 20, Uint8Array.from(one));
+    expect(await ask(server.url, body(dense))).toBe("8");
+    for (const [encoding, compress] of [
+      ["gzip", gzipSync],
+      ["br", brotliCompressSync],
+    ] as const) {
+      expect(await ask(server.url, body(compress(dense), 1), encoding)).toBe("8");
+    }
+    await expect.poll(() => memory.held, { timeout: 5000 }).toBe(0);
+    // As many bytes of one field are none of these.
+    expect(await ask(server.url, body(longRequest(2 << 20)))).toBe("5");
+  });
+});
+
+test("a directory of entries without anything in them is refused, in JSON as well", async () => {
+  const server = await runningServer({ memory: new MemoryLedger(64 << 20, { waitMs: 100 }) });
+  onTestFinished(server.close);
+  const path = `${server.url}/tvix.castore.v1.DirectoryService/Put`;
+  const post = async (type: string, message: Uint8Array) => {
+    const response = await fetch(path, {
+      method: "POST",
+      headers: { "content-type": type },
+      body: new Uint8Array(framed(message)),
+    });
+    return await response.text();
+  };
+  expect(await post("application/connect+proto", Buffer.alloc(4 << 20, Uint8Array.of(0x12, 0)))).toContain(
+    "resource_exhausted",
+  );
+  const json = Buffer.from(`{"files":[${Array(1 << 20).fill("{}")}]}`);
+  expect(await post("application/connect+json", json)).toContain("resource_exhausted");
+});
+
+test("fields are counted within messages, however they come", () => {
+  const bytes = (least: number) => fc.uint8Array({ minLength: least, maxLength: 40 });
+  const directory = fc.record({
+    directories: fc.array(
+      fc.record({ name: bytes(1), digest: bytes(1), size: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }) }),
+    ),
+    files: fc.array(
+      fc.record({ name: bytes(1), digest: bytes(1), size: fc.constant(300n), executable: fc.boolean() }),
+    ),
+    symlinks: fc.array(fc.record({ name: bytes(1), target: bytes(0) })),
+  });
+  fc.assert(
+    fc.property(directory, fc.integer({ min: 1, max: 50 }), (message, step) => {
+      const { directories, files, symlinks } = message;
+      const expected =
+        4 * directories.length +
+        files.reduce((sum, { executable }) => sum + (executable ? 5 : 4), 0) +
+        symlinks.reduce((sum, { target }) => sum + (target.length > 0 ? 3 : 2), 0);
+      const encoded = toBinary(DirectorySchema, create(DirectorySchema, message));
+      const counter = new BinaryFieldCounter(DirectorySchema);
+      for (let at = 0; at < encoded.length; at += step) counter.see(encoded.subarray(at, at + step));
+      expect(counter.fields).toBe(expected);
+    }),
+  );
+});
+
+test("what is no message is counted to where it breaks off, and ends", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      const counter = new BinaryFieldCounter(DirectorySchema);
+      counter.see(bytes);
+      expect(counter.fields).toBeLessThanOrEqual(bytes.length);
+    }),
+  );
+});
+
 test("the ends of messages are found, however they come", () => {
   const bytes = Buffer.concat([
     framed(Buffer.alloc(0)),
@@ -132,14 +215,14 @@ test("the ends of messages are found, however they come", () => {
     framed(Buffer.alloc(7)),
   ]);
   for (const step of [1, 2, 3, 7, 100, 1000]) {
-    const boundaries = new MessageBoundaries();
+    const boundaries = new MessageBoundaries(() => new BinaryFieldCounter(undefined));
     const ended = [];
     for (let at = 0; at < bytes.length; at += step)
       ended.push(...boundaries.see(bytes.subarray(at, at + step)));
     expect(ended).toEqual([
-      { length: 0, isCompressed: false },
-      { length: 300, isCompressed: true },
-      { length: 7, isCompressed: false },
+      { length: 0, isCompressed: false, beyond: 0 },
+      { length: 300, isCompressed: true, beyond: 0 },
+      { length: 7, isCompressed: false, beyond: 0 },
     ]);
     expect(boundaries.isBetweenMessages).toBe(true);
   }

@@ -221,7 +221,7 @@ async function* parseAll<O extends DescMessage>(
   schema: O,
   messages: AsyncIterable<Uint8Array>,
 ): AsyncIterable<MessageShape<O>> {
-  for await (const message of messages) yield fromBinary(schema, message);
+  for await (const message of messages) yield fromBinary(schema, message, { readUnknownFields: false });
 }
 
 async function* once<T>(value: T): AsyncIterable<T> {

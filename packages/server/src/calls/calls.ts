@@ -27,6 +27,8 @@ import { NEVER_COMPRESS } from "../routes.ts";
 import { callerAddress, callSubject, logFailures, noteCode } from "./call-log.ts";
 import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
+import { refuseDenseMessages } from "./dense-messages.ts";
+import { BinaryFieldCounter, JsonFieldCounter } from "./field-counter.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
 import { withReadableStatus } from "./readable-answer.ts";
 import { RequestMemory } from "./request-memory.ts";
@@ -76,7 +78,9 @@ export class Calls {
       interceptors: [logFailures(log), noteSubjects(), takeTurns(turns)],
       readMaxBytes: maxMessageBytes,
       compressMinBytes: NEVER_COMPRESS,
-      acceptCompression: [compressionGzip, compressionBrotli],
+      acceptCompression: [compressionGzip, compressionBrotli].map(refuseDenseMessages),
+      // What nobody knows would be kept, an object for each field, and looked at by nobody.
+      binaryOptions: { readUnknownFields: false },
     });
     routes(router);
     this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -128,7 +132,7 @@ export class Calls {
       const timer = endAtDeadline(takeDeadline(received.header), request, response);
       const isText = isGrpcWebText(received.header);
       const asked = isText ? toBinaryRequest(received) : received;
-      const memory = this.#memoryOf(asked, request, path);
+      const memory = this.#memoryOf(asked, request, handler);
       response.once("close", () => memory.release());
       const body = isAsyncIterable(asked.body) ? memory.watch(asked.body) : asked.body;
       const answer = await handler({ ...asked, body });
@@ -146,8 +150,14 @@ export class Calls {
     }
   }
 
-  #memoryOf({ header, signal }: UniversalServerRequest, request: NodeRequest, path: string): RequestMemory {
-    const isUnary = UNARY.test(header.get("content-type") ?? "");
+  #memoryOf(
+    { header, signal }: UniversalServerRequest,
+    request: NodeRequest,
+    { method, requestPath: path }: UniversalHandler,
+  ): RequestMemory {
+    const type = header.get("content-type") ?? "";
+    const isUnary = UNARY.test(type);
+    const isJson = /\bjson\b/.test(type);
     const names = isUnary ? ["content-encoding"] : ["grpc-encoding", "connect-content-encoding"];
     const encoding = names.map((name) => header.get(name)).find((given) => given !== null);
     return new RequestMemory({
@@ -155,6 +165,7 @@ export class Calls {
       signal,
       maxMessageBytes: this.#maxMessageBytes,
       isUnary,
+      makeCounter: () => (isJson ? new JsonFieldCounter() : new BinaryFieldCounter(method.input)),
       encoding: encoding === "identity" ? undefined : (encoding ?? undefined),
       onBoundary: UNHURRIED.test(path)
         ? (isBetween) => this.#admission.setBetweenMessages(request, isBetween)

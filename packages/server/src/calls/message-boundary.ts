@@ -1,3 +1,6 @@
+import type { FieldCounter } from "./field-counter.ts";
+import { parsedBeyond } from "./parsed-memory.ts";
+
 /** Bytes in front of each message: flags, and its length (gRPC, gRPC-Web and Connect alike). */
 const HEAD_BYTES = 5;
 
@@ -6,11 +9,18 @@ const COMPRESSED = 1;
 
 /** Follows the messages in a body as its pieces come. */
 export class MessageBoundaries {
+  readonly #makeCounter: () => FieldCounter;
+  #counter: FieldCounter | undefined;
   readonly #head: DataView = new DataView(new ArrayBuffer(HEAD_BYTES));
   #headFilled = 0;
   #left = 0;
   #length = 0;
   #isCompressed = false;
+
+  /** @param makeCounter counts the fields of a message that is not compressed */
+  constructor(makeCounter: () => FieldCounter) {
+    this.#makeCounter = makeCounter;
+  }
 
   /** Whether what has come ends with a message: its client may take its time for the next one. */
   get isBetweenMessages(): boolean {
@@ -22,16 +32,22 @@ export class MessageBoundaries {
     return this.#left > 0 ? this.#length - this.#left : 0;
   }
 
+  /** What that takes, when it is parsed, beyond what is taken for granted, in bytes. */
+  get begunBeyond(): number {
+    return this.#left > 0 && this.#counter !== undefined ? parsedBeyond(this.#counter, this.begunBytes) : 0;
+  }
+
   /**
    * Sees a piece.
    *
-   * @returns the messages that end in it: their length in bytes, and whether they are compressed
+   * @returns the messages that end in it
    */
   see(piece: Uint8Array): readonly EndedMessage[] {
     const ended: EndedMessage[] = [];
     for (let at = 0; at < piece.length; ) {
       if (this.#left > 0) {
         const taken = Math.min(this.#left, piece.length - at);
+        this.#counter?.see(piece.subarray(at, at + taken));
         this.#left -= taken;
         at += taken;
       } else {
@@ -41,15 +57,24 @@ export class MessageBoundaries {
         this.#length = this.#head.getUint32(1);
         this.#left = this.#length;
         this.#isCompressed = (this.#head.getUint8(0) & COMPRESSED) !== 0;
+        this.#counter = this.#isCompressed ? undefined : this.#makeCounter();
       }
-      if (this.#left === 0) ended.push({ length: this.#length, isCompressed: this.#isCompressed });
+      if (this.#headFilled === 0 && this.#left === 0) ended.push(this.#end());
     }
     return ended;
+  }
+
+  #end(): EndedMessage {
+    const beyond = this.#counter === undefined ? 0 : parsedBeyond(this.#counter, this.#length);
+    return { length: this.#length, isCompressed: this.#isCompressed, beyond };
   }
 }
 
 /** A message that has come. */
 export interface EndedMessage {
+  /** In bytes. */
   readonly length: number;
   readonly isCompressed: boolean;
+  /** Bytes that it takes, when it is parsed, beyond what is taken for granted; nothing for a compressed one. */
+  readonly beyond: number;
 }

@@ -1,7 +1,9 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { HeldMemory, MemoryLedger } from "@tvix/castore";
 import { toConnectError } from "@tvix/castore-grpc";
+import type { FieldCounter } from "./field-counter.ts";
 import { MessageBoundaries } from "./message-boundary.ts";
+import { parsedBeyond } from "./parsed-memory.ts";
 import { withNext } from "./with-next.ts";
 
 /** What a message may have without being accounted for: most have far less. */
@@ -24,6 +26,8 @@ export interface RequestMemoryOptions {
   readonly maxMessageBytes: number;
   /** Whether the body as a whole is one message; else it is messages with heads. */
   readonly isUnary: boolean;
+  /** Counts the fields of a message: what is parsed takes far more than its bytes where it is hardly anything but fields. */
+  readonly makeCounter: () => FieldCounter;
   /** How messages are compressed that are; undefined: none is. */
   readonly encoding: string | undefined;
   /** Told whether the client owes nothing but the next message. */
@@ -40,6 +44,7 @@ export class RequestMemory {
   #heldBytes = 0;
   #isOver = false;
   #gathered = 0;
+  #counter: FieldCounter | undefined;
 
   constructor(options: RequestMemoryOptions) {
     this.#options = options;
@@ -51,8 +56,9 @@ export class RequestMemory {
    * @throws ConnectError RESOURCE_EXHAUSTED when there is none for a while
    */
   watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    const { isUnary, onBoundary } = this.#options;
-    const boundaries = isUnary ? undefined : new MessageBoundaries();
+    const { isUnary, onBoundary, makeCounter } = this.#options;
+    const boundaries = isUnary ? undefined : new MessageBoundaries(makeCounter);
+    if (isUnary && this.#options.encoding === undefined) this.#counter = makeCounter();
     onBoundary?.(true);
     return withNext(body, async (next) => {
       const piece = await next();
@@ -70,10 +76,17 @@ export class RequestMemory {
       if (boundaries === undefined) await this.#needExpanded(this.#gathered);
       return;
     }
+    this.#counter?.see(piece.value);
     const ended = boundaries?.see(piece.value) ?? [];
     // Many short messages in one piece need nothing: whoever takes them may wait for memory of its own.
     this.#gathered = boundaries?.begunBytes ?? this.#gathered + piece.value.length;
-    await this.#need(this.#gathered);
+    const beyond = this.#counter === undefined ? 0 : parsedBeyond(this.#counter, this.#gathered);
+    await this.#need(this.#gathered, beyond + (boundaries?.begunBeyond ?? 0));
+    // They are parsed one after the other, and given on at once.
+    await this.#need(
+      0,
+      ended.reduce((sum, message) => sum + message.beyond, 0),
+    );
     for (const { length, isCompressed } of ended) if (isCompressed) await this.#needExpanded(length);
     this.#options.onBoundary?.(boundaries?.isBetweenMessages === true);
   }
@@ -93,10 +106,14 @@ export class RequestMemory {
     await this.#need(bytes + COPIES * Math.min(most, maxMessageBytes));
   }
 
-  /** Holds what is needed beyond what is free; what is held already is enough for later messages too. */
-  async #need(bytes: number): Promise<void> {
+  /**
+   * Holds what is needed beyond what is free; what is held already is enough for later messages too.
+   *
+   * @param beyond what parsing takes, of which there may be any number
+   */
+  async #need(bytes: number, beyond = 0): Promise<void> {
     const { memory, signal, maxMessageBytes } = this.#options;
-    const bounded = Math.min(bytes, (1 + COPIES) * maxMessageBytes);
+    const bounded = Math.min(bytes, (1 + COPIES) * maxMessageBytes) + beyond;
     if (bounded <= FREE_BYTES + this.#heldBytes) return;
     const missing = bounded - FREE_BYTES - this.#heldBytes;
     const step = Math.ceil(missing / STEP_BYTES) * STEP_BYTES;
