@@ -21,8 +21,8 @@ export interface DatabaseOptions {
    * it survives the end of the process, not a power cut.
    */
   readonly sync?: boolean;
-  /** Called before changes are made; refuses them by throwing. Default: all are made. */
-  readonly admit?: ((changes: readonly RecordChange[]) => void) | undefined;
+  /** Called before changes are made; refuses them by throwing, or by a promise that rejects. Default: all are made. */
+  readonly admit?: ((changes: readonly RecordChange[]) => Promise<void> | undefined) | undefined;
   /** What all changes are written to before they are made. Default: nothing. */
   readonly log?: WriteAheadLog | undefined;
   /**
@@ -162,7 +162,11 @@ export class Database implements RecordStore {
     conditions: readonly RecordCondition[] = [],
   ): Promise<boolean> {
     this.#checkOpen();
-    this.#admit?.(changes);
+    const admitted = this.#admit?.(changes);
+    if (admitted !== undefined) {
+      await admitted;
+      this.#checkOpen();
+    }
     const write = new PendingWrite(changes, conditions);
     await this.#commits.commit(write, write.bytes);
     if (write.failure !== undefined) throw write.failure.error;

@@ -4,7 +4,7 @@ import { isDerived } from "./derived.ts";
 /** Bytes that are written before files are measured again: a hundredth of the limit, but no more than this. */
 const MOST_UNMEASURED_BYTES = 64 << 20;
 
-/** Time between two measurements while nothing may be stored, in milliseconds. */
+/** How old a measurement may be by which somebody is refused, if nothing has been written since, in milliseconds. */
 const REMEASURE_MS = 1000;
 
 /**
@@ -45,10 +45,22 @@ export class DiskLimit {
     await this.#measureOnce();
   }
 
-  /** @throws CastoreError NO_SPACE while nothing may come */
-  check(): void {
-    if (this.#measured + this.#written < this.#limit) return;
-    if (performance.now() - this.#measuredAt > REMEASURE_MS) void this.#measureOnce().catch(() => {});
+  /**
+   * Resolves, or returns nothing, when something may come. Nobody is refused by an estimate: it is measured first.
+   *
+   * @throws CastoreError NO_SPACE while nothing may come
+   */
+  check(): Promise<void> | undefined {
+    return this.#isFull() ? this.#checkMeasured() : undefined;
+  }
+
+  #isFull(): boolean {
+    return this.#measured + this.#written >= this.#limit;
+  }
+
+  async #checkMeasured(): Promise<void> {
+    if (this.#written > 0 || performance.now() - this.#measuredAt > REMEASURE_MS) await this.measure();
+    if (!this.#isFull()) return;
     throw new CastoreError(
       "NO_SPACE",
       "the store takes as much of the disk as it may: nothing is stored until some has gone",
@@ -56,12 +68,18 @@ export class DiskLimit {
   }
 
   /** The same for changes of records, which are noted. */
-  checkChanges(changes: readonly RecordChange[]): void {
+  checkChanges(changes: readonly RecordChange[]): Promise<void> | undefined {
     const bytes = changes.reduce((sum, change) => sum + bytesThatCome(change), 0);
-    if (bytes === 0) return;
-    this.check();
     // Into the index, and into the journal.
-    this.add(2 * bytes);
+    return bytes === 0 ? undefined : this.checkAndAdd(2 * bytes);
+  }
+
+  /** The same for something of so many bytes, which is noted. */
+  checkAndAdd(bytes: number): Promise<void> | undefined {
+    const checked = this.check();
+    if (checked !== undefined) return checked.then(() => this.add(bytes));
+    this.add(bytes);
+    return undefined;
   }
 
   async #measureOnce(): Promise<void> {

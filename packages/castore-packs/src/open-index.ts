@@ -24,7 +24,7 @@ export interface OpenIndexOptions {
   /** Length after which a file of the journal is complete, in bytes. Default 16 MiB. */
   readonly journalBytes?: number | undefined;
   /** Called before records are written; refuses that by throwing. */
-  readonly admit?: ((changes: readonly RecordChange[]) => void) | undefined;
+  readonly admit?: ((changes: readonly RecordChange[]) => Promise<void> | undefined) | undefined;
 }
 
 /** An index that is open. */

@@ -31,7 +31,7 @@ export interface StorePlaces {
   readonly extents: Extents | undefined;
   readonly openScratch: () => Promise<Scratch>;
   /** Told of bytes that are about to be stored. May refuse by throwing. */
-  readonly onStored?: (storedLength: number) => void;
+  readonly onStored?: (storedLength: number) => Promise<void> | undefined;
   /** Whether other processes use the same records and extents. Default false. */
   readonly shared?: boolean;
   /** How far is read ahead, and how much is written at once. Default: as suits a disk. */
@@ -89,8 +89,8 @@ export async function serveChunks(
     recentStored,
     ...(shared === undefined ? {} : { shared }),
     ...(distance === undefined ? {} : { inlineBytes: distance.inlineBytes }),
-    onWrite: (size, storedLength) => {
-      onStored?.(storedLength);
+    onWrite: async (size, storedLength) => {
+      await onStored?.(storedLength);
       counts.chunkBytesNew += size;
       counts.chunkBytesStored += storedLength;
     },

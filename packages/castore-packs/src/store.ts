@@ -77,10 +77,7 @@ async function serve(
 ): Promise<FolderStore> {
   const { records } = index;
   const id = await storeIdOf(records, index.unwritable === undefined);
-  const onStored = (storedLength: number) => {
-    limit?.check();
-    limit?.add(storedLength);
-  };
+  const onStored = (storedLength: number) => limit?.checkAndAdd(storedLength);
   const places = { records, extents, openScratch: () => openScratch(path), onStored };
   const served = await serveChunks(places, options);
   // Whoever has it open for long sees leases expire; what cannot be removed now is next time.

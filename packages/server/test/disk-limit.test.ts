@@ -46,25 +46,9 @@ test("a store that takes as much as it may refuses whatever comes, at every door
   });
   expect(paths.length).toBeGreaterThan(2);
 
+  // Every door, chunks of every length, and a tree of what is there already.
   const transport = createGrpcTransport({ baseUrl: daemon.url, nodeOptions: {} });
   const blobs = createClient(BlobService, transport);
-  // What it takes is estimated between two measurements, which find some room again as long as there is some.
-  let [seed, refusals] = [1000, 0];
-  const refusesAgain = async () => {
-    const data = fixtures.pseudoRandomBytes(50_000, seed++) as Uint8Array<ArrayBuffer>;
-    const messages = (async function* () {
-      yield { data };
-    })();
-    const isRefused = await blobs.put(messages, { headers: authorization }).then(
-      () => false,
-      () => true,
-    );
-    refusals = isRefused ? refusals + 1 : 0;
-    return refusals;
-  };
-  await expect.poll(refusesAgain, { interval: 1100, timeout: 60_000 }).toBe(3);
-
-  // Every door, chunks of every length, and a tree of what is there already.
   for (const size of [0, 100, 50_000, 2 * MIB]) {
     const call = blobs.put(
       (async function* () {
@@ -93,9 +77,11 @@ test("a store that takes as much as it may refuses whatever comes, at every door
 
   // Room is made, without a restart.
   expect((await tvixStore("pin", "kept", kept, ...address)).status).toBe(0);
-  const forgotten = await tvixStore("forget", paths[0] as string, ...address);
-  expect(forgotten, forgotten.stderr).toMatchObject({ status: 0 });
-  // While nothing may come it is measured once a second.
-  const addAgain = async () => (await addFile("again", MIB)).status;
-  await expect.poll(addAgain, { interval: 1100, timeout: 30_000 }).toBe(0);
+  // More than what was refused in the middle may have left behind, which takes room until it is collected.
+  for (const path of paths.slice(0, 2)) {
+    const forgotten = await tvixStore("forget", path, ...address);
+    expect(forgotten, forgotten.stderr).toMatchObject({ status: 0 });
+  }
+  const again = await addFile("again", MIB);
+  expect(again, again.stderr).toMatchObject({ status: 0 });
 });

@@ -39,8 +39,8 @@ export interface ChunkStoreParts {
   readonly recent?: RecentReads<Uint8Array>;
   /** Remembers stored forms that were read. Default: nothing does. */
   readonly recentStored?: RecentReads<EncodedChunk>;
-  /** Told of each chunk that is about to be written: its length, and what is stored of it, in bytes. May refuse by throwing. */
-  readonly onWrite?: (size: number, storedLength: number) => void;
+  /** Told of each chunk that is about to be written: its length, and what is stored of it, in bytes. May refuse by a promise that rejects. */
+  readonly onWrite?: (size: number, storedLength: number) => Promise<void> | void;
 }
 
 /** Chunks of which records say where in {@link Extents} each lies. */
@@ -49,7 +49,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
   readonly #extents: Extents | undefined;
   readonly #codec: ChunkCodec;
   readonly #recorder: ChunkRecorder;
-  readonly #onWrite: (size: number, storedLength: number) => void;
+  readonly #onWrite: (size: number, storedLength: number) => Promise<void> | void;
   readonly #recent: RecentReads<Uint8Array> | undefined;
   readonly #recentStored: RecentReads<EncodedChunk> | undefined;
   readonly #damaged: DamagedChunks;
@@ -225,7 +225,7 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     const { length } = bytes;
     const encoded = await this.#codec.encode(bytes, release);
     try {
-      this.#onWrite(length, encoded.payload.length);
+      await this.#onWrite(length, encoded.payload.length);
     } catch (error) {
       encoded.release();
       throw error;
