@@ -2,9 +2,11 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { openStore } from "@tvix/castore-packs";
+import { DailyFigures } from "@tvix/store/stats";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
+import { endDaemon, startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { storeWidePath } from "./wide-path.ts";
 
@@ -89,14 +91,22 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in a browser", () => {
         await page.screenshot({ path: join(SCREENSHOTS, `${name}-${scheme}.png`) });
         expect([name, ...(await axe(page))]).toEqual([name]);
       };
-      await page.getByRole("link", { name: "example", exact: true }).waitFor();
+      await page
+        .getByRole("region", { name: "Store paths" })
+        .getByRole("link", { name: "example", exact: true })
+        .waitFor();
       await page.getByText("storage", { exact: true }).waitFor();
+      expect(await page.getByText("2, whose NARs have").count()).toBe(1);
+      const newest = page.getByRole("region", { name: "New" });
+      await newest.getByRole("row").nth(2).waitFor();
+      expect(await newest.getByRole("link").allTextContents()).toHaveLength(2);
       await shoot("home");
       await page.getByRole("searchbox").fill("exam");
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "Store paths like “exam”" }).waitFor();
       await page.getByRole("link", { name: "example", exact: true }).waitFor();
       expect(await page.getByRole("row").count()).toBe(2);
+      expect(await page.getByRole("heading", { level: 2 }).count()).toBe(0);
       await shoot("search");
       await page.getByRole("searchbox").fill(path.slice(0, 10));
       await page.keyboard.press("Enter");
@@ -125,6 +135,43 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in a browser", () => {
     },
   );
 
+  test("files are found by their names where the daemon keeps an index of them", async () => {
+    const { daemon, path } = await filled("--file-index");
+    const { page, complaints } = await open(daemon.url);
+    await page.getByRole("searchbox").fill("share/<b>&.txt");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Files called “share/<b>&.txt”" }).waitFor();
+    await page.getByRole("link", { name: `/nix/store/${path}/share/<b>&.txt` }).click();
+    await page.getByText("text <script>alert(1)</script>").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("growth is drawn from what was counted on other days", async () => {
+    const { data, daemon } = await filled();
+    await endDaemon(daemon, "SIGTERM");
+    const store = await openStore(data);
+    const figures = {
+      paths: 1,
+      directories: 1,
+      blobs: 0,
+      chunks: 1,
+      narBytes: 400,
+      chunkBytes: 200,
+      storedBytes: 100,
+    };
+    for (const day of [1, 2, 5]) {
+      const time = Date.now() - day * 86_400_000;
+      await new DailyFigures(store.database).keep({ ...figures, time, narBytes: 400 - day });
+    }
+    await store.close();
+    const again = await startDaemon(data);
+    const { page, complaints } = await open(again.url);
+    await page.getByText("NARs 395 B to", { exact: false }).waitFor();
+    expect(await axe(page)).toEqual([]);
+    await page.screenshot({ path: join(SCREENSHOTS, "growth.png") });
+    expect(complaints).toEqual([]);
+  });
+
   test("where reading needs a token, the page asks for it, and shows nothing before", async () => {
     const { daemon, data, path } = await filled("--reads", "token");
     const { stdout: token } = await tvixStore("token", "create", "--scope", "read", "--data", data, "page");
@@ -146,7 +193,10 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in a browser", () => {
       .toBe(200);
     await page.getByRole("textbox", { name: "Token" }).fill(token.trim());
     await page.keyboard.press("Enter");
-    await page.getByRole("link", { name: "example", exact: true }).waitFor();
+    await page
+      .getByRole("region", { name: "Store paths" })
+      .getByRole("link", { name: "example", exact: true })
+      .waitFor();
     await page.goto(`${daemon.url}/#/path/${path}`);
     await page.getByRole("link", { name: "page.html" }).waitFor();
   });

@@ -1,4 +1,5 @@
 import { CastoreError, CastorePath, PathComponent } from "@tvix/castore";
+import { percentDecoded } from "@tvix/http-resource";
 import { CastoreHttpError } from "./errors.ts";
 
 /** A path of a request behind its prefix: names are bytes, whatever their encoding. */
@@ -58,21 +59,4 @@ export function percentEncoded(bytes: Uint8Array): string {
 export function pathUrl(prefix: string, root: string, path: CastorePath): string {
   const names = path.components.map(({ bytes }) => percentEncoded(bytes));
   return `${prefix}${[percentEncoded(new TextEncoder().encode(root)), ...names].join("/")}`;
-}
-
-function percentDecoded(text: string): Uint8Array {
-  const bytes = new TextEncoder().encode(text);
-  const decoded = new Uint8Array(bytes.length);
-  let length = 0;
-  for (let index = 0; index < bytes.length; index++) {
-    const digits =
-      bytes[index] === 0x25 ? /^[0-9a-f]{2}/i.exec(twoCharacters(bytes, index + 1))?.[0] : undefined;
-    if (digits !== undefined) index += 2;
-    decoded[length++] = digits === undefined ? (bytes[index] as number) : Number.parseInt(digits, 16);
-  }
-  return decoded.slice(0, length);
-}
-
-function twoCharacters(bytes: Uint8Array, start: number): string {
-  return String.fromCharCode(...bytes.subarray(start, start + 2));
 }

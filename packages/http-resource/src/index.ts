@@ -1,6 +1,7 @@
 export { type ByteRange, parseRange } from "./byte-range.ts";
 export { IMMUTABLE, SHORT_LIVED } from "./caching.ts";
 export { accepts, isKnownToClient, rangeOf } from "./conditions.ts";
+export { percentDecoded } from "./percent-decoded.ts";
 export {
   type Body,
   ClientLeftError,

@@ -4,6 +4,7 @@ import { UNIT_BUFFER_BYTES } from "@tvix/store";
 import type { FastifyPluginAsync } from "fastify";
 import { addBatchRoutes } from "./batch/routes.ts";
 import { addExportRoutes } from "./export/routes.ts";
+import { addFileIndexRoutes } from "./file-index/routes.ts";
 import { answerErrors } from "./http/answer-errors.ts";
 import { type Bridge, DEFAULT_LIMITS, type NarBridgeOptions } from "./options.ts";
 import { NarInfoTexts } from "./read/narinfo.ts";
@@ -47,6 +48,7 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
   addBatchRoutes(app, bridge, texts, pullThrough);
   addExportRoutes(app, bridge);
   addWriteRoutes(app, bridge, gate, pullThrough);
+  addFileIndexRoutes(app, bridge);
   addSideFileRoutes(app, bridge, gate, pullThrough);
 
   const expiry = setInterval(() => {
@@ -81,6 +83,7 @@ function decided(options: NarBridgeOptions): Bridge {
     narLengths,
     storedBlobs,
     narPlans,
+    fileIndex: options.fileIndex,
     sideFiles,
     narInfoExtras,
     pendingNarInfos,

@@ -16,6 +16,7 @@ import type {
   PathInfoService,
   UnitBuffers,
 } from "@tvix/store";
+import type { FileIndex } from "@tvix/store/records";
 import type { DecoderLimits } from "./compression/decoder-memory.ts";
 import type { NarInfoExtrasService } from "./narinfo-extras/narinfo-extras.ts";
 import type { PendingNarInfos } from "./pending/pending-narinfos.ts";
@@ -37,6 +38,8 @@ export interface NarBridgeServices extends NarBridgeRecords {
   readonly storedBlobs?: StoredBlobs | undefined;
   /** Of which parts NARs consist that are sent as they are stored. Default: their trees are walked each time. */
   readonly narPlans?: NarPlans | undefined;
+  /** Which store paths have a file of some name. Default: nobody is told. */
+  readonly fileIndex?: Pick<FileIndex, "find"> | undefined;
 }
 
 /** What a binary cache remembers of its own. */

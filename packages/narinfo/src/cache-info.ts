@@ -12,6 +12,8 @@ export interface CacheInfo {
   readonly priority?: number;
   /** Where many paths can be asked for in one request, relative to the cache: `/get-narinfos-v1`. */
   readonly getNarInfosV1?: string;
+  /** Where files are searched for by their names, relative to the cache, as this store announces it: `/index/files`. */
+  readonly fileIndex?: string;
   /**
    * Keys with which the paths of the cache are signed, as this store announces them: for people and their tools, who
    * decide whether to trust them. Nix looks at no such field.
@@ -28,13 +30,15 @@ export function formatCacheInfo({
   wantMassQuery,
   priority,
   getNarInfosV1,
+  fileIndex,
   publicKeys = [],
 }: CacheInfo): string {
   const mass = wantMassQuery === undefined ? "" : `WantMassQuery: ${wantMassQuery ? 1 : 0}\n`;
   const order = priority === undefined ? "" : `Priority: ${priority}\n`;
   const batch = getNarInfosV1 === undefined ? "" : `GetNarInfosV1: ${getNarInfosV1}\n`;
+  const files = fileIndex === undefined ? "" : `FileIndex: ${fileIndex}\n`;
   const keys = publicKeys.length === 0 ? "" : `PublicKeys: ${publicKeys.join(" ")}\n`;
-  return `StoreDir: ${storeDir}\n${mass}${order}${batch}${keys}`;
+  return `StoreDir: ${storeDir}\n${mass}${order}${batch}${files}${keys}`;
 }
 
 /**
@@ -54,12 +58,14 @@ export function parseCacheInfo(text: string): CacheInfo {
   const mass = fields.get("WantMassQuery");
   const priority = fields.get("Priority");
   const getNarInfosV1 = fields.get("GetNarInfosV1");
+  const fileIndex = fields.get("FileIndex");
   if (priority !== undefined && !PRIORITY.test(priority)) throw invalid("Priority is no number");
   return {
     storeDir,
     ...(mass === undefined ? {} : { wantMassQuery: mass === "1" }),
     ...(priority === undefined ? {} : { priority: Number(priority) }),
     ...(getNarInfosV1 === undefined ? {} : { getNarInfosV1 }),
+    ...(fileIndex === undefined ? {} : { fileIndex }),
     ...publishedKeys(fields.get("PublicKeys")),
   };
 }

@@ -11,8 +11,7 @@ import * as snixStore from "@tvix/protocol/snix/store";
 import * as tvixCastore from "@tvix/protocol/tvix/castore";
 import * as tvixStore from "@tvix/protocol/tvix/store";
 import { addStoreRoutes, type StoreServices } from "@tvix/store/grpc";
-import type { PathInfoPages } from "@tvix/store/records";
-import { addLookupRoutes } from "./lookup/handlers.ts";
+import { addLookupRoutes, type KeptPaths } from "./lookup/handlers.ts";
 import { addMaintenanceRoutes } from "./maintenance/handlers.ts";
 import type { Maintenance } from "./maintenance/maintenance.ts";
 
@@ -21,8 +20,8 @@ export interface RoutedServices extends CastoreServices {
   readonly store?: StoreServices | undefined;
   /** What those who run the store do with it; where it can be done by us. */
   readonly maintenance?: Maintenance | undefined;
-  /** Path infos that are kept here, page by page; where they are. */
-  readonly pathInfoPages?: PathInfoPages | undefined;
+  /** What is known of path infos that are kept here, where they are. */
+  readonly keptPaths?: KeptPaths | undefined;
 }
 
 /** The services that are served, under both of their names where they have two. */
@@ -64,7 +63,7 @@ export function addRoutes(
     addStoreRoutes(router, services.store);
     addLookupRoutes(router, {
       pathInfoService: services.store.pathInfoService,
-      pages: services.pathInfoPages,
+      kept: services.keptPaths,
     });
   }
   if (services.maintenance !== undefined) addMaintenanceRoutes(router, services.maintenance);

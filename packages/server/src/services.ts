@@ -12,7 +12,13 @@ import {
 } from "@tvix/store";
 import { PathUsage, UsedPathInfoService } from "@tvix/store/collect";
 import type { StoreServices } from "@tvix/store/grpc";
-import { RecordNarCalculation, RecordNarIndex, RecordPathInfoService } from "@tvix/store/records";
+import {
+  Arrivals,
+  ArrivingPathInfoService,
+  RecordNarCalculation,
+  RecordNarIndex,
+  RecordPathInfoService,
+} from "@tvix/store/records";
 
 /** All services that a peer has. */
 export interface Services extends CastoreServices, StoreServices {}
@@ -26,6 +32,8 @@ export interface LocalServices extends Services {
 export interface FolderServices extends LocalServices {
   /** When which path was used last. */
   readonly usage: PathUsage;
+  /** When which path came. */
+  readonly arrivals: Arrivals;
 }
 
 /** PathInfos that are kept in memory, some KiB each. */
@@ -51,14 +59,17 @@ export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = [])
     stored,
   );
   const usage = new PathUsage(database);
+  const arrivals = new Arrivals(database);
+  const arriving = new ArrivingPathInfoService(remembered, arrivals);
   const rendering = new RenderingNarCalculation({ blobService, directoryService });
   return {
     blobService,
     directoryService,
-    pathInfoService: signing(new UsedPathInfoService(remembered, usage), signingKeys),
+    pathInfoService: signing(new UsedPathInfoService(arriving, usage), signingKeys),
     narCalculationService: new RecordNarCalculation(database, rendering),
     narIndex,
     usage,
+    arrivals,
   };
 }
 

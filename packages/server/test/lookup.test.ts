@@ -9,7 +9,7 @@ import { PathInfoPages } from "@tvix/store/records";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
 import { fill, PATH } from "./stored-path.ts";
-import { startDaemon, tvixStore } from "./tvix-store.ts";
+import { endDaemon, startDaemon, tvixStore } from "./tvix-store.ts";
 import { wholeServer } from "./whole-server.ts";
 
 const NUMBER = 250;
@@ -95,7 +95,9 @@ test("path infos are listed page by page, of a beginning or with a part of the n
 
 test("a daemon lists what it keeps; another server says that it keeps none; wrong requests are told what is wrong", async () => {
   const { client: keepsNone } = await filledServer();
-  await expect(keepsNone.list({})).rejects.toMatchObject({ code: Code.Unimplemented });
+  for (const call of [keepsNone.list({}), keepsNone.listNewest({}), keepsNone.listFigures({})]) {
+    await expect(call).rejects.toMatchObject({ code: Code.Unimplemented });
+  }
   const folder = await temporaryDirectory();
   const daemon = await startDaemon(join(folder, "data"));
   const names = ["a.txt", "b.txt", "c.txt"];
@@ -114,4 +116,40 @@ test("a daemon lists what it keeps; another server says that it keeps none; wron
   ]) {
     await expect(client.list(request)).rejects.toMatchObject({ code: Code.InvalidArgument });
   }
+});
+
+test("a daemon tells what came last, and what it has; also of what came before it, in another process", async () => {
+  const folder = await temporaryDirectory();
+  const data = join(folder, "data");
+  const started = Date.now();
+  for (const name of ["a", "b", "c", "d"]) await writeFile(join(folder, name), name.repeat(1000));
+  await tvixStore("import", join(folder, "a"), "--data", data);
+  await tvixStore("import", join(folder, "b"), "--data", data);
+  const daemon = await startDaemon(data);
+  const transport = createGrpcTransport({ url: daemon.url });
+  onTestFinished(() => transport.close());
+  const client = createClient(LookupService, transport);
+  await tvixStore("import", join(folder, "c"), ...daemon.options);
+  // It has come before.
+  await tvixStore("import", join(folder, "a"), ...daemon.options);
+  const newest = async (count: number) =>
+    (await client.listNewest({ count })).paths.map(({ pathInfo, timeMillis }) => {
+      expect(Number(timeMillis)).toBeGreaterThanOrEqual(started);
+      return pathInfo && parsePathInfo(pathInfo).storePath.name;
+    });
+  expect(await newest(0)).toEqual(["c", "b", "a"]);
+  expect(await newest(2)).toEqual(["c", "b"]);
+  await expect(client.listNewest({ count: 1001 })).rejects.toMatchObject({ code: Code.InvalidArgument });
+  const counted = { paths: 3n, chunks: 3n, chunkBytes: 3000n, directories: 0n, blobs: 0n };
+  expect((await client.listFigures({})).figures).toMatchObject([counted]);
+  // It is counted once a day.
+  const { stdout } = await tvixStore("import", join(folder, "d"), ...daemon.options);
+  expect((await client.listFigures({})).figures).toMatchObject([counted]);
+  expect(await newest(1)).toEqual(["d"]);
+  await endDaemon(daemon, "SIGTERM");
+  expect((await tvixStore("forget", stdout.trim(), "--data", data)).status).toBe(0);
+  const again = createGrpcTransport({ url: (await startDaemon(data)).url });
+  onTestFinished(() => again.close());
+  const { paths } = await createClient(LookupService, again).listNewest({ count: 1 });
+  expect(paths.map(({ pathInfo }) => pathInfo && parsePathInfo(pathInfo).storePath.name)).toEqual(["c"]);
 });

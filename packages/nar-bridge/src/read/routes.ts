@@ -3,6 +3,7 @@ import { formatCacheInfo } from "@tvix/narinfo";
 import { STORE_DIR } from "@tvix/nix-compat";
 import type { FastifyInstance } from "fastify";
 import { GET_NARINFOS_PATH } from "../batch/routes.ts";
+import { FILE_INDEX_PATH } from "../file-index/routes.ts";
 import { noSuchFile, parseNarFileName, parsePathDigest, shown } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
@@ -29,6 +30,7 @@ export function addReadRoutes(
     wantMassQuery: true,
     priority: bridge.priority,
     getNarInfosV1: GET_NARINFOS_PATH,
+    ...(bridge.fileIndex === undefined ? {} : { fileIndex: FILE_INDEX_PATH }),
     publicKeys: bridge.publicKeys,
   });
   const narFiles = { bridge, pullThrough, liveForms: new LiveForms(bridge) };

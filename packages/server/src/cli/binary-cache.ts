@@ -31,6 +31,7 @@ export function binaryCacheOf(
   const { pathInfoService } = stored;
   return {
     ...binaryCacheServices(services, store.records, store.storedBlobs),
+    fileIndex: store.fileIndex,
     priority: options.cachePriority,
     publicKeys: [...signingKeys.map(({ publicKey }) => publicKey), ...(options.trustedPublicKey ?? [])],
     compression: options.narCompression,

@@ -32,6 +32,7 @@ export interface DaemonOptions
   readonly logRequests?: boolean;
   /** In MiB. */
   readonly maxDiskUse?: number;
+  readonly fileIndex?: boolean;
   readonly maxConnections?: number;
   readonly maxConnectionsPerAddress?: number;
   readonly maxRequests?: number;

@@ -1,12 +1,15 @@
 import { resolve } from "node:path";
 import { type MemoryLedger, MemoryRecordStore, type RecordStore, type StoredBlobs } from "@tvix/castore";
 import { openStore, type Store } from "@tvix/castore-packs";
-import { PathInfoPages, RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
+import { type FileIndex, PathInfoPages, RecordNarCalculation, RecordNarIndex } from "@tvix/store/records";
+import { DailyFigures } from "@tvix/store/stats";
 import type { Logger } from "pino";
 import { connectPeer } from "../compose/connect-peer.ts";
 import type { CompositionEnvironment, OpenStore } from "../compose/environment.ts";
 import { type OpenComposition, openComposition } from "../compose/open-composition.ts";
 import { storeServicesOf } from "../compose/store-services.ts";
+import type { KeptPaths } from "../lookup/handlers.ts";
+import { CountedDaily } from "../maintenance/counted-daily.ts";
 import { LocalMaintenance } from "../maintenance/local-maintenance.ts";
 import type { Maintenance } from "../maintenance/maintenance.ts";
 import { openRepairSources } from "../maintenance/repair-sources.ts";
@@ -14,6 +17,7 @@ import type { LocalServices } from "../services.ts";
 import { limitsOfUploads } from "./binary-cache-options.ts";
 import { daemonComposition, liesInDataDirectory } from "./daemon-composition.ts";
 import type { DaemonOptions } from "./daemon-options.ts";
+import { indexFiles } from "./file-index.ts";
 import { collectionDefaults } from "./gc-options.ts";
 import { openShared } from "./shared-store.ts";
 
@@ -26,8 +30,10 @@ export interface DaemonStore {
   readonly storedBlobs: StoredBlobs | undefined;
   /** What those who run it do with it; undefined where not all of it lies in one data directory. */
   readonly maintenance: Maintenance | undefined;
-  /** Path infos, where all of them are in one store here. */
-  readonly pathInfoPages: PathInfoPages | undefined;
+  /** What is known of path infos, where all of them are in one store here. */
+  readonly keptPaths: KeptPaths | undefined;
+  /** Where files of some name are, where that is kept. */
+  readonly fileIndex: FileIndex | undefined;
   /** Data directories that are open. */
   readonly stores: readonly Store[];
   /** Says what is wrong with any of these, and tries to mend it. */
@@ -96,17 +102,22 @@ async function daemonStoreOf(
   const isLocal = hasBlobs && open.directoryService === home.services.directoryService;
   const narIndex = home?.services.narIndex ?? new RecordNarIndex(records);
   const { narCalculationService, ...services } = storeServicesOf(open);
+  const whole = home && isAllIn(home, open, options) ? home : undefined;
+  const kept = whole && keptPathsOf(whole, log);
+  const files = options.fileIndex === true ? indexFiles(whole, log) : undefined;
   return {
     services: {
       ...services,
+      pathInfoService: files?.noted(services.pathInfoService) ?? services.pathInfoService,
       narCalculationService: isLocal
         ? home.services.narCalculationService
         : new RecordNarCalculation(records, narCalculationService),
       narIndex,
     },
     records,
-    maintenance: home && isAllIn(home, open, options) ? maintenanceOf(home, options, log) : undefined,
-    pathInfoPages: home && isAllIn(home, open, options) ? new PathInfoPages(home.store.database) : undefined,
+    maintenance: whole && maintenanceOf(whole, options, log),
+    keptPaths: kept,
+    fileIndex: files?.index,
     storedBlobs: hasBlobs ? home.store.storedBlobs : undefined,
     stores,
     async check() {
@@ -116,8 +127,16 @@ async function daemonStoreOf(
       }
       return undefined;
     },
-    close: () => open.close(),
+    async close() {
+      await Promise.all([files?.close(), kept?.figures.close()]);
+      await open.close();
+    },
   };
+}
+
+function keptPathsOf({ store: { database }, services: { arrivals } }: OpenStore, log: Logger) {
+  const figures = new CountedDaily(new DailyFigures(database), log);
+  return { pages: new PathInfoPages(database), arrivals, figures };
 }
 
 /** Whether all that a daemon stores lies in one data directory; what it asks for what is not there does not count. */

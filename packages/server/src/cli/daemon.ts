@@ -141,6 +141,10 @@ export function addDaemonCommand(program: Command): void {
       integer(1, 1 << 30),
     )
     .option(
+      "--file-index",
+      "keep an index of the names of all files, for /index/files?name=: which store paths have such a file",
+    )
+    .option(
       "--max-connections <number>",
       "at a time; default what the process may open, less 256",
       integer(1, 1 << 20),

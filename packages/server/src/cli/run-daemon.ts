@@ -116,7 +116,7 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
       directoryService: services.directoryService,
       store: { ...services, pathInfoService: upstreams.pathInfoService },
       maintenance: store.maintenance,
-      pathInfoPages: store.pathInfoPages,
+      keptPaths: store.keptPaths,
       storedBlobs: store.storedBlobs,
       binaryCache: binaryCacheOf(options, { store, stored, services, signingKeys, memory, tracing }),
       address,

@@ -52,7 +52,10 @@ export class SharedResources {
       await (await connecting.catch(() => undefined))?.close();
     });
     const directories = Array.from(this.#directories.values(), (opening) => async () => {
-      await (await opening.catch(() => undefined))?.store.close();
+      const open = await opening.catch(() => undefined);
+      // Which paths came and were used is written a little later than they are.
+      await Promise.all([open?.services.usage.flush(), open?.services.arrivals.flush()]);
+      await open?.store.close();
     });
     return [...connections, ...directories.reverse()];
   }

@@ -1,16 +1,24 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { mapConcurrently, type OperationOptions } from "@tvix/castore";
 import { operationOf } from "@tvix/castore-grpc";
-import { type ListRequest, LookupService } from "@tvix/protocol/lookup";
+import { type ListRequest, LookupService, type StoreFiguresSchema } from "@tvix/protocol/lookup";
 import { formatPathInfo, type PathInfo, type PathInfoService } from "@tvix/store";
 import { toConnectError } from "@tvix/store/grpc";
-import type { PageRequest, PathInfoPages } from "@tvix/store/records";
+import type { Arrivals, PageRequest, PathInfoPages, StoreFigures } from "@tvix/store/records";
 
 /** What is looked up. */
 export interface LookupServices {
   readonly pathInfoService: PathInfoService;
   /** Where path infos are kept by this server. */
-  readonly pages: PathInfoPages | undefined;
+  readonly kept: KeptPaths | undefined;
+}
+
+/** What a server knows of path infos that it keeps itself. */
+export interface KeptPaths {
+  readonly pages: PathInfoPages;
+  readonly arrivals: Pick<Arrivals, "newest">;
+  readonly figures: { list(options?: OperationOptions): Promise<readonly StoreFigures[]> };
 }
 
 /** Most paths in one request. */
@@ -25,8 +33,10 @@ const MAX_REQUEST_BYTES = 512 << 10;
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
 
+const DEFAULT_NEWEST = 20;
+
 /** Serves look-ups of many store paths in one call. */
-export function addLookupRoutes(router: ConnectRouter, { pathInfoService, pages }: LookupServices): void {
+export function addLookupRoutes(router: ConnectRouter, { pathInfoService, kept }: LookupServices): void {
   router.service(
     LookupService,
     {
@@ -53,15 +63,38 @@ export function addLookupRoutes(router: ConnectRouter, { pathInfoService, pages 
       },
 
       async list(request, context) {
-        if (pages === undefined) {
-          throw new ConnectError("this server keeps no path infos itself", Code.Unimplemented);
-        }
         try {
+          const { pages } = checkKept(kept);
           const { infos, next } = await pages.page(parseListRequest(request), operationOf(context));
           return {
             pathInfos: infos.map(formatPathInfo),
             nextPageToken: next === undefined ? "" : Buffer.from(next).toString("hex"),
           };
+        } catch (error) {
+          throw toConnectError(error, context.signal);
+        }
+      },
+
+      async listNewest({ count }, context) {
+        try {
+          const { arrivals } = checkKept(kept);
+          if (count > MAX_PAGE) throw invalid(`count: ${count}, at most ${MAX_PAGE}`);
+          const newest = await arrivals.newest(count === 0 ? DEFAULT_NEWEST : count, operationOf(context));
+          return {
+            paths: newest.map(({ info, time }) => ({
+              pathInfo: formatPathInfo(info),
+              timeMillis: BigInt(time),
+            })),
+          };
+        } catch (error) {
+          throw toConnectError(error, context.signal);
+        }
+      },
+
+      async listFigures(_request, context) {
+        try {
+          const figures = await checkKept(kept).figures.list(operationOf(context));
+          return { figures: figures.map(formatFigures) };
         } catch (error) {
           throw toConnectError(error, context.signal);
         }
@@ -84,6 +117,25 @@ function lookUp(
     if (length !== 20) throw invalid(`path_digests[${index}]: invalid length: ${length}, expected 20 bytes`);
   }
   return mapConcurrently(digests, AT_ONCE, (digest) => service.get(digest, options));
+}
+
+function checkKept(kept: KeptPaths | undefined): KeptPaths {
+  if (kept !== undefined) return kept;
+  throw new ConnectError("this server keeps no path infos itself", Code.Unimplemented);
+}
+
+function formatFigures(figures: StoreFigures): MessageInitShape<typeof StoreFiguresSchema> {
+  const { time, paths, directories, blobs, chunks, narBytes, chunkBytes, storedBytes } = figures;
+  return {
+    timeMillis: BigInt(time),
+    paths: BigInt(paths),
+    directories: BigInt(directories),
+    blobs: BigInt(blobs),
+    chunks: BigInt(chunks),
+    narBytes: BigInt(narBytes),
+    chunkBytes: BigInt(chunkBytes),
+    storedBytes: BigInt(storedBytes),
+  };
 }
 
 function parseListRequest({ digestPrefix, nameContains, pageSize, pageToken }: ListRequest): PageRequest {

@@ -2,6 +2,7 @@ import type { OperationOptions } from "@tvix/castore";
 import { type ContentCounts, removeContents } from "@tvix/castore/backend";
 import type { StorePath } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
+import { removeFromFileIndex } from "../file-index/sweep-index.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
 import { PATH_INFOS, PINS, QUARANTINED, USES } from "../records/tables.ts";
 import { contentsOf, type StoreCollectionParts } from "./collect-store.ts";
@@ -57,6 +58,7 @@ export async function forgetPath(
     return going.map(({ node }) => node);
   };
   const removed = await removeContents(contentsOf(parts, options), begin, options);
+  for (const gone of going) await removeFromFileIndex(records, gone, options);
   await parts.removeLeftovers?.(records);
   return { paths: going.map(({ storePath: path }) => path), removed };
 }

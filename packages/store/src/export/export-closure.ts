@@ -2,6 +2,8 @@ import { type ByteStream, concatBytes } from "@tvix/byte-stream";
 import type { StorePath } from "@tvix/nix-compat";
 import { ClosureWalk } from "../copy/closure.ts";
 import { type RenderOptions, type RenderServices, renderNar } from "../nar/render.ts";
+import type { PlannedNarServices } from "../nar/stored/plans.ts";
+import { renderStoredNar } from "../nar/stored/render-plain.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
 import type { PathInfoService } from "../path-info/path-info-service.ts";
 
@@ -11,12 +13,17 @@ const MARK = 0x4558494e;
 /** What exporting needs. */
 export interface ExportServices extends RenderServices {
   readonly pathInfoService: PathInfoService;
+  /** The same blobs as they are stored. Default: they are read one after the other. */
+  readonly storedBlobs?: PlannedNarServices["storedBlobs"] | undefined;
+  /** As {@link PlannedNarServices} has them. */
+  readonly narPlans?: PlannedNarServices["narPlans"];
 }
 
 /**
  * Paths with everything that they refer to as `nix-store --export` writes them and `nix-store --import` reads them:
  * references first, each path once, NARs uncompressed and without signatures. Memory grows with the number of paths
- * only, some hundred bytes for each.
+ * only, some hundred bytes for each. Where blobs are at hand as they are stored, chunks that lie together are read together,
+ * in the order in which they lie.
  *
  * @throws StoreError MISSING_REFERENCES when a path refers to one that is not there; what rendering throws
  */
@@ -29,11 +36,17 @@ export async function* exportClosure(
   for (const root of roots) {
     for await (const info of closure.from(root, options)) {
       yield word(1n);
-      yield* renderNar(info.node, services, options);
+      yield* narOf(info, services, options);
       yield describe(info);
     }
   }
   yield word(0n);
+}
+
+function narOf({ node }: PathInfo, services: ExportServices, options: RenderOptions): ByteStream {
+  const { storedBlobs } = services;
+  if (storedBlobs === undefined) return renderNar(node, services, options);
+  return renderStoredNar(node, { ...services, storedBlobs }, options);
 }
 
 /** What stands behind a NAR. */

@@ -1,6 +1,7 @@
 import { concatBytes } from "@tvix/byte-stream";
 import { BYTES, type Codec, type Node, Table, TEXT } from "@tvix/castore";
 import { encodeNixbase32, NixHash, StorePath } from "@tvix/nix-compat";
+import { INDEXED_PARTS, INDEXED_TREES, NAMED_FILES } from "../file-index/tables.ts";
 import type { NarSummary } from "../nar/calculate.ts";
 import type { KnownNar, NarFileRecord } from "../nar-index/nar-index.ts";
 import { decodePathInfo, encodePathInfo } from "../path-info/format.ts";
@@ -213,6 +214,77 @@ export const USES: Table<Uint8Array, number> = new Table({
   sealed: false,
 });
 
+/** That a store path came, and when. */
+export interface Arrival {
+  /** In milliseconds since 1970. */
+  readonly time: number;
+  /** Digest of the path. */
+  readonly digest: Uint8Array;
+}
+
+const LAST_TIME = 2n ** 64n - 1n;
+
+/** When store paths came: 2^64 - 1 less the milliseconds since 1970 (u64), so that the newest is the first, and the digest. */
+export const ARRIVALS: Table<Arrival, undefined> = new Table({
+  prefix: "~a1",
+  subject: ({ digest }) => `the arrival of ${encodeNixbase32(digest)}`,
+  key: {
+    encode({ time, digest }) {
+      const key = concatBytes([new Uint8Array(8), digest]);
+      new DataView(key.buffer).setBigUint64(0, LAST_TIME - BigInt(time));
+      return key;
+    },
+    decode(bytes) {
+      const time = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getBigUint64(0);
+      return { time: Number(LAST_TIME - time), digest: bytes.slice(8) };
+    },
+  },
+  value: { encode: () => new Uint8Array(0), decode: () => undefined },
+  sealed: false,
+});
+
+/** What a store had at some moment. */
+export interface StoreFigures {
+  /** When it was counted, in milliseconds since 1970. */
+  readonly time: number;
+  readonly paths: number;
+  readonly directories: number;
+  readonly blobs: number;
+  readonly chunks: number;
+  /** Bytes of the NARs of all paths. */
+  readonly narBytes: number;
+  /** Bytes of all chunks, each once. */
+  readonly chunkBytes: number;
+  /** Bytes that the chunks take, compressed. */
+  readonly storedBytes: number;
+}
+
+/** What a store had on some days, by the number of the day from 1970 on (u32): the fields of {@link StoreFigures}, u64 each. */
+export const DAILY_FIGURES: Table<number, StoreFigures> = new Table({
+  prefix: "y1",
+  subject: (day) => `the figures of day ${day}`,
+  key: {
+    encode(day) {
+      const key = new Uint8Array(4);
+      new DataView(key.buffer).setUint32(0, day);
+      return key;
+    },
+    decode: (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0),
+  },
+  value: {
+    encode: ({ time, paths, directories, blobs, chunks, narBytes, chunkBytes, storedBytes }) =>
+      words(time, paths, directories, blobs, chunks, narBytes, chunkBytes, storedBytes),
+    decode(bytes) {
+      const [time, paths, directories, blobs, chunks, narBytes, chunkBytes, storedBytes] = readWords(
+        bytes,
+        8,
+      );
+      return { time, paths, directories, blobs, chunks, narBytes, chunkBytes, storedBytes } as StoreFigures;
+    },
+  },
+  sealed: true,
+});
+
 /**
  * PathInfos whose contents are not whole, or that are damaged themselves, by the digest of their store path: the record as
  * it was. A repair puts them back when all of it is there again.
@@ -238,6 +310,11 @@ export const STORE_TABLES: readonly Table<any, any>[] = [
   PINS,
   QUARANTINED,
   USES,
+  ARRIVALS,
+  DAILY_FIGURES,
+  INDEXED_TREES,
+  INDEXED_PARTS,
+  NAMED_FILES,
 ];
 
 /** Numbers as u64, big-endian. */

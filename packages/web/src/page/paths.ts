@@ -30,6 +30,21 @@ async function page(request: {
   return { infos: pathInfos.map(parsePathInfo), next: nextPageToken };
 }
 
+/** A path, and when it came. */
+export interface NewPath {
+  readonly info: PathInfo;
+  /** In milliseconds since 1970. */
+  readonly time: number;
+}
+
+/** The paths that came last, the newest first. */
+export async function newestPaths(): Promise<readonly NewPath[]> {
+  const { paths } = await lookup.listNewest({ count: 10 });
+  return paths.flatMap(({ pathInfo, timeMillis }) =>
+    pathInfo === undefined ? [] : [{ info: parsePathInfo(pathInfo), time: Number(timeMillis) }],
+  );
+}
+
 /** What is known of paths, as far as it is. */
 export async function getPaths(digests: readonly Uint8Array[]): Promise<readonly PathInfo[]> {
   const infos: PathInfo[] = [];

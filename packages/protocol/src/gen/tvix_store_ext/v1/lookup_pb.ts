@@ -12,7 +12,166 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tvix_store_ext/v1/lookup.proto.
  */
 export const file_tvix_store_ext_v1_lookup: GenFile = /*@__PURE__*/
-  fileDesc("Ch50dml4X3N0b3JlX2V4dC92MS9sb29rdXAucHJvdG8SEXR2aXhfc3RvcmVfZXh0LnYxIiYKDkhhc01hbnlSZXF1ZXN0EhQKDHBhdGhfZGlnZXN0cxgBIAMoDCInCg9IYXNNYW55UmVzcG9uc2USFAoMcGF0aF9kaWdlc3RzGAEgAygMIiYKDkdldE1hbnlSZXF1ZXN0EhQKDHBhdGhfZGlnZXN0cxgBIAMoDCI9Cg9HZXRNYW55UmVzcG9uc2USKgoJcGF0aF9pbmZvGAEgASgLMhcudHZpeC5zdG9yZS52MS5QYXRoSW5mbyJiCgtMaXN0UmVxdWVzdBIVCg1kaWdlc3RfcHJlZml4GAEgASgJEhUKDW5hbWVfY29udGFpbnMYAiABKAkSEQoJcGFnZV9zaXplGAMgASgNEhIKCnBhZ2VfdG9rZW4YBCABKAkiVAoMTGlzdFJlc3BvbnNlEisKCnBhdGhfaW5mb3MYASADKAsyFy50dml4LnN0b3JlLnYxLlBhdGhJbmZvEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTL+AQoNTG9va3VwU2VydmljZRJQCgdIYXNNYW55EiEudHZpeF9zdG9yZV9leHQudjEuSGFzTWFueVJlcXVlc3QaIi50dml4X3N0b3JlX2V4dC52MS5IYXNNYW55UmVzcG9uc2USUgoHR2V0TWFueRIhLnR2aXhfc3RvcmVfZXh0LnYxLkdldE1hbnlSZXF1ZXN0GiIudHZpeF9zdG9yZV9leHQudjEuR2V0TWFueVJlc3BvbnNlMAESRwoETGlzdBIeLnR2aXhfc3RvcmVfZXh0LnYxLkxpc3RSZXF1ZXN0Gh8udHZpeF9zdG9yZV9leHQudjEuTGlzdFJlc3BvbnNlYgZwcm90bzM", [file_tvix_store_v1_pathinfo]);
+  fileDesc("Ch50dml4X3N0b3JlX2V4dC92MS9sb29rdXAucHJvdG8SEXR2aXhfc3RvcmVfZXh0LnYxIiIKEUxpc3ROZXdlc3RSZXF1ZXN0Eg0KBWNvdW50GAEgASgNIj8KEkxpc3ROZXdlc3RSZXNwb25zZRIpCgVwYXRocxgBIAMoCzIaLnR2aXhfc3RvcmVfZXh0LnYxLk5ld1BhdGgiSgoHTmV3UGF0aBIqCglwYXRoX2luZm8YASABKAsyFy50dml4LnN0b3JlLnYxLlBhdGhJbmZvEhMKC3RpbWVfbWlsbGlzGAIgASgEIhQKEkxpc3RGaWd1cmVzUmVxdWVzdCJHChNMaXN0RmlndXJlc1Jlc3BvbnNlEjAKB2ZpZ3VyZXMYASADKAsyHy50dml4X3N0b3JlX2V4dC52MS5TdG9yZUZpZ3VyZXMipAEKDFN0b3JlRmlndXJlcxITCgt0aW1lX21pbGxpcxgBIAEoBBINCgVwYXRocxgCIAEoBBITCgtkaXJlY3RvcmllcxgDIAEoBBINCgVibG9icxgEIAEoBBIOCgZjaHVua3MYBSABKAQSEQoJbmFyX2J5dGVzGAYgASgEEhMKC2NodW5rX2J5dGVzGAcgASgEEhQKDHN0b3JlZF9ieXRlcxgIIAEoBCImCg5IYXNNYW55UmVxdWVzdBIUCgxwYXRoX2RpZ2VzdHMYASADKAwiJwoPSGFzTWFueVJlc3BvbnNlEhQKDHBhdGhfZGlnZXN0cxgBIAMoDCImCg5HZXRNYW55UmVxdWVzdBIUCgxwYXRoX2RpZ2VzdHMYASADKAwiPQoPR2V0TWFueVJlc3BvbnNlEioKCXBhdGhfaW5mbxgBIAEoCzIXLnR2aXguc3RvcmUudjEuUGF0aEluZm8iYgoLTGlzdFJlcXVlc3QSFQoNZGlnZXN0X3ByZWZpeBgBIAEoCRIVCg1uYW1lX2NvbnRhaW5zGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgJIlQKDExpc3RSZXNwb25zZRIrCgpwYXRoX2luZm9zGAEgAygLMhcudHZpeC5zdG9yZS52MS5QYXRoSW5mbxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkytwMKDUxvb2t1cFNlcnZpY2USUAoHSGFzTWFueRIhLnR2aXhfc3RvcmVfZXh0LnYxLkhhc01hbnlSZXF1ZXN0GiIudHZpeF9zdG9yZV9leHQudjEuSGFzTWFueVJlc3BvbnNlElIKB0dldE1hbnkSIS50dml4X3N0b3JlX2V4dC52MS5HZXRNYW55UmVxdWVzdBoiLnR2aXhfc3RvcmVfZXh0LnYxLkdldE1hbnlSZXNwb25zZTABEkcKBExpc3QSHi50dml4X3N0b3JlX2V4dC52MS5MaXN0UmVxdWVzdBofLnR2aXhfc3RvcmVfZXh0LnYxLkxpc3RSZXNwb25zZRJZCgpMaXN0TmV3ZXN0EiQudHZpeF9zdG9yZV9leHQudjEuTGlzdE5ld2VzdFJlcXVlc3QaJS50dml4X3N0b3JlX2V4dC52MS5MaXN0TmV3ZXN0UmVzcG9uc2USXAoLTGlzdEZpZ3VyZXMSJS50dml4X3N0b3JlX2V4dC52MS5MaXN0RmlndXJlc1JlcXVlc3QaJi50dml4X3N0b3JlX2V4dC52MS5MaXN0RmlndXJlc1Jlc3BvbnNlYgZwcm90bzM", [file_tvix_store_v1_pathinfo]);
+
+/**
+ * @generated from message tvix_store_ext.v1.ListNewestRequest
+ */
+export type ListNewestRequest = Message<"tvix_store_ext.v1.ListNewestRequest"> & {
+  /**
+   * Most paths in the answer. Default 20, at most 1000.
+   *
+   * @generated from field: uint32 count = 1;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.ListNewestRequest.
+ * Use `create(ListNewestRequestSchema)` to create a new message.
+ */
+export const ListNewestRequestSchema: GenMessage<ListNewestRequest> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_lookup, 0);
+
+/**
+ * @generated from message tvix_store_ext.v1.ListNewestResponse
+ */
+export type ListNewestResponse = Message<"tvix_store_ext.v1.ListNewestResponse"> & {
+  /**
+   * The newest first.
+   *
+   * @generated from field: repeated tvix_store_ext.v1.NewPath paths = 1;
+   */
+  paths: NewPath[];
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.ListNewestResponse.
+ * Use `create(ListNewestResponseSchema)` to create a new message.
+ */
+export const ListNewestResponseSchema: GenMessage<ListNewestResponse> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_lookup, 1);
+
+/**
+ * @generated from message tvix_store_ext.v1.NewPath
+ */
+export type NewPath = Message<"tvix_store_ext.v1.NewPath"> & {
+  /**
+   * @generated from field: tvix.store.v1.PathInfo path_info = 1;
+   */
+  pathInfo?: PathInfo | undefined;
+
+  /**
+   * When it came, in milliseconds since 1970.
+   *
+   * @generated from field: uint64 time_millis = 2;
+   */
+  timeMillis: bigint;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.NewPath.
+ * Use `create(NewPathSchema)` to create a new message.
+ */
+export const NewPathSchema: GenMessage<NewPath> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_lookup, 2);
+
+/**
+ * @generated from message tvix_store_ext.v1.ListFiguresRequest
+ */
+export type ListFiguresRequest = Message<"tvix_store_ext.v1.ListFiguresRequest"> & {
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.ListFiguresRequest.
+ * Use `create(ListFiguresRequestSchema)` to create a new message.
+ */
+export const ListFiguresRequestSchema: GenMessage<ListFiguresRequest> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_lookup, 3);
+
+/**
+ * @generated from message tvix_store_ext.v1.ListFiguresResponse
+ */
+export type ListFiguresResponse = Message<"tvix_store_ext.v1.ListFiguresResponse"> & {
+  /**
+   * The oldest first, up to two years of them. The store is counted once a day: it
+   * may have changed since.
+   *
+   * @generated from field: repeated tvix_store_ext.v1.StoreFigures figures = 1;
+   */
+  figures: StoreFigures[];
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.ListFiguresResponse.
+ * Use `create(ListFiguresResponseSchema)` to create a new message.
+ */
+export const ListFiguresResponseSchema: GenMessage<ListFiguresResponse> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_lookup, 4);
+
+/**
+ * @generated from message tvix_store_ext.v1.StoreFigures
+ */
+export type StoreFigures = Message<"tvix_store_ext.v1.StoreFigures"> & {
+  /**
+   * When it was counted, in milliseconds since 1970.
+   *
+   * @generated from field: uint64 time_millis = 1;
+   */
+  timeMillis: bigint;
+
+  /**
+   * @generated from field: uint64 paths = 2;
+   */
+  paths: bigint;
+
+  /**
+   * @generated from field: uint64 directories = 3;
+   */
+  directories: bigint;
+
+  /**
+   * Those of several chunks.
+   *
+   * @generated from field: uint64 blobs = 4;
+   */
+  blobs: bigint;
+
+  /**
+   * A short blob is one.
+   *
+   * @generated from field: uint64 chunks = 5;
+   */
+  chunks: bigint;
+
+  /**
+   * Bytes of the NARs of all paths.
+   *
+   * @generated from field: uint64 nar_bytes = 6;
+   */
+  narBytes: bigint;
+
+  /**
+   * Bytes of all chunks, each once.
+   *
+   * @generated from field: uint64 chunk_bytes = 7;
+   */
+  chunkBytes: bigint;
+
+  /**
+   * Bytes that the chunks take, compressed.
+   *
+   * @generated from field: uint64 stored_bytes = 8;
+   */
+  storedBytes: bigint;
+};
+
+/**
+ * Describes the message tvix_store_ext.v1.StoreFigures.
+ * Use `create(StoreFiguresSchema)` to create a new message.
+ */
+export const StoreFiguresSchema: GenMessage<StoreFigures> = /*@__PURE__*/
+  messageDesc(file_tvix_store_ext_v1_lookup, 5);
 
 /**
  * @generated from message tvix_store_ext.v1.HasManyRequest
@@ -31,7 +190,7 @@ export type HasManyRequest = Message<"tvix_store_ext.v1.HasManyRequest"> & {
  * Use `create(HasManyRequestSchema)` to create a new message.
  */
 export const HasManyRequestSchema: GenMessage<HasManyRequest> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_lookup, 0);
+  messageDesc(file_tvix_store_ext_v1_lookup, 6);
 
 /**
  * @generated from message tvix_store_ext.v1.HasManyResponse
@@ -50,7 +209,7 @@ export type HasManyResponse = Message<"tvix_store_ext.v1.HasManyResponse"> & {
  * Use `create(HasManyResponseSchema)` to create a new message.
  */
 export const HasManyResponseSchema: GenMessage<HasManyResponse> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_lookup, 1);
+  messageDesc(file_tvix_store_ext_v1_lookup, 7);
 
 /**
  * @generated from message tvix_store_ext.v1.GetManyRequest
@@ -69,7 +228,7 @@ export type GetManyRequest = Message<"tvix_store_ext.v1.GetManyRequest"> & {
  * Use `create(GetManyRequestSchema)` to create a new message.
  */
 export const GetManyRequestSchema: GenMessage<GetManyRequest> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_lookup, 2);
+  messageDesc(file_tvix_store_ext_v1_lookup, 8);
 
 /**
  * @generated from message tvix_store_ext.v1.GetManyResponse
@@ -86,7 +245,7 @@ export type GetManyResponse = Message<"tvix_store_ext.v1.GetManyResponse"> & {
  * Use `create(GetManyResponseSchema)` to create a new message.
  */
 export const GetManyResponseSchema: GenMessage<GetManyResponse> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_lookup, 3);
+  messageDesc(file_tvix_store_ext_v1_lookup, 9);
 
 /**
  * @generated from message tvix_store_ext.v1.ListRequest
@@ -127,7 +286,7 @@ export type ListRequest = Message<"tvix_store_ext.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_lookup, 4);
+  messageDesc(file_tvix_store_ext_v1_lookup, 10);
 
 /**
  * @generated from message tvix_store_ext.v1.ListResponse
@@ -152,7 +311,7 @@ export type ListResponse = Message<"tvix_store_ext.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_tvix_store_ext_v1_lookup, 5);
+  messageDesc(file_tvix_store_ext_v1_lookup, 11);
 
 /**
  * Looks up many store paths in one call, or page by page. No client needs it: each
@@ -192,6 +351,28 @@ export const LookupService: GenService<{
     methodKind: "unary";
     input: typeof ListRequestSchema;
     output: typeof ListResponseSchema;
+  },
+  /**
+   * The store paths that came last. UNIMPLEMENTED where the server keeps no path
+   * infos itself.
+   *
+   * @generated from rpc tvix_store_ext.v1.LookupService.ListNewest
+   */
+  listNewest: {
+    methodKind: "unary";
+    input: typeof ListNewestRequestSchema;
+    output: typeof ListNewestResponseSchema;
+  },
+  /**
+   * What the store had on each day on which it was counted. UNIMPLEMENTED where the
+   * server keeps no path infos itself.
+   *
+   * @generated from rpc tvix_store_ext.v1.LookupService.ListFigures
+   */
+  listFigures: {
+    methodKind: "unary";
+    input: typeof ListFiguresRequestSchema;
+    output: typeof ListFiguresResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tvix_store_ext_v1_lookup, 0);
