@@ -1,7 +1,15 @@
 // Runs every check that is no test, and says which failed.
 import { spawnSync } from "node:child_process";
 
-const CHECKS = ["lint", "check:generated", "check:types", "check:layers", "check:packages", "check:docs"];
+const CHECKS = [
+  "lint",
+  "check:generated",
+  "check:types",
+  "check:layers",
+  "check:packages",
+  "check:docs",
+  "check:api",
+];
 
 const failed = CHECKS.filter((check) => {
   console.log(`\n== ${check}`);

@@ -58,7 +58,7 @@ export interface BlobService {
 
   /**
    * The chunks a blob consists of, in order; empty when there is no finer division, or one
-   * too long to list ({@link MAX_LISTED_CHUNKS}); undefined when the blob is not there.
+   * too long to list (of more than 100,000 chunks); undefined when the blob is not there.
    */
   chunks(digest: B3Digest, options?: OperationOptions): Promise<readonly ChunkMeta[] | undefined>;
 }

@@ -1,13 +1,16 @@
-import { compareBytes, copyBytes } from "@tvix/byte-stream";
+import { copyBytes } from "@tvix/byte-stream";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { OperationOptions } from "../options.ts";
 import { holds, nameOfKey } from "./condition.ts";
 import type { RecordChange, RecordCondition, RecordRange, RecordStore } from "./record-store.ts";
+import { SortedNames } from "./sorted-names.ts";
 
 /** Records in memory, for tests and for what need not last. */
 export class MemoryRecordStore implements RecordStore {
   /** By the bytes of the key, each a character. */
   readonly #records: Map<string, readonly [key: Uint8Array, value: Uint8Array]> = new Map();
+  /** The keys of these. */
+  readonly #names = new SortedNames();
 
   #closed = false;
 
@@ -36,8 +39,10 @@ export class MemoryRecordStore implements RecordStore {
     for (const change of changes) {
       const name = nameOfKey(change.key);
       // Bytes of their own: many a key or value is a piece of a block that it would keep.
-      if (change.type === "put") this.#records.set(name, [copyBytes(change.key), copyBytes(change.value)]);
-      else this.#records.delete(name);
+      if (change.type === "put") {
+        if (!this.#records.has(name)) this.#names.add(name);
+        this.#records.set(name, [copyBytes(change.key), copyBytes(change.value)]);
+      } else if (this.#records.delete(name)) this.#names.remove(name);
     }
     return true;
   }
@@ -49,14 +54,16 @@ export class MemoryRecordStore implements RecordStore {
     this.#checkOpen();
     signal?.throwIfAborted();
     const start = nameOfKey(prefix);
-    const found = [...this.#records]
-      .filter(([name]) => name.startsWith(start))
-      .map(([, record]) => record)
-      .filter(([key]) => after === undefined || compareBytes(key, after) > 0)
-      .sort(([one], [other]) => compareBytes(one, other));
-    for (const record of found) {
+    let last = after === undefined ? undefined : nameOfKey(after);
+    for (;;) {
+      // Others may have written since the last one was given out.
+      let place = this.#names.placeOf(last === undefined || last < start ? start : last);
+      if (this.#names.at(place) === last) place++;
+      const name = this.#names.at(place);
+      if (name?.startsWith(start) !== true) return;
+      last = name;
+      yield this.#records.get(name) as readonly [key: Uint8Array, value: Uint8Array];
       signal?.throwIfAborted();
-      yield record;
     }
   }
 

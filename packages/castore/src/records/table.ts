@@ -153,7 +153,7 @@ export class Table<K, V> {
    * The records whose keys begin with some bytes, in the order of their keys.
    *
    * @param within what keys begin with; default: all
-   * @param options.after a key, there or not: those behind it follow. Default: from the first one on
+   * @param options `after`: a key, there or not: those behind it follow. Default: from the first one on
    */
   async *entries(
     store: RecordStore,

@@ -19,7 +19,7 @@ export const NO_EXTRAS: NarInfoExtras = { fields: [], plain: false };
 /** Extras of narinfos, by the digest of the store path. */
 export interface NarInfoExtrasService {
   /**
-   * Those of a path; {@link NO_EXTRAS} where there are none, or they were of another NAR.
+   * Those of a path; nothing in any field where there are none, or they were of another NAR.
    *
    * @param digest of the store path, 20 bytes
    */

@@ -1,6 +1,6 @@
 import type { B3Digest, OperationOptions } from "@tvix/castore";
 import type { VerifyOptions } from "@tvix/castore/backend";
-import type { CopyContents, CopyState, FilePart, Store, StoreSize } from "@tvix/castore-packs";
+import type { CopyContents, CopyState, FilePart, StoreSize } from "@tvix/castore-packs";
 import type { NarComparison } from "@tvix/nar-bridge";
 import type { StorePath } from "@tvix/nix-compat";
 import type { ReasonToGo, Retention } from "@tvix/store/collect";
@@ -121,7 +121,7 @@ export interface Maintenance {
   /** Looks through everything that is stored, and mends what is wrong. */
   repair(request?: RepairRequest): Promise<RepairResult>;
   /**
-   * What a copy of the store lacks; see {@link Store.backup}.
+   * What a copy of the store lacks; see `Store.backup` of `@tvix/castore-packs`.
    *
    * @param onContents told what the copy consists of, before the last part at the latest
    */

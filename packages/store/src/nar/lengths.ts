@@ -27,7 +27,7 @@ export interface NarLengthsService {
   readonly version: number;
 
   /**
-   * @throws as {@link walkParts}: all of the tree that the index tells of is looked at, so a
+   * @throws CastoreError INCOMPLETE or CORRUPT, StoreError SIZE_MISMATCH, NarError: all of the tree that the index tells of is looked at, so a
    *   NAR whose lengths are told is there, unless it is damaged below the index
    */
   lengths(root: Node, options?: OperationOptions): Promise<NarLengths>;

@@ -16,7 +16,7 @@ const ALL = { start: 0, end: Number.MAX_SAFE_INTEGER };
  * The NAR of a node as `renderNar` gives it, from chunks as they are stored: many are read, and put together, at once.
  * Each is checked against its digest.
  *
- * @throws as {@link partsOf}, and CastoreError INCOMPLETE or CORRUPT
+ * @throws CastoreError INCOMPLETE or CORRUPT, StoreError SIZE_MISMATCH, NarError for a tree that is too deep for a NAR
  */
 export async function* renderStoredNar(
   root: Node,

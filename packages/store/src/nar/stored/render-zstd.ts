@@ -37,7 +37,7 @@ const LEAST_POOLED_BYTES = UNIT_BUFFER_BYTES / 2;
  * raw blocks for what is between them. The same bytes every time, as long as the chunks are stored as they are. What is
  * passed on of a chunk is what was once stored under its digest; it is not decoded for that.
  *
- * @throws as {@link partsOf}, and CastoreError INCOMPLETE or CORRUPT, also when a chunk is not stored any more as it was
+ * @throws StoreError SIZE_MISMATCH, NarError for a tree that is too deep, CastoreError INCOMPLETE or CORRUPT, also when a chunk is not stored any more as it was
  *   a moment ago
  */
 export async function* renderZstdNar(
