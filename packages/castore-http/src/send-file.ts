@@ -1,6 +1,6 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import { type B3Digest, type BlobService, CastoreError, type FileNode } from "@tvix/castore";
-import { sendResource } from "@tvix/http-resource";
+import { isKnownToClient, sendResource } from "@tvix/http-resource";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { headersOf } from "./headers.ts";
 import { mediaTypeOf } from "./media-type.ts";
@@ -31,6 +31,9 @@ export async function sendFile(
     open: (signal: AbortSignal, range?: { readonly start: number; readonly end: number }) =>
       read(blobService, digest, signal, range?.start ?? 0, range && range.end - range.start),
   };
+  // Whoever is sent nothing is not told that it is there when it is not.
+  const isSent = request.method === "GET" && !isKnownToClient(request.headers, resource.etag);
+  if (!isSent && !(await blobService.has(digest))) throw missing(digest);
   const type = await mediaTypeOf(name, node, blobService);
   return await sendResource(request, reply, resource, headersOf(isImmutable, type), stallMs);
 }
@@ -44,10 +47,12 @@ async function* read(
 ): ByteStream {
   const part = length === undefined ? { offset } : { offset, length };
   const contents = await blobs.read(digest, { signal, ...part });
-  if (contents === undefined) {
-    throw new CastoreError("INCOMPLETE", `blob ${digest} is not in the store`, { subject: `${digest}` });
-  }
+  if (contents === undefined) throw missing(digest);
   yield* contents;
+}
+
+function missing(digest: B3Digest): CastoreError {
+  return new CastoreError("INCOMPLETE", `blob ${digest} is not in the store`, { subject: `${digest}` });
 }
 
 /** The node of a blob that is known by its digest alone; undefined when it is not in the service. */

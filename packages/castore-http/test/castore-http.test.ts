@@ -306,9 +306,15 @@ test("the type of a file without a known end is told by what is in it", async ()
 
 test("what is missing from the store is no page that looks whole", async () => {
   const { store, root, base } = await complicated();
-  const gone = { read: async () => undefined } as never;
+  const gone = { read: async () => undefined, has: async () => false } as never;
   const app = store.app({ blobService: gone });
-  expect((await app.inject(`${base}/nested/index.html`)).statusCode).toBe(500);
+  const url = `${base}/nested/index.html`;
+  expect((await app.inject(url)).statusCode).toBe(500);
+  const { etag } = (await store.app().inject(url)).headers;
+  for (const request of [{ method: "HEAD" }, { headers: { "if-none-match": etag } }] as const) {
+    expect((await store.app().inject({ url, ...request })).statusCode).toBeLessThan(400);
+    expect((await app.inject({ url, ...request })).statusCode).toBe(500);
+  }
   const empty = store.app({
     directoryService: { get: async () => undefined } as never,
     findRoot: async (name) => ({ name, node: root }),

@@ -1,10 +1,11 @@
-import { readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
 import { settingOf, withCacheLines, withoutCacheLines } from "../src/cli/nix-conf.ts";
+import { changeText } from "../src/cli/user-files.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 
 test("the lines of a cache are written once, found again, and taken out, with everything else as it was", () => {
@@ -55,6 +56,41 @@ test("a token is kept by login, shown by the other commands and by Nix, and forg
   expect(await tvixStore("logout", daemon.url)).toMatchObject({ status: 0 });
   expect(await list()).toMatchObject({ status: 1 });
   expect(await tvixStore("logout", daemon.url)).toMatchObject({ status: 1 });
+});
+
+test("many commands at once leave what each has written; one that was cut off is told of", async () => {
+  const config = await temporaryDirectory();
+  vi.stubEnv("XDG_CONFIG_HOME", config);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const file = join(config, "tvix-store", "netrc");
+  const add = (number: number) => changeText(file, (text) => `${text}${number}\n`, 0o600);
+  expect(await Promise.all(Array.from({ length: 20 }, (_, number) => add(number)))).not.toContain(false);
+  const lines = (await readFile(file, "utf8")).trim().split("\n").map(Number);
+  expect(lines.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, number) => number));
+  expect(await changeText(file, (text) => text, 0o600)).toBe(false);
+  expect(await readdir(join(config, "tvix-store"))).toEqual(["netrc"]);
+  await writeFile(`${file}.lock`, "");
+  await expect(add(1)).rejects.toThrow(`${file}.lock is there: another command is at it`);
+});
+
+test("use, login and logout print objects", async () => {
+  const config = await temporaryDirectory();
+  vi.stubEnv("XDG_CONFIG_HOME", config);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const data = join(config, "data");
+  const { stdout: token } = await tvixStore("token", "create", "--scope", "read", "--data", data, "me");
+  await writeFile(join(config, "token"), token);
+  const { url } = await startDaemon(data);
+  const object = async (...args: string[]) => JSON.parse((await tvixStore(...args, "--json")).stdout);
+  const netrc = join(config, "tvix-store", "netrc");
+  expect(await object("login", url, "--token-file", join(config, "token"))).toEqual({ url, file: netrc });
+  const lines = [`extra-substituters = ${url}`, `netrc-file = ${netrc}`];
+  const file = join(config, "nix", "nix.conf");
+  expect(await object("use", url)).toEqual({ file, lines, changed: false });
+  expect(await object("use", url, "--write")).toEqual({ file, lines, changed: true });
+  expect(await object("use", url, "--write")).toEqual({ file, lines, changed: false });
+  expect(await object("use", url, "--undo")).toEqual({ file, lines: [], changed: true });
+  expect(await object("logout", url)).toEqual({ url, file: netrc });
 });
 
 test("a file of settings keeps its permissions, and one that somebody else makes is not replaced", async () => {

@@ -16,7 +16,7 @@ import { GrpcBlobService } from "@tvix/castore-grpc";
 import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { BlobService } from "@tvix/protocol/tvix/castore";
 import { ReloadingTls } from "@tvix/server";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
 import { type Authority, newAuthority, replaceCertificate } from "./certificates.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
@@ -179,6 +179,14 @@ describe("by TLS", () => {
     await expect
       .poll(async () => (await ingest("--bearer-token-file", tokenFile)).stderr, { timeout: 10_000 })
       .toContain("not known here");
+    const doctor = async () =>
+      JSON.parse((await tvixStore("doctor", "--json", ...options.slice(0, 2))).stdout);
+    expect(await doctor()).toContainEqual(
+      expect.objectContaining({ advice: expect.stringContaining("NODE_EXTRA_CA_CERTS=FILE") }),
+    );
+    vi.stubEnv("NODE_EXTRA_CA_CERTS", authority.certFile);
+    expect(JSON.stringify(await doctor())).not.toContain("does not answer");
+    vi.unstubAllEnvs();
     const url = daemon.url.replace("http://", "https://");
     const args = ["curl", "--cacert", authority.certFile, "--protocol", "grpc", "--list-methods", url];
     const buf = join(import.meta.dirname, "../../../node_modules/.bin/buf");

@@ -3,8 +3,9 @@ import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { fetchCacheInfo, isLocalHost, parseCacheUrl, shownUrl } from "./cache-url.ts";
 import { netrcToken, withNetrcEntry, withoutNetrcEntry } from "./netrc-entries.ts";
+import { print } from "./output.ts";
 import { parsed } from "./parse.ts";
-import { readText, replaceText, tokenFile } from "./user-files.ts";
+import { changeText, readText, tokenFile } from "./user-files.ts";
 
 /** `tvix-store login` and `logout`: keeps the token of a server for the other commands, and for Nix. */
 export function addLoginCommands(program: Command): void {
@@ -13,7 +14,8 @@ export function addLoginCommands(program: Command): void {
     .description("keep a token for a server, which the other commands and `tvix-store use` then show it")
     .argument("<url>", "such as https://cache.example.org", (text) => parsed(text, parseCacheUrl))
     .option("--token-file <file>", "read the token from there; default stdin")
-    .action(async (url: URL, { tokenFile: file }: { tokenFile?: string }) => {
+    .option("--json", "print an object")
+    .action(async (url: URL, { tokenFile: file, json }: { tokenFile?: string; json?: boolean }) => {
       if (file === undefined && process.stdin.isTTY) process.stderr.write("Token, and then Ctrl-D: ");
       const token = (file === undefined ? await text(process.stdin) : await readFile(file, "utf8")).trim();
       if (!/^[\x21-\x7e]+$/.test(token)) throw new Error("a token is one word of letters, digits and signs");
@@ -22,19 +24,21 @@ export function addLoginCommands(program: Command): void {
       }
       await fetchCacheInfo(url, token);
       const kept = tokenFile();
-      await replaceText(kept, withNetrcEntry(await readText(kept), url.origin, token), 0o600);
-      process.stderr.write(`the token for ${shownUrl(url)} is kept in ${kept}\n`);
+      await changeText(kept, (entries) => withNetrcEntry(entries, url.origin, token), 0o600);
+      if (json === true) await print(`${JSON.stringify({ url: shownUrl(url), file: kept })}\n`);
+      else process.stderr.write(`the token for ${shownUrl(url)} is kept in ${kept}\n`);
     });
   program
     .command("logout")
     .description("forget the token for a server")
     .argument("<url>", "as it was given to login", (text) => parsed(text, parseCacheUrl))
-    .action(async (url: URL) => {
+    .option("--json", "print an object")
+    .action(async (url: URL, { json }: { json?: boolean }) => {
       const kept = tokenFile();
-      const before = await readText(kept);
-      const after = withoutNetrcEntry(before, url.origin);
-      if (after === before) throw new Error(`there is no token for ${url.origin} in ${kept}`);
-      await replaceText(kept, after, 0o600);
+      if (!(await changeText(kept, (entries) => withoutNetrcEntry(entries, url.origin), 0o600))) {
+        throw new Error(`there is no token for ${url.origin} in ${kept}`);
+      }
+      if (json === true) await print(`${JSON.stringify({ url: shownUrl(url), file: kept })}\n`);
     });
 }
 

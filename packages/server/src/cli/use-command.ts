@@ -11,7 +11,7 @@ import { settingOf, withCacheLines, withoutCacheLines } from "./nix-conf.ts";
 import { print } from "./output.ts";
 import { directory, parsed } from "./parse.ts";
 import { repeatable } from "./repeatable.ts";
-import { configHome, readText, replaceText, tokenFile } from "./user-files.ts";
+import { changeText, configHome, readText, tokenFile } from "./user-files.ts";
 
 interface UseOptions {
   readonly write?: boolean;
@@ -19,6 +19,7 @@ interface UseOptions {
   readonly system?: boolean;
   readonly nixConf?: string;
   readonly publicKey?: readonly PublicKey[];
+  readonly json?: boolean;
 }
 
 /** `tvix-store use`: has Nix ask a cache. */
@@ -38,15 +39,16 @@ export function addUseCommand(program: Command): void {
         (text) => PublicKey.parse(text),
       ),
     )
+    .option("--json", "print an object: the file, the lines, and whether it was changed")
     .action(async (url: URL, options: UseOptions) => {
       const file =
         options.nixConf ??
         (options.system === true ? "/etc/nix/nix.conf" : join(configHome(), "nix", "nix.conf"));
-      const before = await readText(file);
-      const rest = withoutCacheLines(before, shownUrl(url));
+      const rest = withoutCacheLines(await readText(file), shownUrl(url));
       if (options.undo === true) {
         await forgetToken(await netrcInUse(rest), url);
-        await replaceIfOther(file, before, rest);
+        const changed = await changeText(file, (text) => withoutCacheLines(text, shownUrl(url)), 0o644);
+        if (options.json === true) await printJson({ file, lines: [], changed });
         return;
       }
       const token = await keptToken(url.origin);
@@ -55,16 +57,21 @@ export function addUseCommand(program: Command): void {
       const keys = options.publicKey ?? (await announcedKeys(url, info));
       const lines = linesOf(url, info, keys, netrc?.isOwn === true ? netrc.file : undefined);
       if (options.write !== true) {
-        await print(`${lines.join("\n")}\n`);
+        if (options.json === true) await printJson({ file, lines, changed: false });
+        else await print(`${lines.join("\n")}\n`);
         return;
       }
       if (netrc?.isOwn === false && token !== undefined) {
-        const entries = await readText(netrc.file);
-        await replaceIfOther(netrc.file, entries, withNetrcEntry(entries, url.origin, token), 0o600);
+        await changeText(netrc.file, (entries) => withNetrcEntry(entries, url.origin, token), 0o600);
       }
-      await replaceIfOther(file, before, withCacheLines(before, shownUrl(url), lines));
-      process.stderr.write(`${file} now has Nix ask ${shownUrl(url)}\n`);
+      const changed = await changeText(file, (text) => withCacheLines(text, shownUrl(url), lines), 0o644);
+      if (options.json === true) await printJson({ file, lines, changed });
+      else process.stderr.write(`${file} now has Nix ask ${shownUrl(url)}\n`);
     });
+}
+
+async function printJson(done: object): Promise<void> {
+  await print(`${JSON.stringify(done)}\n`);
 }
 
 function linesOf(
@@ -108,8 +115,7 @@ async function forgetToken(
   url: URL,
 ): Promise<void> {
   if (netrc.isOwn) return;
-  const entries = await readText(netrc.file).catch(() => "");
-  await replaceIfOther(netrc.file, entries, withoutNetrcEntry(entries, url.origin), 0o600);
+  await changeText(netrc.file, (entries) => withoutNetrcEntry(entries, url.origin), 0o600);
 }
 
 /**
@@ -133,8 +139,4 @@ async function announcedKeys(url: URL, { publicKeys = [] }: CacheInfo): Promise<
     );
   }
   return publicKeys;
-}
-
-async function replaceIfOther(file: string, before: string, after: string, mode = 0o644): Promise<void> {
-  if (after !== before) await replaceText(file, after, mode);
 }

@@ -1,4 +1,4 @@
-import { chmod, chown, lstat, mkdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readFile, readlink, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -23,28 +23,69 @@ export async function readText(file: string): Promise<string> {
   }
 }
 
+/** How long others may be at a file, in milliseconds, and how often it is looked whether they still are. */
+const PATIENCE_MS = 5000;
+const LOOK_MS = 20;
+
 /**
- * Writes a text file as a whole: whoever reads it meanwhile sees what was there, or what is to be there. A file that is
- * there keeps its permissions, as there may be secrets in it.
+ * Changes a text file as a whole: whoever reads it meanwhile sees what was there, or what is to be there, and of several
+ * commands at once each changes what the others have left. A file that is there keeps its permissions, as there may be
+ * secrets in it.
  *
+ * @param change makes the new text of the one that is there, empty where there is no file; nothing is written that is the same
  * @param mode of a file that is made
- * @throws Error for a link: what it leads to is made by somebody else, such as NixOS
+ * @returns whether something was written
+ * @throws Error for a link: what it leads to is made by somebody else, such as NixOS; and when others do not finish
  */
-export async function replaceText(file: string, text: string, mode: number): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+export async function changeText(
+  file: string,
+  change: (text: string) => string,
+  mode: number,
+): Promise<boolean> {
   const known = await lstat(file).catch(() => undefined);
   if (known?.isSymbolicLink() === true) {
+    const before = await readText(file);
+    if (change(before) === before) return false;
     throw new Error(`${file} is a link to ${await readlink(file)}: change it where that comes from`);
   }
-  const temporary = `${file}.new-${process.pid}`;
+  await mkdir(dirname(file), { recursive: true });
+  // What is written next lies there, so that nobody else writes meanwhile.
+  const next = `${file}.lock`;
+  const handle = await openAlone(next);
+  let isInPlace = false;
   try {
-    await writeFile(temporary, text, { mode: 0o600, flag: "wx", flush: true });
-    await chmod(temporary, known === undefined ? mode : known.mode & 0o777);
+    const before = await readText(file);
+    const after = change(before);
+    if (after === before) return false;
+    await handle.writeFile(after);
+    const replaced = await lstat(file).catch(() => undefined);
+    await handle.chmod(replaced === undefined ? mode : replaced.mode & 0o777);
     // Root writes for others; nobody else can give a file away.
-    if (known !== undefined && process.getuid?.() === 0) await chown(temporary, known.uid, known.gid);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    if (replaced !== undefined && process.getuid?.() === 0) await handle.chown(replaced.uid, replaced.gid);
+    await handle.sync();
+    await rename(next, file);
+    isInPlace = true;
+    return true;
+  } finally {
+    await handle.close();
+    if (!isInPlace) await rm(next, { force: true });
+  }
+}
+
+/** Makes a file that is not there; waits as long as it is. */
+async function openAlone(file: string): Promise<FileHandle> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await open(file, "wx", 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (performance.now() > deadline) {
+        throw new Error(
+          `${file} is there: another command is at it, or was ended in the middle; then remove it`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
   }
 }

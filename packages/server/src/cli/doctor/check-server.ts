@@ -24,8 +24,7 @@ export async function checkServer(url: string): Promise<readonly Finding[]> {
   try {
     ready = await get("/readyz");
   } catch (error) {
-    const advice = "start one with `tvix-store daemon`, look at its log, or say --service-addr";
-    return [problem(subject, `does not answer: ${describeFailure(error)}`, advice)];
+    return [problem(subject, `does not answer: ${describeFailure(error)}`, adviceFor(error))];
   }
   const took = Date.now() - asked;
   const findings: Finding[] = [ok(subject, `answers in ${took} ms`)];
@@ -49,6 +48,16 @@ export async function checkServer(url: string): Promise<readonly Finding[]> {
     );
   }
   return findings;
+}
+
+/** How a certificate fails that nobody here has reason to believe. */
+const UNKNOWN_CERTIFICATE = /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)/;
+
+function adviceFor(error: unknown): string {
+  const { cause } = error as { cause?: { code?: unknown } };
+  return UNKNOWN_CERTIFICATE.test(String(cause?.code))
+    ? "have commands believe the certificate of your own authority: NODE_EXTRA_CA_CERTS=FILE in their environment"
+    : "start one with `tvix-store daemon`, look at its log, or say --service-addr";
 }
 
 function clocks(date: string | null, now: number): readonly Finding[] {
