@@ -9,7 +9,7 @@ if (major < 22) {
   process.exit(1);
 }
 await keepCompiledCode();
-import("../dist/cli.js").then(
+import("../dist/program/cli.js").then(
   ({ main }) => main(process.argv),
   (error) => {
     if (error?.code !== "ERR_MODULE_NOT_FOUND") throw error;
