@@ -66,6 +66,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in a browser", () => {
     const tree = join(folder, "example");
     await mkdir(join(tree, "share"), { recursive: true });
     await writeFile(join(tree, "share", "<b>&.txt"), "text <script>alert(1)</script>\n");
+    await writeFile(join(tree, "share", "a#b?c%20d"), "in an odd file");
     await writeFile(join(tree, "page.html"), "<script>document.title = 'ran'</script><h1>a page</h1>");
     await writeFile(
       join(tree, "dot.svg"),
@@ -143,6 +144,15 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in a browser", () => {
     await page.getByRole("heading", { name: "Files called “share/<b>&.txt”" }).waitFor();
     await page.getByRole("link", { name: `/nix/store/${path}/share/<b>&.txt` }).click();
     await page.getByText("text <script>alert(1)</script>").waitFor();
+    await page.getByRole("searchbox").fill("a#b?c%20d");
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: `/nix/store/${path}/share/a#b?c%20d` }).click();
+    await page.getByText("in an odd file").waitFor();
+    // What is no name of a file is none.
+    await page.getByRole("searchbox").fill(`/nix/store/${path}`);
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: "example", exact: true }).waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
     expect(complaints).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import { type B3Digest, type BlobService, CastoreError, type FileNode } from "@tvix/castore";
-import { isKnownToClient, sendResource } from "@tvix/http-resource";
+import { isKnownToClient, leavingOf, sendResource } from "@tvix/http-resource";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { headersOf } from "./headers.ts";
 import { mediaTypeOf } from "./media-type.ts";
@@ -33,7 +33,7 @@ export async function sendFile(
   };
   // Whoever is sent nothing is not told that it is there when it is not.
   const isSent = request.method === "GET" && !isKnownToClient(request.headers, resource.etag);
-  if (!isSent && !(await blobService.has(digest))) throw missing(digest);
+  if (!isSent) await checkBeginning(blobService, digest, leavingOf(reply).signal);
   const type = await mediaTypeOf(name, node, blobService);
   return await sendResource(request, reply, resource, headersOf(isImmutable, type), stallMs);
 }
@@ -49,6 +49,11 @@ async function* read(
   const contents = await blobs.read(digest, { signal, ...part });
   if (contents === undefined) throw missing(digest);
   yield* contents;
+}
+
+/** Reads the first byte: to ask whether it is there would be to claim it, as those do who store. */
+async function checkBeginning(blobs: BlobService, digest: B3Digest, signal: AbortSignal): Promise<void> {
+  for await (const _ of read(blobs, digest, signal, 0, 1)) return;
 }
 
 function missing(digest: B3Digest): CastoreError {

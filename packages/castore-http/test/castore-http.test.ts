@@ -306,7 +306,7 @@ test("the type of a file without a known end is told by what is in it", async ()
 
 test("what is missing from the store is no page that looks whole", async () => {
   const { store, root, base } = await complicated();
-  const gone = { read: async () => undefined, has: async () => false } as never;
+  const gone = { read: async () => undefined, has: async () => true } as never;
   const app = store.app({ blobService: gone });
   const url = `${base}/nested/index.html`;
   expect((await app.inject(url)).statusCode).toBe(500);

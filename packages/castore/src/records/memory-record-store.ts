@@ -54,16 +54,15 @@ export class MemoryRecordStore implements RecordStore {
     this.#checkOpen();
     signal?.throwIfAborted();
     const start = nameOfKey(prefix);
-    let last = after === undefined ? undefined : nameOfKey(after);
+    let next = after === undefined ? start : behindName(nameOfKey(after));
+    if (next < start) next = start;
     for (;;) {
       // Others may have written since the last one was given out.
-      let place = this.#names.placeOf(last === undefined || last < start ? start : last);
-      if (this.#names.at(place) === last) place++;
-      const name = this.#names.at(place);
+      const name = this.#names.from(next);
       if (name?.startsWith(start) !== true) return;
-      last = name;
       yield this.#records.get(name) as readonly [key: Uint8Array, value: Uint8Array];
       signal?.throwIfAborted();
+      next = behindName(name);
     }
   }
 
@@ -74,4 +73,9 @@ export class MemoryRecordStore implements RecordStore {
   #checkOpen(): void {
     if (this.#closed) throw new CastoreError("CLOSED", "the store is closed");
   }
+}
+
+/** The first of all names that come behind one. */
+function behindName(name: string): string {
+  return `${name}\0`;
 }

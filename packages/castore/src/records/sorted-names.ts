@@ -1,34 +1,53 @@
-/** Names in order, each once: to find where one stands takes a few steps, to put one there moves those behind it. */
+/** A block with so many names is divided. */
+const MAX_BLOCK = 1024;
+
+/** Names in order, each once, in blocks: to put one there moves those of its block only. */
 export class SortedNames {
-  readonly #names: string[] = [];
+  /** None is empty, but for the first one while there are no names. */
+  readonly #blocks: string[][] = [[]];
 
   /** Puts a name that is not there. */
   add(name: string): void {
-    const place = this.placeOf(name);
-    // Most come in order.
-    if (place === this.#names.length) this.#names.push(name);
-    else this.#names.splice(place, 0, name);
+    const number = this.#blockOf(name);
+    const block = this.#blocks[number] as string[];
+    block.splice(placeIn(block, name), 0, name);
+    if (block.length >= MAX_BLOCK) this.#blocks.splice(number + 1, 0, block.splice(MAX_BLOCK / 2));
   }
 
   /** Takes away a name that is there. */
   remove(name: string): void {
-    this.#names.splice(this.placeOf(name), 1);
+    const number = this.#blockOf(name);
+    const block = this.#blocks[number] as string[];
+    block.splice(placeIn(block, name), 1);
+    if (block.length === 0 && this.#blocks.length > 1) this.#blocks.splice(number, 1);
   }
 
-  /** The name at a place, from 0 on; undefined behind the last one. */
-  at(place: number): string | undefined {
-    return this.#names[place];
+  /** The first name that is not before this one, there or not; undefined when all are. */
+  from(name: string): string | undefined {
+    const number = this.#blockOf(name);
+    const block = this.#blocks[number] as string[];
+    return block[placeIn(block, name)] ?? this.#blocks[number + 1]?.[0];
   }
 
-  /** The place of the first name that is not before this one. */
-  placeOf(name: string): number {
-    let low = 0;
-    let high = this.#names.length;
+  /** The last block that does not begin behind a name. */
+  #blockOf(name: string): number {
+    let [low, high] = [0, this.#blocks.length - 1];
     while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#names[middle] as string) < name) low = middle + 1;
-      else high = middle;
+      const middle = (low + high + 1) >>> 1;
+      if ((this.#blocks[middle]?.[0] as string) <= name) low = middle;
+      else high = middle - 1;
     }
     return low;
   }
+}
+
+/** Where the first name stands that is not before this one. */
+function placeIn(block: readonly string[], name: string): number {
+  let [low, high] = [0, block.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((block[middle] as string) < name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -1,3 +1,4 @@
+import { encodeNixbase32 } from "@tvix/nix-compat";
 import type { PathInfoService } from "@tvix/store";
 import {
   BackgroundFileIndexing,
@@ -28,8 +29,8 @@ export function indexFiles(home: OpenStore | undefined, log: Logger): IndexedFil
     throw new UsageError("--file-index is for a store that lies in one data directory as a whole");
   }
   const { database: records, directoryService } = home.store;
-  const indexing = new BackgroundFileIndexing({ records, directoryService }, (err, info) => {
-    log.warn({ err, storePath: info?.storePath.toAbsolute() }, "files could not be indexed");
+  const indexing = new BackgroundFileIndexing({ records, directoryService }, (err, pathDigest) => {
+    log.warn({ err, path: pathDigest && encodeNixbase32(pathDigest) }, "files could not be indexed");
   });
   return {
     // Whoever looks for files does not use the paths that have them.

@@ -115,6 +115,9 @@ async function forgetToken(
   url: URL,
 ): Promise<void> {
   if (netrc.isOwn) return;
+  // Whoever may not read it has written nothing there.
+  const entries = await readText(netrc.file).catch(() => "");
+  if (withoutNetrcEntry(entries, url.origin) === entries) return;
   await changeText(netrc.file, (entries) => withoutNetrcEntry(entries, url.origin), 0o600);
 }
 

@@ -42,10 +42,10 @@ export async function changeText(
   change: (text: string) => string,
   mode: number,
 ): Promise<boolean> {
+  const found = await readText(file);
+  if (change(found) === found) return false;
   const known = await lstat(file).catch(() => undefined);
   if (known?.isSymbolicLink() === true) {
-    const before = await readText(file);
-    if (change(before) === before) return false;
     throw new Error(`${file} is a link to ${await readlink(file)}: change it where that comes from`);
   }
   await mkdir(dirname(file), { recursive: true });

@@ -9,6 +9,8 @@ import {
   type Scratch,
 } from "@tvix/castore/backend";
 import type { StorePath } from "@tvix/nix-compat";
+import { sweepFileIndex } from "../file-index/sweep-index.ts";
+import { sweepArrivals } from "../records/arrivals.ts";
 import { PATH_INFOS, USES } from "../records/tables.ts";
 import type { PathUsage } from "./path-usage.ts";
 import { type ReasonToGo, type RetainedPaths, type Retention, retain } from "./retention.ts";
@@ -63,6 +65,9 @@ export async function collectStore(
   await parts.usage?.flush();
   const paths = await removePaths(parts, options);
   const report = await collectGarbage(contentsOf(parts, options), options);
+  // Whatever contents went: a path that goes may share all of them with others.
+  await sweepFileIndex(parts.records, options);
+  await sweepArrivals(parts.records, options);
   await parts.removeLeftovers?.(parts.records);
   return { ...report, paths };
 }

@@ -1,9 +1,7 @@
 import type { Node, OperationOptions, RecordStore } from "@tvix/castore";
 import { inBatches, type Marker, type SecondLook } from "@tvix/castore/backend";
-import { sweepFileIndex } from "../file-index/sweep-index.ts";
 import { nodeOfKey } from "../records/node-key.ts";
 import {
-  ARRIVALS,
   CALCULATED_NARS,
   NAR_LENGTHS,
   NAR_PLANS,
@@ -65,12 +63,6 @@ export async function sweepStore(
     }
   }
   await sweepPlans(records, look, options);
-  await sweepFileIndex(records, (changes, conditions) => look.write(changes, conditions), options);
-  for await (const batch of inBatches(ARRIVALS.entries(records, undefined, options), TOGETHER)) {
-    const keys = batch.map((entry) => entry.findKey()?.digest ?? new Uint8Array(0));
-    const infos = await records.getMany(keys.map((digest) => PATH_INFOS.keyOf(digest)));
-    await look.write(batch.filter((_, index) => infos[index] === undefined).map((entry) => entry.remove()));
-  }
   for await (const batch of inBatches(USES.entries(records, undefined, options), TOGETHER)) {
     const infos = await records.getMany(batch.map((entry) => PATH_INFOS.keyOf(entry.key())));
     await look.write(batch.filter((_, index) => infos[index] === undefined).map((entry) => entry.remove()));

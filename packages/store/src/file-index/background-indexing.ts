@@ -4,7 +4,7 @@ import { inBatches } from "@tvix/castore/backend";
 import type { PathInfo } from "../path-info/path-info.ts";
 import type { PathInfoClaim, PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
 import { PATH_INFOS } from "../records/tables.ts";
-import { indexedTreeOf, indexTree, isComplete } from "./index-tree.ts";
+import { indexedTreeOf, indexTree } from "./index-tree.ts";
 import { INDEXED_TREES } from "./tables.ts";
 
 /** What is indexed. */
@@ -12,6 +12,8 @@ export interface IndexingServices {
   /** Of the store that has the path infos; the index is kept there as well. */
   readonly records: RecordStore;
   readonly directoryService: Pick<DirectoryService, "get">;
+  /** Trees with more entries are not indexed. Default 2,000,000. */
+  readonly maxEntries?: number | undefined;
 }
 
 /** Paths that wait for their turn; of more, the next look at all of them finds those that were left out. */
@@ -29,8 +31,9 @@ const TOGETHER = 500;
  */
 export class BackgroundFileIndexing {
   readonly #services: IndexingServices;
-  readonly #onFailure: (error: unknown, info: PathInfo | undefined) => void;
-  readonly #waiting: Map<string, PathInfo> = new Map();
+  readonly #onFailure: (error: unknown, pathDigest: Uint8Array | undefined) => void;
+  /** Digests of the paths that wait for their turn. */
+  readonly #waiting: Map<string, Uint8Array> = new Map();
   readonly #ending = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #looksAtAll = true;
@@ -39,7 +42,7 @@ export class BackgroundFileIndexing {
   /** @param onFailure told of what could not be indexed; it is tried again with the next look */
   constructor(
     services: IndexingServices,
-    onFailure: (error: unknown, info: PathInfo | undefined) => void = () => {},
+    onFailure: (error: unknown, pathDigest: Uint8Array | undefined) => void = () => {},
   ) {
     this.#services = services;
     this.#onFailure = onFailure;
@@ -51,9 +54,9 @@ export class BackgroundFileIndexing {
     this.#work();
   }
 
-  /** Indexes a path soon. */
-  note(info: PathInfo): void {
-    if (this.#waiting.size < MAX_WAITING) this.#waiting.set(encodeHex(info.storePath.digest), info);
+  /** Indexes a path soon. @param pathDigest 20 bytes */
+  note(pathDigest: Uint8Array): void {
+    if (this.#waiting.size < MAX_WAITING) this.#waiting.set(encodeHex(pathDigest), pathDigest);
     else this.#looksAtAll = true;
     this.#work();
   }
@@ -84,8 +87,8 @@ export class BackgroundFileIndexing {
     while (this.#looksAtAll && !this.#ending.signal.aborted) {
       this.#looksAtAll = false;
       try {
-        for await (const info of this.#notIndexed()) {
-          await this.#index(info);
+        for await (const pathDigest of this.#notIndexed()) {
+          await this.#index(pathDigest);
           await this.#indexWaiting();
         }
       } catch (error) {
@@ -95,35 +98,33 @@ export class BackgroundFileIndexing {
   }
 
   async #indexWaiting(): Promise<void> {
-    for (const [key, info] of this.#waiting) {
+    for (const [key, pathDigest] of this.#waiting) {
       this.#waiting.delete(key);
-      if (!this.#ending.signal.aborted) await this.#index(info);
+      if (!this.#ending.signal.aborted) await this.#index(pathDigest);
     }
   }
 
-  async #index(info: PathInfo): Promise<void> {
-    const { records, directoryService } = this.#services;
+  async #index(pathDigest: Uint8Array): Promise<void> {
+    const { records, directoryService, maxEntries } = this.#services;
     const { signal } = this.#ending;
     try {
-      await indexTree(records, directoryService, info, { signal });
+      await indexTree(records, directoryService, pathDigest, { signal, maxEntries });
     } catch (error) {
-      if (!signal.aborted) this.#onFailure(error, info);
+      if (!signal.aborted) this.#onFailure(error, pathDigest);
     }
   }
 
-  async *#notIndexed(): AsyncGenerator<PathInfo, void, undefined> {
+  async *#notIndexed(): AsyncGenerator<Uint8Array, void, undefined> {
     const { records } = this.#services;
     const options: OperationOptions = { signal: this.#ending.signal };
     for await (const batch of inBatches(PATH_INFOS.entries(records, undefined, options), TOGETHER)) {
       const infos = batch.flatMap((entry) => readable(() => entry.value()));
-      const trees = infos.flatMap((info) => {
-        const tree = indexedTreeOf(info);
-        return tree === undefined ? [] : [{ info, tree }];
-      });
-      const known = await records.getMany(trees.map(({ tree }) => INDEXED_TREES.keyOf(tree)));
-      for (const [index, { info, tree }] of trees.entries()) {
+      const trees = infos.flatMap((info) => indexedTreeOf(info) ?? []);
+      const known = await records.getMany(trees.map((tree) => INDEXED_TREES.keyOf(tree)));
+      for (const [index, tree] of trees.entries()) {
         const record = known[index];
-        if (record === undefined || !isComplete(INDEXED_TREES.decode(tree, record))) yield info;
+        const state = record && INDEXED_TREES.decode(tree, record);
+        if (state === undefined || state.type === "under way") yield tree.pathDigest;
       }
     }
   }
@@ -145,7 +146,7 @@ export class FileIndexingPathInfoService implements PathInfoService {
 
   async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
     const stored = await this.#inner.put(info, options);
-    this.#indexing.note(stored);
+    this.#indexing.note(stored.storePath.digest);
     return stored;
   }
 

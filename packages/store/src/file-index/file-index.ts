@@ -2,7 +2,9 @@ import { concatBytes, equalBytes } from "@tvix/byte-stream";
 import {
   type CastorePath,
   isDamage,
+  letOthersRun,
   type OperationOptions,
+  type PathComponent,
   type RecordStore,
   type TableEntry,
 } from "@tvix/castore";
@@ -10,8 +12,15 @@ import { StoreError } from "../errors/store-error.ts";
 import type { PathInfo } from "../path-info/path-info.ts";
 import type { PathInfoService } from "../path-info/path-info-service.ts";
 import { indexedTreeOf } from "./index-tree.ts";
-import type { PlaceInTree } from "./places.ts";
-import { keyPrefixOf, NAMED_FILES, type NamedPart, partOfText, partToText } from "./tables.ts";
+import { type PlaceInTree, placeLength } from "./places.ts";
+import {
+  keyPrefixOf,
+  NAMED_FILES,
+  type NamedPart,
+  type Position,
+  positionOfText,
+  positionToText,
+} from "./tables.ts";
 
 /** Which files are looked for. */
 export interface FileQuery {
@@ -19,7 +28,7 @@ export interface FileQuery {
   readonly path: CastorePath;
   /** `next` of the page before. Default: from the first one on. */
   readonly after?: string | undefined;
-  /** Files on the page, at least 1: it ends behind the first part of a tree with which it has so many. */
+  /** Most files on the page, at least 1. */
   readonly size: number;
 }
 
@@ -38,8 +47,12 @@ export interface FoundFiles {
   readonly next: string | undefined;
 }
 
-/** Records that are looked at for one page, at most: of a frequent name, few may lie in such a folder. */
-const MAX_LOOKED_AT = 2000;
+/** Records and bytes of them that are looked at for one page, at most: of a frequent name, few may lie in such a folder. */
+const MAX_RECORDS = 2000;
+const MAX_BYTES = 4 << 20;
+
+/** Records after which others have their turn. */
+const RECORDS_IN_A_ROW = 16;
 
 /** Which store paths have a file of some name, as far as they are indexed. */
 export class FileIndex {
@@ -67,29 +80,47 @@ export class FileIndex {
   ): Promise<FoundFiles | undefined> {
     const { name, parent } = path;
     if (name === undefined) return { files: [], next: undefined };
-    const part = after === undefined ? undefined : partOfText(after);
-    if (after !== undefined && part === undefined) return undefined;
-    const files: FoundFile[] = [];
+    const begin = after === undefined ? undefined : positionOfText(after);
+    if (after !== undefined && begin === undefined) return undefined;
     const folder = parent?.toBytes() ?? new Uint8Array(0);
-    let last: NamedPart | undefined;
-    let lookedAt = 0;
-    const range = { ...options, after: part && { ...part, name } };
-    for await (const entry of NAMED_FILES.entries(this.#records, keyPrefixOf(name), range)) {
-      if (last !== undefined && (files.length >= size || lookedAt >= MAX_LOOKED_AT)) {
-        return { files, next: partToText(last) };
+    const files: FoundFile[] = [];
+    let [records, bytes] = [0, 0];
+    for await (const { part, places, length, skipped } of this.#places(name, begin, options)) {
+      const isFirst = records === 0;
+      if (!isFirst && (records >= MAX_RECORDS || bytes + length > MAX_BYTES)) {
+        return { files, next: positionToText({ part, files: skipped }) };
       }
-      lookedAt++;
-      const key = entry.findKey();
-      if (key === undefined) continue;
-      last = key;
-      const within = placesOf(entry).filter((place) => isWithin(place.folder, folder));
-      const info = within.length === 0 ? undefined : await this.#infoOf(key, options);
+      bytes += length;
+      if (++records % RECORDS_IN_A_ROW === 0) await letOthersRun();
+      const isAnyThere = places.some((place) => isWithin(place.folder, folder));
+      const info = isAnyThere ? await this.#infoOf(part, options) : undefined;
       if (info === undefined) continue;
-      for (const { type, size: length, folder: at } of within) {
-        files.push({ info, path: joined(at, name.bytes), type, size: length });
+      for (const [index, { type, size: fileSize, folder: at }] of places.entries()) {
+        if (index < skipped || !isWithin(at, folder)) continue;
+        if (files.length === size) return { files, next: positionToText({ part, files: index }) };
+        files.push({ info, path: joined(at, name.bytes), type, size: fileSize });
       }
     }
     return { files, next: undefined };
+  }
+
+  /** The records of a name from a position on. */
+  async *#places(
+    name: PathComponent,
+    begin: Position | undefined,
+    options: OperationOptions,
+  ): AsyncGenerator<Places, void, undefined> {
+    if (begin !== undefined) {
+      const part = { ...begin.part, name };
+      const places = await NAMED_FILES.find(this.#records, part);
+      const length = places === undefined ? 0 : lengthOf(places);
+      if (places !== undefined) yield { part, places, length, skipped: begin.files };
+    }
+    const range = { ...options, after: begin && { ...begin.part, name } };
+    for await (const entry of NAMED_FILES.entries(this.#records, keyPrefixOf(name), range)) {
+      const part = entry.findKey();
+      if (part !== undefined) yield { part, places: placesOf(entry), length: entry.length, skipped: 0 };
+    }
   }
 
   /** The path info of a tree, if the path still has it. */
@@ -104,6 +135,20 @@ export class FileIndex {
       throw error;
     }
   }
+}
+
+/** The files of a name in a part of a tree. */
+interface Places {
+  readonly part: NamedPart;
+  readonly places: readonly PlaceInTree[];
+  /** Bytes of the record. */
+  readonly length: number;
+  /** Files that were told before. */
+  readonly skipped: number;
+}
+
+function lengthOf(places: readonly PlaceInTree[]): number {
+  return places.reduce((sum, place) => sum + placeLength(place), 0);
 }
 
 /** Those of a damaged record are not told; a collection removes it, and it can be written again. */

@@ -2,12 +2,18 @@ import {
   type DirectoryService,
   type OperationOptions,
   type PathComponent,
+  type RecordChange,
   type RecordStore,
   walkTree,
 } from "@tvix/castore";
 import type { PathInfo } from "../path-info/path-info.ts";
+import { PATH_INFOS } from "../records/tables.ts";
 import { type PlaceInTree, placeLength, placeOf } from "./places.ts";
-import { INDEXED_PARTS, INDEXED_TREES, type IndexedTree, NAMED_FILES } from "./tables.ts";
+import { removeParts } from "./remove-parts.ts";
+import { INDEXED_PARTS, INDEXED_TREES, type IndexedTree, NAMED_FILES, underWay } from "./tables.ts";
+
+/** A tree with more entries is not indexed: a few directories may unfold to any number of them. */
+const MAX_ENTRIES = 2_000_000;
 
 /** A part is written when it takes so many bytes, names and places together. */
 const PART_BYTES = 1 << 20;
@@ -18,11 +24,6 @@ const PLACES_BYTES = 64 << 10;
 /** Bytes of a name's keys and of what a map takes for it. */
 const NAME_BYTES = 128;
 
-/** What the record of a tree holds that is indexed as a whole. */
-const COMPLETE = new Uint8Array(0);
-
-const TOKEN_BYTES = 16;
-
 /** The tree of a store path; undefined for one that has nothing in it: a file or a link. */
 export function indexedTreeOf({
   storePath,
@@ -32,53 +33,71 @@ export function indexedTreeOf({
   return { pathDigest: storePath.digest, root: node.digest.bytes.subarray(0, 8) };
 }
 
-/** Whether a record of {@link INDEXED_TREES} says that a tree is indexed as a whole. */
-export function isComplete(record: Uint8Array | undefined): boolean {
-  return record?.length === COMPLETE.length;
+/** How a tree is indexed. */
+export interface IndexTreeOptions extends OperationOptions {
+  /** A tree with more entries is not indexed. Default 2,000,000. */
+  readonly maxEntries?: number | undefined;
 }
 
 /**
- * Records where the files of a store path lie, if that is not recorded yet. Memory is bounded, whatever the tree.
+ * Records where the files of a store path lie, if that is not recorded yet. Memory is bounded, whatever the tree. It ends
+ * where the path goes, or its index is removed, or begun by somebody else.
  *
- * @returns false where what was recorded was removed meanwhile, or somebody else has begun with it
  * @throws CastoreError INCOMPLETE when the tree is not there as a whole
  */
 export async function indexTree(
   records: RecordStore,
   directories: Pick<DirectoryService, "get">,
-  info: PathInfo,
-  options: OperationOptions = {},
-): Promise<boolean> {
-  const tree = indexedTreeOf(info);
-  if (tree === undefined || isComplete(await INDEXED_TREES.find(records, tree))) return true;
-  const begun = INDEXED_TREES.put(tree, crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
-  await records.write([begun]);
-  const writer = new PartWriter(records, tree);
+  pathDigest: Uint8Array,
+  options: IndexTreeOptions = {},
+): Promise<void> {
+  const key = PATH_INFOS.keyOf(pathDigest);
+  const record = await records.get(key);
+  const info = record && PATH_INFOS.decode(pathDigest, record);
+  const tree = info && indexedTreeOf(info);
+  if (info === undefined || tree === undefined) return;
+  const { value: known, isThere } = await INDEXED_TREES.look(records, tree);
+  if (known !== undefined && known.type !== "under way") return;
+  const begun = INDEXED_TREES.put(tree, underWay());
+  const isOurs = { key: begun.key, value: begun.value };
+  if (!(await records.write([begun], [{ key, value: record }]))) return;
+  const write = (changes: readonly RecordChange[]) => records.write(changes, [isOurs]);
+  // Whoever began before may have divided it in another way.
+  if (isThere && !(await removeParts(records, tree, write, options))) return;
+  const writer = new PartWriter(write, tree);
+  const { maxEntries = MAX_ENTRIES } = options;
+  let entries = 0;
   for await (const { path, node } of walkTree(info.node, directories, options)) {
     const { name, parent } = path;
-    if (name !== undefined && parent !== undefined) await writer.add(name, placeOf(node, parent.toBytes()));
+    if (name === undefined || parent === undefined) continue;
+    if (++entries > maxEntries) {
+      await removeParts(records, tree, write, options);
+      await write([INDEXED_TREES.put(tree, { type: "too large" })]);
+      return;
+    }
+    if (!(await writer.add(name, placeOf(node, parent.toBytes())))) return;
   }
-  await writer.finish();
-  return await records.write(
-    [INDEXED_TREES.put(tree, COMPLETE)],
-    [{ key: INDEXED_TREES.keyOf(tree), value: begun.value }],
-  );
+  if (await writer.finish()) await write([INDEXED_TREES.put(tree, { type: "complete" })]);
 }
+
+/** Writes changes as long as the tree is ours, and says whether it was. */
+type Write = (changes: readonly RecordChange[]) => Promise<boolean>;
 
 /** Gathers the files of a tree by their names, and writes them part by part. */
 class PartWriter {
-  readonly #records: RecordStore;
+  readonly #write: Write;
   readonly #tree: IndexedTree;
   #number = 0;
   #length = 0;
   #gathered: Map<string, Named> = new Map();
 
-  constructor(records: RecordStore, tree: IndexedTree) {
-    this.#records = records;
+  constructor(write: Write, tree: IndexedTree) {
+    this.#write = write;
     this.#tree = tree;
   }
 
-  async add(name: PathComponent, place: PlaceInTree): Promise<void> {
+  /** @returns false when the tree is not ours any more */
+  async add(name: PathComponent, place: PlaceInTree): Promise<boolean> {
     // Each byte a character: names need not be UTF-8.
     const key = String.fromCharCode(...name.bytes);
     let named = this.#gathered.get(key);
@@ -90,21 +109,19 @@ class PartWriter {
     named.places.push(place);
     named.length += placeLength(place);
     this.#length += placeLength(place);
-    if (named.length >= PLACES_BYTES || this.#length >= PART_BYTES) await this.finish();
+    return named.length < PLACES_BYTES && this.#length < PART_BYTES ? true : await this.finish();
   }
 
-  /** Writes what is gathered. */
-  async finish(): Promise<void> {
-    if (this.#gathered.size === 0) return;
+  /** Writes what is gathered. @returns the same */
+  async finish(): Promise<boolean> {
+    if (this.#gathered.size === 0) return true;
     const part = { ...this.#tree, number: this.#number++ };
     const named = [...this.#gathered.values()];
+    const names = named.map(({ name }) => name);
     this.#gathered = new Map();
     this.#length = 0;
-    await this.#records.write([
-      INDEXED_PARTS.put(
-        part,
-        named.map(({ name }) => name),
-      ),
+    return await this.#write([
+      INDEXED_PARTS.put(part, names),
       ...named.map(({ name, places }) => NAMED_FILES.put({ ...part, name }, places)),
     ]);
   }

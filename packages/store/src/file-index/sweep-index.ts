@@ -1,54 +1,27 @@
 import { equalBytes } from "@tvix/byte-stream";
-import type {
-  OperationOptions,
-  PathComponent,
-  RecordChange,
-  RecordCondition,
-  RecordStore,
-  TableEntry,
-} from "@tvix/castore";
+import type { OperationOptions, RecordCondition, RecordStore } from "@tvix/castore";
 import { inBatches } from "@tvix/castore/backend";
 import type { PathInfo } from "../path-info/path-info.ts";
 import { PATH_INFOS } from "../records/tables.ts";
 import { indexedTreeOf } from "./index-tree.ts";
-import { INDEXED_PARTS, INDEXED_TREES, type IndexedPart, type IndexedTree, NAMED_FILES } from "./tables.ts";
+import { removeParts } from "./remove-parts.ts";
+import { INDEXED_TREES, type IndexedTree, underWay } from "./tables.ts";
 
 /** Trees that are looked at together. */
 const TOGETHER = 1000;
 
-/** No part has a higher number. */
-const LAST_NUMBER = 0xffff_ffff;
-
-/** Writes changes if conditions hold, and says whether they did. */
-type Write = (changes: readonly RecordChange[], conditions?: readonly RecordCondition[]) => Promise<boolean>;
-
 /** Removes what is recorded of the files of store paths that are there no more, or have other contents now. */
-export async function sweepFileIndex(
-  records: RecordStore,
-  write: Write,
-  options: OperationOptions = {},
-): Promise<void> {
+export async function sweepFileIndex(records: RecordStore, options: OperationOptions = {}): Promise<void> {
   for await (const batch of inBatches(INDEXED_TREES.entries(records, undefined, options), TOGETHER)) {
-    const keys = batch.map((entry) => entry.findKey());
-    const pathKeys = keys.map((tree) => PATH_INFOS.keyOf(tree?.pathDigest ?? new Uint8Array(0)));
-    const infos = await records.getMany(pathKeys);
-    for (const [index, entry] of batch.entries()) {
-      const [tree, value] = [keys[index], infos[index]];
-      if (tree !== undefined && isOf(tree, value)) continue;
+    const trees = batch.flatMap((entry) => entry.findKey() ?? []);
+    const keys = trees.map(({ pathDigest }) => PATH_INFOS.keyOf(pathDigest));
+    const infos = await records.getMany(keys);
+    for (const [index, tree] of trees.entries()) {
+      const value = infos[index];
       // One that is put again at this moment keeps what is recorded of it.
-      await write([entry.remove()], [{ key: pathKeys[index] as Uint8Array, value }]);
+      const isGone = { key: keys[index] as Uint8Array, value };
+      if (!isOf(tree, value)) await removeTree(records, tree, [isGone], options);
     }
-  }
-  for (let after: IndexedPart | undefined; ; ) {
-    const entry = await firstPart(records, after, options);
-    if (entry === undefined) return;
-    const part = entry.findKey();
-    if (part === undefined) {
-      await write([entry.remove()]);
-      continue;
-    }
-    if (!(await INDEXED_TREES.has(records, part))) await removeParts(records, part, write, options);
-    after = { ...part, number: LAST_NUMBER };
   }
 }
 
@@ -59,34 +32,21 @@ export async function removeFromFileIndex(
   options: OperationOptions = {},
 ): Promise<void> {
   const tree = indexedTreeOf(info);
-  if (tree === undefined) return;
-  await records.write([INDEXED_TREES.remove(tree)]);
-  await removeParts(records, tree, (changes) => records.write(changes), options);
+  if (tree !== undefined) await removeTree(records, tree, [], options);
 }
 
-async function removeParts(
+/** Takes a tree from whoever is at it, and removes it; whoever begins with it meanwhile takes it back. */
+async function removeTree(
   records: RecordStore,
   tree: IndexedTree,
-  write: Write,
+  conditions: readonly RecordCondition[],
   options: OperationOptions,
 ): Promise<void> {
-  const within = INDEXED_TREES.declaration.key.encode(tree);
-  for await (const entry of INDEXED_PARTS.entries(records, within, options)) {
-    const part = entry.findKey();
-    // A damaged record names nothing any more: what it is about can be found, and is not answered with.
-    const names = part === undefined ? undefined : await INDEXED_PARTS.find(records, part);
-    const files = (names ?? []).map((name) => NAMED_FILES.remove({ ...(part as IndexedPart), name }));
-    await write([...files, entry.remove()]);
-  }
-}
-
-async function firstPart(
-  records: RecordStore,
-  after: IndexedPart | undefined,
-  options: OperationOptions,
-): Promise<TableEntry<IndexedPart, readonly PathComponent[]> | undefined> {
-  for await (const entry of INDEXED_PARTS.entries(records, undefined, { ...options, after })) return entry;
-  return undefined;
+  const taken = INDEXED_TREES.put(tree, underWay());
+  if (!(await records.write([taken], conditions))) return;
+  const isOurs = { key: taken.key, value: taken.value };
+  const isRemoved = await removeParts(records, tree, (changes) => records.write(changes, [isOurs]), options);
+  if (isRemoved) await records.write([INDEXED_TREES.remove(tree)], [isOurs]);
 }
 
 /** Whether the record of a path says that it has this tree. */

@@ -1,5 +1,5 @@
-import { concatBytes } from "@tvix/byte-stream";
-import { BYTES, type Codec, PathComponent, Table } from "@tvix/castore";
+import { concatBytes, decodeHex, encodeHex, equalBytes } from "@tvix/byte-stream";
+import { type Codec, PathComponent, Table } from "@tvix/castore";
 import { encodeNixbase32 } from "@tvix/nix-compat";
 import { decodePlaces, encodePlaces, type PlaceInTree } from "./places.ts";
 
@@ -51,28 +51,64 @@ const PART: Codec<IndexedPart> = {
   },
 };
 
-/** Which part it is, as text for those who ask for what comes behind it. */
-export function partToText(part: IndexedPart): string {
-  return Array.from(PART.encode(part), (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** A place among the files of a name: the part, and how many of its files lie before it. */
+export interface Position {
+  readonly part: IndexedPart;
+  readonly files: number;
 }
 
-/** The part of such a text; undefined for any other. */
-export function partOfText(text: string): IndexedPart | undefined {
-  if (!/^[0-9a-f]{64}$/.test(text)) return undefined;
-  return PART.decode(Uint8Array.from(text.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16)));
+/** A position as text, for those who ask for what comes behind it. */
+export function positionToText({ part, files }: Position): string {
+  return `${encodeHex(PART.encode(part))}-${files}`;
+}
+
+/** The position of such a text; undefined for any other. */
+export function positionOfText(text: string): Position | undefined {
+  const [, digits = "", files] = /^([0-9a-f]{64})-([0-9]{1,6})$/.exec(text) ?? [];
+  const part = decodeHex(digits);
+  return part === undefined || files === undefined
+    ? undefined
+    : { part: PART.decode(part), files: Number(files) };
+}
+
+/** Whether two are of one tree. */
+export function isSameTree(one: IndexedTree, other: IndexedTree): boolean {
+  return equalBytes(one.pathDigest, other.pathDigest) && equalBytes(one.root, other.root);
+}
+
+/** How far a tree is indexed. */
+export type IndexState =
+  | { readonly type: "complete" }
+  /** It has too many entries, and none of them is in the index. */
+  | { readonly type: "too large" }
+  /** Somebody is at it; whoever begins anew, or removes it, takes another token. */
+  | { readonly type: "under way"; readonly token: Uint8Array };
+
+const TOKEN_BYTES = 16;
+
+/** That somebody is at a tree from now on, and nobody else. */
+export function underWay(): IndexState {
+  return { type: "under way", token: crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)) };
 }
 
 /**
- * How far trees are indexed: nothing for one that is as a whole; else some random bytes of whoever is at it, so that it is
- * noticed when others have removed what was recorded.
+ * How far trees are indexed: nothing (complete), one byte (too large), or 16 random bytes of whoever is at it.
  *
  * The tables of the index lie in the order in which they may be removed at any moment: this one first.
  */
-export const INDEXED_TREES: Table<IndexedTree, Uint8Array> = new Table({
+export const INDEXED_TREES: Table<IndexedTree, IndexState> = new Table({
   prefix: "~i1",
   subject: ({ pathDigest }) => `the index of ${encodeNixbase32(pathDigest)}`,
   key: TREE,
-  value: BYTES,
+  value: {
+    encode: (state) =>
+      state.type === "under way" ? state.token : new Uint8Array(state.type === "complete" ? 0 : 1),
+    decode(bytes) {
+      if (bytes.length === TOKEN_BYTES) return { type: "under way", token: bytes };
+      if (bytes.length > 1) throw new RangeError(`${bytes.length} bytes`);
+      return { type: bytes.length === 0 ? "complete" : "too large" };
+    },
+  },
   sealed: true,
 });
 

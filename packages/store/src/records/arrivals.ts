@@ -3,6 +3,7 @@ import type { OperationOptions, RecordStore } from "@tvix/castore";
 import { inBatches } from "@tvix/castore/backend";
 import type { PathInfo } from "../path-info/path-info.ts";
 import type { PathInfoClaim, PathInfoService, PutPathInfoOptions } from "../path-info/path-info-service.ts";
+import { DeferredWrites } from "./deferred-writes.ts";
 import { ARRIVALS, PATH_INFOS } from "./tables.ts";
 
 /** A store path, and when it came. */
@@ -13,34 +14,30 @@ export interface ArrivedPath {
 }
 
 /** Records that are looked at together. */
-const TOGETHER = 100;
+const TOGETHER = 500;
 
 /** Records that are looked at for one list, at most: paths may have gone since they came. */
 const MAX_LOOKED_AT = 5000;
 
-/**
- * When store paths came. What is written in one turn of the event loop is one write, for which nobody waits; one that
- * cannot be written is lost.
- */
+/** When store paths came. It is a hint: nobody waits for its writes. */
 export class Arrivals {
   readonly #records: RecordStore;
-  #pending: Uint8Array[] = [];
-  #writing: Promise<void> | undefined;
+  readonly #writes: DeferredWrites;
 
   /** @param records of the store that has the path infos */
   constructor(records: RecordStore) {
     this.#records = records;
+    this.#writes = new DeferredWrites(records);
   }
 
   /** @param digest of a path that was not there before */
   note(digest: Uint8Array): void {
-    this.#pending.push(digest);
-    this.#writing ??= this.#write();
+    this.#writes.add(ARRIVALS.put({ time: Date.now(), digest }, undefined));
   }
 
   /** Waits until what was noted is written. */
   async flush(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing;
+    await this.#writes.flush();
   }
 
   /** The paths that came last and are still there, the newest first. */
@@ -63,14 +60,16 @@ export class Arrivals {
     }
     return [...found.values()];
   }
+}
 
-  async #write(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    const time = Date.now();
-    const changes = this.#pending.map((digest) => ARRIVALS.put({ time, digest }, undefined));
-    this.#pending = [];
-    this.#writing = undefined;
-    await this.#records.write(changes).catch(() => {});
+/** Removes arrivals of paths that are there no more. */
+export async function sweepArrivals(records: RecordStore, options: OperationOptions = {}): Promise<void> {
+  for await (const batch of inBatches(ARRIVALS.entries(records, undefined, options), TOGETHER)) {
+    const digests = batch.map((entry) => entry.findKey()?.digest ?? new Uint8Array(0));
+    const infos = await records.getMany(digests.map((digest) => PATH_INFOS.keyOf(digest)));
+    await records.write(
+      batch.filter((_, index) => infos[index] === undefined).map((entry) => entry.remove()),
+    );
   }
 }
 
@@ -89,11 +88,17 @@ export class ArrivingPathInfoService implements PathInfoService {
   }
 
   async put(info: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
-    const { digest } = info.storePath;
-    // What is damaged there is no reason to refuse what is to replace it.
-    const known = await this.#inner.get(digest, options).catch(() => undefined);
-    const stored = await this.#inner.put(info, options);
-    if (known === undefined) this.#arrivals.note(digest);
+    const { reconcile = (_known, put) => put } = options;
+    let isNew = true;
+    const stored = await this.#inner.put(info, {
+      ...options,
+      // Learns on the way whether it is there.
+      reconcile(known, put) {
+        isNew = known === undefined;
+        return reconcile(known, put);
+      },
+    });
+    if (isNew) this.#arrivals.note(stored.storePath.digest);
     return stored;
   }
 

@@ -224,6 +224,9 @@ export interface Arrival {
 
 const LAST_TIME = 2n ** 64n - 1n;
 
+/** The last moment of `Date`. */
+const MAX_TIME_MS = 8.64e15;
+
 /** When store paths came: 2^64 - 1 less the milliseconds since 1970 (u64), so that the newest is the first, and the digest. */
 export const ARRIVALS: Table<Arrival, undefined> = new Table({
   prefix: "~a1",
@@ -235,8 +238,11 @@ export const ARRIVALS: Table<Arrival, undefined> = new Table({
       return key;
     },
     decode(bytes) {
-      const time = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getBigUint64(0);
-      return { time: Number(LAST_TIME - time), digest: bytes.slice(8) };
+      const time = Number(
+        LAST_TIME - new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getBigUint64(0),
+      );
+      if (time > MAX_TIME_MS) throw new RangeError("no moment that a date can have");
+      return { time, digest: bytes.slice(8) };
     },
   },
   value: { encode: () => new Uint8Array(0), decode: () => undefined },

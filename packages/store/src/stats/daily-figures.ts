@@ -1,12 +1,18 @@
-import type { OperationOptions, RecordStore } from "@tvix/castore";
-import { isDamage } from "@tvix/castore";
+import { isDamage, type OperationOptions, type RecordStore } from "@tvix/castore";
+import { FACTS } from "@tvix/castore/backend";
 import { DAILY_FIGURES, type StoreFigures } from "../records/tables.ts";
 import { measureStore } from "./measure-store.ts";
 
 const DAY_MS = 86_400_000;
 
-/** Days of which is known what a store had; older ones are forgotten. */
+/** So many days are kept, the last ones: two years. */
 const KEPT_DAYS = 730;
+
+/** The fact since when somebody counts, in milliseconds since 1970. */
+const COUNTING = "counting-since";
+
+/** Whoever counts longer is taken for gone, in milliseconds. */
+const CLAIM_MS = 3_600_000;
 
 /** What a store had on each day on which it was counted. */
 export class DailyFigures {
@@ -18,25 +24,38 @@ export class DailyFigures {
   }
 
   /**
-   * Counts what there is now, unless somebody has done it today: every record is looked at.
+   * Counts what there is now, unless somebody has done it today, or is at it: every record is looked at.
    *
    * @param now in milliseconds since 1970
    * @returns whether it was counted
    */
   async count(now: number = Date.now(), options: OperationOptions = {}): Promise<boolean> {
-    const day = Math.floor(now / DAY_MS);
-    if (await DAILY_FIGURES.has(this.#records, day)) return false;
+    if (await DAILY_FIGURES.has(this.#records, Math.floor(now / DAY_MS))) return false;
+    if (!(await this.#claim(now))) return false;
     const { paths, directories, blobs, chunks, narBytes, chunkBytes, storedBytes } = await measureStore(
       this.#records,
       options,
     );
     await this.keep({ time: now, paths, directories, blobs, chunks, narBytes, chunkBytes, storedBytes });
+    await this.#forgetOld(options);
+    return true;
+  }
+
+  /** Takes the count of this day; whoever has taken it and does not finish is not waited for long. */
+  async #claim(now: number): Promise<boolean> {
+    const found = await FACTS.get(this.#records, COUNTING);
+    const since = found === undefined ? 0 : Number(new TextDecoder().decode(found));
+    if (Math.abs(now - since) < CLAIM_MS) return false;
+    const claim = FACTS.put(COUNTING, new TextEncoder().encode(String(now)));
+    return await this.#records.write([claim], [{ key: claim.key, value: found }]);
+  }
+
+  async #forgetOld(options: OperationOptions): Promise<void> {
+    let days = await DAILY_FIGURES.count(this.#records, options);
     for await (const entry of DAILY_FIGURES.entries(this.#records, undefined, options)) {
-      const counted = entry.findKey();
-      if (counted !== undefined && counted > day - KEPT_DAYS) break;
+      if (days-- <= KEPT_DAYS) break;
       await this.#records.write([entry.remove()]);
     }
-    return true;
   }
 
   /** Keeps what was counted on the day of its time. */

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { encodedPath } from "./encoded-path.ts";
 import { type FilesPage, findFiles } from "./files.ts";
 import { useLoaded } from "./load.ts";
 import { linkOf } from "./paths.ts";
@@ -20,21 +21,26 @@ export function FoundFiles({ name }: { name: string }): JSX.Element | null {
 function Files({ name, first }: { name: string; first: FilesPage }): JSX.Element {
   const [page, setPage] = useState(first);
   const [failure, setFailure] = useState("");
+  const [isLoading, setLoading] = useState(false);
   const more = async () => {
+    setLoading(true);
     try {
       const next = await findFiles(name, page.next);
       setPage({ files: [...page.files, ...(next?.files ?? [])], next: next?.next });
     } catch (error) {
       setFailure((error as Error).message);
     }
+    setLoading(false);
   };
   return (
     <>
       {page.files.length === 0 && page.next === undefined && <p class="faint">None.</p>}
       <ul class="plain">
-        {page.files.map(({ storePath, path, type, size }) => (
-          <li key={`${storePath}/${path}`}>
-            <a href={`${linkOf(storePath.replace("/nix/store/", ""))}/${path}`}>{`${storePath}/${path}`}</a>{" "}
+        {page.files.map(({ storePath, path, pathBase64, type, size }) => (
+          <li key={`${storePath}/${pathBase64 ?? path}`}>
+            <a href={`${linkOf(storePath.replace("/nix/store/", ""))}/${encodedPath(path, pathBase64)}`}>
+              {`${storePath}/${path}`}
+            </a>{" "}
             <span class="faint">{type === "regular" ? bytes(Number(size)) : type}</span>
           </li>
         ))}
@@ -45,7 +51,7 @@ function Files({ name, first }: { name: string; first: FilesPage }): JSX.Element
         </p>
       )}
       {page.next !== undefined && (
-        <button type="button" onClick={() => void more()}>
+        <button type="button" disabled={isLoading} onClick={() => void more()}>
           More files
         </button>
       )}

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { isFileName } from "./files.ts";
 import { FoundFiles } from "./found-files.tsx";
 import { useLoaded } from "./load.ts";
 import { linkOf, type PathPage, searchPaths } from "./paths.ts";
@@ -12,7 +13,7 @@ export function SearchView({ text }: { text: string }): JSX.Element {
     <section aria-labelledby="search-heading">
       <h1 id="search-heading">{text === "" ? "Store paths" : `Store paths like “${text}”`}</h1>
       <Shown of={first}>{(page) => <Paths text={text} first={page} />}</Shown>
-      {text !== "" && <FoundFiles key={text} name={text} />}
+      {isFileName(text) && <FoundFiles key={text} name={text} />}
     </section>
   );
 }

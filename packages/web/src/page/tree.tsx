@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { get } from "./client.ts";
+import { encodedPath } from "./encoded-path.ts";
 import { useLoaded } from "./load.ts";
 import { bytes, Shown } from "./show.tsx";
 
@@ -112,7 +113,7 @@ function Entries({
           {matching.slice(0, rows).map((entry) => (
             <tr key={entry.name}>
               <td>
-                <a href={`${base}${encoded(entry)}`}>
+                <a href={`${base}${encodedPath(entry.name, entry.nameBase64)}`}>
                   {entry.name}
                   {entry.type === "directory" ? "/" : ""}
                 </a>
@@ -137,14 +138,6 @@ function Entries({
         </button>
       )}
     </>
-  );
-}
-
-/** A name in an address: its bytes, where it is no text. */
-function encoded({ name, nameBase64 }: { readonly name: string; readonly nameBase64?: string }): string {
-  if (nameBase64 === undefined) return encodeURIComponent(name);
-  return Array.from(atob(nameBase64), (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`).join(
-    "",
   );
 }
 
