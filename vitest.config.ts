@@ -6,8 +6,8 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts", "examples/*/*.test.ts"],
     // Two cores by default make one worker, while most tests wait for disks, sockets and other processes.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    // Minutes each: `pnpm test:long`.
-    exclude: ["test/long/**"],
+    // Those of `pnpm test:long`.
+    exclude: ["**/*.long.test.ts", "test/{long,nix,cluster}/**"],
     // Tests with real processes, browsers and package managers take their time.
     testTimeout: 60_000,
     hookTimeout: 60_000,

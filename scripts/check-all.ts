@@ -1,5 +1,6 @@
 // Runs every check that is no test, and says which failed.
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 
 const CHECKS = [
   "lint",
@@ -10,6 +11,9 @@ const CHECKS = [
   "check:docs",
   "check:api",
 ];
+
+// Tests are built without types.
+if (!existsSync("packages/castore/dist/index.d.ts")) spawnSync("pnpm", ["build"], { stdio: "inherit" });
 
 const failed = CHECKS.filter((check) => {
   console.log(`\n== ${check}`);

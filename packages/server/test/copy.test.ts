@@ -6,101 +6,18 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
-import { B3Digest, type Directory, EMPTY_DIGEST } from "@tvix/castore";
-import { fixtures } from "@tvix/castore/testing";
-import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore-grpc";
-import { createGrpcTransport as createOwnTransport } from "@tvix/castore-grpc/http2";
+import { B3Digest, EMPTY_DIGEST } from "@tvix/castore";
 import { openStore } from "@tvix/castore-packs";
-import { NixHash, StorePath } from "@tvix/nix-compat";
 import { BatchService } from "@tvix/protocol/batch";
 import { ChunkExchangeService } from "@tvix/protocol/exchange";
-import { type Services, servicesOf } from "@tvix/server";
-import { copyPaths, type PathInfo } from "@tvix/store";
-import { GrpcPathInfoService } from "@tvix/store/grpc";
+import { servicesOf } from "@tvix/server";
+import type { PathInfo } from "@tvix/store";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../../../test/temporary.ts";
+import { addClosure } from "./copied-closure.ts";
 import { runningServer } from "./running-server.ts";
 import { startDaemon, tvixStore } from "./tvix-store.ts";
 import { wholeServer } from "./whole-server.ts";
-
-const { pseudoRandomBytes, directoryOf, directoryNode } = fixtures;
-
-/** The services of a server, over sockets. */
-function servicesAt(url: string): Services {
-  const transport = createOwnTransport({ url });
-  onTestFinished(() => transport.close());
-  const pathInfoService = new GrpcPathInfoService(transport);
-  return {
-    blobService: new GrpcBlobService(transport),
-    directoryService: new GrpcDirectoryService(transport),
-    pathInfoService,
-    narCalculationService: pathInfoService,
-  };
-}
-
-/** The text of a file of a path; in `version` 2 one path in ten is another. */
-function contentsOf(number: number, version: number): Uint8Array {
-  const changed = version === 2 && number % 10 === 0;
-  return Buffer.from(`${number} ${changed ? "changed" : ""}\n`.repeat(100 + (number % 50)));
-}
-
-/** A closure: each path refers to the three before it. Returns the path that leads to all. */
-async function addClosure(services: Services, count: number, version: number): Promise<PathInfo> {
-  const large = pseudoRandomBytes(6_000_000, 1);
-  if (version === 2) large.fill(0, 3_000_000, 3_000_010);
-  const largeDigest = await services.blobService.put(large);
-  const infos: PathInfo[] = [];
-  for (let number = 0; number < count; number++) {
-    const contents = contentsOf(number, version);
-    const digest = await services.blobService.put(contents);
-    const file = { type: "file", digest, size: BigInt(contents.length), executable: false } as const;
-    const last = {
-      type: "file",
-      digest: largeDigest,
-      size: BigInt(large.length),
-      executable: false,
-    } as const;
-    const root: Directory = directoryOf(number === count - 1 ? { file, last } : { file });
-    await services.directoryService.put(root);
-    const pathDigest = new Uint8Array(20);
-    new DataView(pathDigest.buffer).setUint32(0, number + 1 + version * 2 ** 20);
-    const node = directoryNode(root);
-    const references = infos.slice(-3).map(({ storePath }) => storePath);
-    const known = { node, references, signatures: [], deriver: undefined, contentAddress: undefined };
-    const narHash = NixHash.from("sha256", root.digest().bytes);
-    const storePath = StorePath.from(pathDigest, `path-${number}`);
-    infos.push(await services.pathInfoService.put({ ...known, storePath, narSize: 1000, narHash }));
-  }
-  return infos.at(-1) as PathInfo;
-}
-
-test("1,000 paths from one server to another; interrupted and run again, and changed a little", async () => {
-  const [from, to] = [await wholeServer(), await wholeServer()];
-  const first = await addClosure(from.services, 1000, 1);
-  const [source, destination] = [servicesAt(from.url), servicesAt(to.url)];
-  const leaving = new AbortController();
-  const interrupted = copyPaths([first], source, destination, {
-    signal: leaving.signal,
-    onProgress: ({ copiedPaths }) => copiedPaths === 300 && leaving.abort(new Error("interrupted")),
-  });
-  await expect(interrupted).rejects.toThrow("interrupted");
-  const before = (await Array.fromAsync(to.services.pathInfoService.list())).length;
-  expect(before).toBeGreaterThanOrEqual(300);
-  expect(before).toBeLessThan(1000);
-  const rest = await copyPaths([first], source, destination);
-  expect(rest).toMatchObject({ paths: 1000, copiedPaths: 1000 - before });
-
-  const second = await addClosure(from.services, 1000, 2);
-  const changed = await copyPaths([second], source, destination);
-  expect(changed).toMatchObject({ paths: 1000, copiedPaths: 1000 });
-  const newTexts = Array.from({ length: 100 }, (_, index) => contentsOf(index * 10, 2).length);
-  const newBytes = newTexts.reduce((sum, length) => sum + length);
-  // The texts that have changed, and of 6 MB the chunks around the change.
-  expect(changed.sentBytes).toBeGreaterThan(newBytes);
-  expect(changed.sentBytes).toBeLessThan(newBytes + 2 * 512 * 1024);
-  const copied = await to.services.pathInfoService.get(second.storePath.digest);
-  expect(copied?.references.map(String)).toEqual(second.references.map(String));
-}, 120_000);
 
 describe("tvix-store copy", () => {
   async function dataWithClosure(): Promise<{ data: string; root: PathInfo }> {

@@ -4,8 +4,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
-import { installedProject } from "./packed.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { installedProject } from "../packed.ts";
+import { temporaryDirectory } from "../temporary.ts";
 
 const CASTORE = ["protocol", "byte-stream", "castore"];
 const STORE = [...CASTORE, "castore-fs", "castore-grpc", "nar", "nix-compat", "narinfo", "store"];

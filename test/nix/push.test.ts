@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LocalNixStore } from "@tvix/nix-local";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type Daemon, startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
-import { type NixHome, nixHome, removeHome } from "./nix/nix-home.ts";
-import { noNix } from "./nix/real-nix.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { type Daemon, startDaemon, tvixStore } from "../../packages/server/test/tvix-store.ts";
+import { temporaryDirectory } from "../temporary.ts";
+import { type NixHome, nixHome, removeHome } from "./nix-home.ts";
+import { noNix } from "./real-nix.ts";
 
 if (noNix !== undefined) console.warn(`skipped: ${noNix}`);
 
@@ -27,7 +27,7 @@ let
 in build "root" "mkdir $out; ln -s \${same} $out/same; echo \${changing} > $out/changing"
 `;
 
-const BIN = join(import.meta.dirname, "../packages/server/bin/tvix-store.js");
+const BIN = join(import.meta.dirname, "../../packages/server/bin/tvix-store.js");
 
 describe.skipIf(noNix !== undefined)("a real Nix and its store", () => {
   async function newHome(): Promise<NixHome> {

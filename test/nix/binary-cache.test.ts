@@ -3,14 +3,14 @@ import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startDaemon } from "../packages/server/test/tvix-store.ts";
-import { type NixHome, nixHome, removeHome } from "./nix/nix-home.ts";
-import { noNix } from "./nix/real-nix.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { startDaemon } from "../../packages/server/test/tvix-store.ts";
+import { temporaryDirectory } from "../temporary.ts";
+import { type NixHome, nixHome, removeHome } from "./nix-home.ts";
+import { noNix } from "./real-nix.ts";
 
 if (noNix !== undefined) console.warn(`skipped: ${noNix}`);
 
-const CLOSURE = join(import.meta.dirname, "nix/closure.nix");
+const CLOSURE = join(import.meta.dirname, "closure.nix");
 const SEED = `seed ${process.pid} ${Date.now()}`;
 const LARGE_BYTES = 500_000_000;
 

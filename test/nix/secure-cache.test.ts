@@ -2,11 +2,11 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { newAuthority } from "../packages/server/test/certificates.ts";
-import { startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
-import { nixHome, removeHome } from "./nix/nix-home.ts";
-import { noNix } from "./nix/real-nix.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { newAuthority } from "../../packages/server/test/certificates.ts";
+import { startDaemon, tvixStore } from "../../packages/server/test/tvix-store.ts";
+import { temporaryDirectory } from "../temporary.ts";
+import { nixHome, removeHome } from "./nix-home.ts";
+import { noNix } from "./real-nix.ts";
 
 if (noNix !== undefined) console.warn(`skipped: ${noNix}`);
 

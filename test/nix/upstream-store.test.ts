@@ -2,14 +2,14 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { endDaemon, startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
-import { type NixHome, nixHome, removeHome } from "./nix/nix-home.ts";
-import { noNix } from "./nix/real-nix.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { endDaemon, startDaemon, tvixStore } from "../../packages/server/test/tvix-store.ts";
+import { temporaryDirectory } from "../temporary.ts";
+import { type NixHome, nixHome, removeHome } from "./nix-home.ts";
+import { noNix } from "./real-nix.ts";
 
 if (noNix !== undefined) console.warn(`skipped: ${noNix}`);
 
-const CLOSURE = join(import.meta.dirname, "nix/closure.nix");
+const CLOSURE = join(import.meta.dirname, "closure.nix");
 const SEED = `seed ${process.pid} ${Date.now()}`;
 const KEEP = ["--option", "require-sigs", "false"];
 

@@ -9,7 +9,7 @@ import { startServer } from "@tvix/server";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { installedProject } from "./packed.ts";
+import { installedProject } from "../packed.ts";
 
 const PACKAGES = [
   "protocol",

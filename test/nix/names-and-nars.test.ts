@@ -14,11 +14,11 @@ import { importPath } from "@tvix/store/node";
 import { RecordPathInfoService } from "@tvix/store/records";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { anyTree } from "../packages/nar/test/trees.ts";
-import { newNix, nix, noNix } from "./nix/real-nix.ts";
-import { writeTree } from "./nix/trees-on-disk.ts";
+import { anyTree } from "../../packages/nar/test/trees.ts";
+import { newNix, nix, noNix } from "./real-nix.ts";
+import { writeTree } from "./trees-on-disk.ts";
 
-const TVIX_STORE = [join(import.meta.dirname, "../packages/server/bin/tvix-store.js")];
+const TVIX_STORE = [join(import.meta.dirname, "../../packages/server/bin/tvix-store.js")];
 const RANDOM_TREES = 300;
 const SEED = 20_261_123;
 

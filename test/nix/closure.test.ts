@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
-import { startDaemon } from "../packages/server/test/tvix-store.ts";
-import { nixHome, removeHome } from "./nix/nix-home.ts";
-import { noNix } from "./nix/real-nix.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { startDaemon } from "../../packages/server/test/tvix-store.ts";
+import { temporaryDirectory } from "../temporary.ts";
+import { nixHome, removeHome } from "./nix-home.ts";
+import { noNix } from "./real-nix.ts";
 
 if (noNix !== undefined) console.warn(`skipped: ${noNix}`);
 
-const CLOSURE = join(import.meta.dirname, "nix/closure.nix");
+const CLOSURE = join(import.meta.dirname, "closure.nix");
 
 test.skipIf(noNix !== undefined)(
   "a real nix-store imports what the store exports of a closure",

@@ -10,9 +10,9 @@ import {
   sample,
   smallSample,
   upload,
-} from "../packages/nar-bridge/test/samples.ts";
-import { endDaemon, startDaemon, tvixStore } from "../packages/server/test/tvix-store.ts";
-import { temporaryDirectory } from "./temporary.ts";
+} from "../../packages/nar-bridge/test/samples.ts";
+import { endDaemon, startDaemon, tvixStore } from "../../packages/server/test/tvix-store.ts";
+import { temporaryDirectory } from "../temporary.ts";
 
 const DISK_BYTES = 48 << 20;
 
