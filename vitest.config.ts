@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts", "examples/*/*.test.ts"],
-    // Two cores by default make one worker, while most tests wait for disks, sockets and other processes.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // More than cores: most tests wait for disks, sockets and other processes.
+    maxWorkers: availableParallelism() + 1,
     // Those of `pnpm test:long`.
     exclude: ["**/*.long.test.ts", "test/{long,nix,cluster}/**"],
     // Tests with real processes, browsers and package managers take their time.

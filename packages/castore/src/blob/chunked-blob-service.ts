@@ -4,6 +4,7 @@ import { FastCdc } from "../chunking/fastcdc.ts";
 import type { ChunkSizes } from "../chunking/parameters.ts";
 import type { ChunkStore } from "../chunks/chunk-store.ts";
 import { B3Digest, EMPTY_DIGEST } from "../digest/b3-digest.ts";
+import { digestsSettling } from "../digest/blake3-in-use.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
@@ -98,10 +99,12 @@ export class ChunkedBlobService implements AssemblingBlobService {
     return holdRead(this.#cutter.chunkBytes, stream, { memory: this.#memory, signal });
   }
 
-  put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+  async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
+    const settling = digestsSettling();
+    if (settling !== undefined) await settling;
     return source instanceof Uint8Array && source.length <= this.#cutter.uncutLength
-      ? this.#putSingle(source, signal)
-      : this.#putCut(source, signal);
+      ? await this.#putSingle(source, signal)
+      : await this.#putCut(source, signal);
   }
 
   assemble(): BlobAssembly {
