@@ -1,3 +1,4 @@
+import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { chmod, lstat, mkdir, open, rename, symlink } from "node:fs/promises";
 import { type ByteStream, copyBytes } from "@tvix/byte-stream";
 import {
@@ -5,13 +6,14 @@ import {
   CastoreError,
   type DirectoryNode,
   type FileNode,
+  letOthersRun,
   mapConcurrently,
   type Node,
   type OperationOptions,
   ReadAhead,
 } from "@tvix/castore";
 import { inBatches } from "@tvix/castore/backend";
-import { exists, type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
+import { exists, type HostPath, joinPath, onPath, onPathSync, showPath } from "./host-path.ts";
 import type { TreeProgress, TreeServices } from "./ingest.ts";
 import { pathBeside } from "./name-beside.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -27,8 +29,14 @@ export interface RestoreOptions extends OperationOptions {
 /** Entries that are written at the same time. */
 const CONCURRENCY = 50;
 
-/** A file up to this length is read before it is its turn to be written, in bytes. */
+/**
+ * A file up to this length, in bytes, is read before it is its turn to be written, and written on the spot: three calls of
+ * the system that mostly take a few microseconds, where the thread pool takes a hundred.
+ */
 const SHORT_BYTES = 64 << 10;
+
+/** Steps after which others have their turn: what is at hand comes without any wait. */
+const STEPS_IN_A_ROW = 64;
 
 /** Entries whose contents are read together, groups of them that are under way, and what they may hold in bytes. */
 const GROUP_ENTRIES = 128;
@@ -150,13 +158,8 @@ class Restorer {
         const { bytes } = leaf.node.target;
         await onPath("create link", leaf.path, () => symlink(Buffer.from(bytes), leaf.path));
         this.#hasBegun = true;
-      } else {
-        await this.#writeFile(
-          leaf.node,
-          leaf.path,
-          leaf.contents ?? (await this.#open(leaf.node, leaf.path)),
-        );
-      }
+      } else if (leaf.contents !== undefined) this.#writeShort(leaf.node, leaf.path, leaf.contents);
+      else await this.#writeFile(leaf.node, leaf.path, await this.#open(leaf.node, leaf.path));
       this.#done(leaf.node);
     });
     for await (const _ of written);
@@ -186,7 +189,9 @@ class Restorer {
   async *#leaves(root: Node, path: HostPath): AsyncGenerator<Leaf, void, undefined> {
     const directories = new ReadAhead(this.#services.directoryService, { signal: this.#signal });
     const open: { node: Node; path: HostPath }[] = [{ node: root, path }];
+    let steps = 0;
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (++steps % STEPS_IN_A_ROW === 0) await letOthersRun();
       const { node, path: at } = next;
       if (node.type !== "directory") {
         yield { node, path: at };
@@ -194,7 +199,7 @@ class Restorer {
       }
       const directory = await directories.get(node.digest);
       if (directory === undefined) throw missing("directory", node, at);
-      if (at !== path) await onPath("create directory", at, () => mkdir(at, { mode: DIRECTORY_MODE }));
+      if (at !== path) onPathSync("create directory", at, () => mkdirSync(at, { mode: DIRECTORY_MODE }));
       this.#done(node);
       for (const entry of directory.entries.toReversed())
         open.push({ node: entry.node, path: joinPath(at, entry.name.bytes) });
@@ -227,13 +232,23 @@ class Restorer {
     return contents;
   }
 
-  async #writeFile(
-    node: FileNode,
-    path: HostPath,
-    contents: ByteStream | readonly Uint8Array[],
-  ): Promise<void> {
-    const mode = node.executable ? EXECUTABLE_MODE : FILE_MODE;
-    const handle = await onPath("create", path, () => open(path, "wx", mode));
+  #writeShort(node: FileNode, path: HostPath, contents: readonly Uint8Array[]): void {
+    checkLength(
+      node,
+      path,
+      contents.reduce((sum, { length }) => sum + BigInt(length), 0n),
+    );
+    const descriptor = onPathSync("create", path, () => openSync(path, "wx", modeOf(node)));
+    this.#hasBegun = true;
+    try {
+      for (const piece of contents) onPathSync("write", path, () => writeFileSync(descriptor, piece));
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  async #writeFile(node: FileNode, path: HostPath, contents: ByteStream): Promise<void> {
+    const handle = await onPath("create", path, () => open(path, "wx", modeOf(node)));
     this.#hasBegun = true;
     try {
       let length = 0n;
@@ -241,15 +256,7 @@ class Restorer {
         await onPath("write", path, () => handle.writeFile(piece));
         length += BigInt(piece.length);
       }
-      if (length !== node.size) {
-        throw new CastoreError(
-          "CORRUPT",
-          `${showPath(path)} should have ${node.size} bytes, its blob has ${length}`,
-          {
-            subject: node.digest.toString(),
-          },
-        );
-      }
+      checkLength(node, path, length);
     } finally {
       await handle.close();
     }
@@ -260,6 +267,16 @@ class Restorer {
     if (node.type === "file") this.#progress.bytes += Number(node.size);
     this.#onProgress?.({ ...this.#progress });
   }
+}
+
+function modeOf({ executable }: FileNode): number {
+  return executable ? EXECUTABLE_MODE : FILE_MODE;
+}
+
+function checkLength({ digest, size }: FileNode, path: HostPath, length: bigint): void {
+  if (length === size) return;
+  const text = `${showPath(path)} should have ${size} bytes, its blob has ${length}`;
+  throw new CastoreError("CORRUPT", text, { subject: digest.toString() });
 }
 
 function isShort(node: Node): node is FileNode {

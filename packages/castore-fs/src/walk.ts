@@ -1,8 +1,8 @@
-import type { BigIntStats, Dirent } from "node:fs";
-import { lstat, readdir } from "node:fs/promises";
-import { CastoreError } from "@tvix/castore";
+import { type BigIntStats, type Dirent, lstatSync, readdirSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { CastoreError, letOthersRun } from "@tvix/castore";
 import { checkDepth, checkDirectoryBytes } from "@tvix/castore/backend";
-import { type HostPath, joinPath, onPath, showPath } from "./host-path.ts";
+import { type HostPath, joinPath, onPath, onPathSync, showPath } from "./host-path.ts";
 import { changed } from "./read-file.ts";
 import { isSameFile } from "./same-file.ts";
 
@@ -24,6 +24,14 @@ type Kind = Pick<BigIntStats, keyof Dirent & keyof BigIntStats>;
 /** What an entry takes in the encoding of its directory at least, besides its name: a link does. */
 const ENTRY_BYTES = 7;
 
+const LISTING = { withFileTypes: true, encoding: "buffer" } as const;
+
+/** A directory that takes so many bytes has many entries: to list them takes a while. */
+const LARGE_DIRECTORY_BYTES = 64n << 10n;
+
+/** Steps after which others have their turn: what the system has in memory comes without any wait. */
+const STEPS_IN_A_ROW = 64;
+
 /** A directory whose entries are being visited. */
 interface Visit {
   readonly entry: WalkedEntry;
@@ -34,7 +42,8 @@ interface Visit {
 
 /**
  * An entry and everything below it, children before their directory. Symbolic links are not
- * followed, not even at the root.
+ * followed, not even at the root. Directories are looked at on the spot, as short files are read: three
+ * calls of the system that mostly take a few microseconds, where the thread pool takes a hundred.
  *
  * @throws CastoreError UNSUPPORTED_FILE_TYPE for sockets, pipes and devices, TOO_DEEP,
  *   CHANGED_WHILE_READING for a directory that is another one, or has other entries, when all that
@@ -45,17 +54,19 @@ export async function* walk(
   root: HostPath,
   maxDirectoryBytes: number = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<WalkedEntry, void, undefined> {
-  const stats = await onPath("read", root, () => lstat(root, { bigint: true }));
+  const stats = statsOf(root);
   const rootEntry = entryOf(stats, root, new Uint8Array(0), 0);
   if (rootEntry.type !== "directory") {
     yield rootEntry;
     return;
   }
   const visits: Visit[] = [await visit(rootEntry, maxDirectoryBytes)];
+  let steps = 0;
   for (let current = visits.at(-1); current !== undefined; current = visits.at(-1)) {
+    if (++steps % STEPS_IN_A_ROW === 0) await letOthersRun();
     const next = current.rest.next();
     if (next.done === true) {
-      await checkUnchanged(current);
+      checkUnchanged(current);
       yield current.entry;
       visits.pop();
       continue;
@@ -70,21 +81,25 @@ export async function* walk(
 
 async function visit(entry: WalkedEntry, maxDirectoryBytes: number): Promise<Visit> {
   const { path } = entry;
-  const found = await onPath("read", path, () => lstat(path, { bigint: true }));
+  const found = statsOf(path);
   // A link has taken its place since it was listed.
   if (!found.isDirectory()) throw changed(path);
-  const entries = await onPath("list", path, () =>
-    readdir(path, { withFileTypes: true, encoding: "buffer" }),
-  );
+  const entries =
+    found.size < LARGE_DIRECTORY_BYTES
+      ? onPathSync("list", path, () => readdirSync(path, LISTING))
+      : await onPath("list", path, () => readdir(path, LISTING));
   const bytes = entries.reduce((sum, { name }) => sum + name.length + ENTRY_BYTES, 0);
   checkDirectoryBytes(bytes, maxDirectoryBytes, showPath(path));
   return { entry, found, rest: entries.values() };
 }
 
 /** Paths are looked up anew each time: while they were, a directory may have been put elsewhere. */
-async function checkUnchanged({ entry: { path }, found }: Visit): Promise<void> {
-  const now = await onPath("read", path, () => lstat(path, { bigint: true }));
-  if (!isSameFile(found, now)) throw changed(path);
+function checkUnchanged({ entry: { path }, found }: Visit): void {
+  if (!isSameFile(found, statsOf(path))) throw changed(path);
+}
+
+function statsOf(path: HostPath): BigIntStats {
+  return onPathSync("read", path, () => lstatSync(path, { bigint: true }));
 }
 
 function entryOf(kind: Kind, path: HostPath, name: Uint8Array, depth: number) {

@@ -84,6 +84,8 @@ describe("what changes while it is read is refused", () => {
     await writeFile(join(outside, "secret"), "secret");
     await mkdir(join(root, "a"));
     await writeFile(join(root, "a", "file"), fixtures.pseudoRandomBytes(LONG));
+    // As many entries as are under way at the same time, and more: the walk is not over when the first is stored.
+    for (let file = 0; file < 500; file++) await writeFile(join(root, "a", `${file}`), `${file}`);
     await mkdir(join(root, "b"));
     for (const taken of ["a", "b"]) {
       const interfere = async () => {
