@@ -1,74 +1,24 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import {
-  createGrpcTransport as createConnectGrpcTransport,
-  createConnectTransport,
-  createGrpcWebTransport,
-} from "@connectrpc/connect-node";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
 import { B3Digest, SymlinkTarget } from "@tvix/castore";
-import type { Namespace } from "@tvix/castore-grpc";
 import { createGrpcTransport } from "@tvix/castore-grpc/http2";
-import { openStore } from "@tvix/castore-packs";
 import { PublicKey, SecretKey } from "@tvix/narinfo";
 import { StorePath } from "@tvix/nix-compat";
 import * as snix from "@tvix/protocol/snix/store";
 import { NodeSchema } from "@tvix/protocol/tvix/castore";
 import { PathInfoService } from "@tvix/protocol/tvix/store";
-import { servicesOf } from "@tvix/server";
 import { formatPathInfo, type PathInfo } from "@tvix/store";
 import { GrpcPathInfoService } from "@tvix/store/grpc";
-import { fixtures, testPathInfoService } from "@tvix/store/testing";
+import { fixtures } from "@tvix/store/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { INVALID } from "../../store/test/invalid-path-infos.ts";
+import { type Connect, serverOverStore, TRANSPORTS, testOverSockets } from "./path-info-servers.ts";
 import { runningServer } from "./running-server.ts";
 
-type Connect = (baseUrl: string) => Transport & { close?: () => Promise<void> };
-
-const TRANSPORTS: Record<string, Connect> = {
-  "our gRPC": (url) => createGrpcTransport({ url }),
-  "Connect's gRPC": (baseUrl) => createConnectGrpcTransport({ baseUrl }),
-  "gRPC-Web over HTTP/1.1": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
-  "Connect over HTTP/1.1, in JSON": (baseUrl) =>
-    createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: false }),
-};
-
-/** A server over a store in a folder of its own. */
-async function serverOverStore(...signingKeys: SecretKey[]) {
-  const path = await mkdtemp(join(tmpdir(), "server-"));
-  const store = await openStore(path, { sync: false });
-  const services = servicesOf(store, signingKeys);
-  const server = await runningServer({ ...services, store: services });
-  return {
-    ...services,
-    url: server.url,
-    close: async () => {
-      await server.close();
-      await store.close();
-      await rm(path, { recursive: true });
-    },
-  };
-}
-
-async function overSockets(connect: Connect, namespace: Namespace) {
-  const server = await serverOverStore();
-  const transport = connect(server.url);
-  return {
-    pathInfoService: new GrpcPathInfoService(transport, { namespace }),
-    close: async () => {
-      await transport.close?.();
-      await server.close();
-    },
-  };
-}
-
-for (const [name, connect] of Object.entries(TRANSPORTS)) {
-  for (const namespace of ["tvix", "snix"] as const) {
-    testPathInfoService(`${name}, ${namespace}`, async () => await overSockets(connect, namespace));
-  }
-}
+// The other clients: path-info.long.test.ts.
+testOverSockets("our gRPC", "tvix");
+testOverSockets("Connect over HTTP/1.1, in JSON", "snix");
 
 describe.each(Object.entries(TRANSPORTS))("PathInfoService answers over %s", (_, connect) => {
   let server: Awaited<ReturnType<typeof serverOverStore>>;
