@@ -1,6 +1,7 @@
 // Runs every check that is no test, and says which failed.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 const CHECKS = [
   "lint",
@@ -13,7 +14,10 @@ const CHECKS = [
 ];
 
 // Tests are built without types.
-if (!existsSync("packages/castore/dist/index.d.ts")) spawnSync("pnpm", ["build"], { stdio: "inherit" });
+const isBuilt = globSync("packages/*/tsup.config.ts").every((config) =>
+  existsSync(join(dirname(config), "dist/index.d.ts")),
+);
+if (!isBuilt && spawnSync("pnpm", ["build"], { stdio: "inherit" }).status !== 0) process.exit(1);
 
 const failed = CHECKS.filter((check) => {
   console.log(`\n== ${check}`);

@@ -134,6 +134,12 @@ function checkImports(
       }
     }
   }
+  if (manifest.name === "@tvix/server") {
+    for (const separate of SEPARATE_PACKAGES) {
+      if (!declared.has(separate))
+        problems.push(`${manifest.name}: the command needs ${separate}, which is not declared`);
+    }
+  }
   for (const dependency of Object.keys(manifest["dependencies"] ?? {})) {
     const isForProgram = manifest.name === "@tvix/server" && SEPARATE_PACKAGES.includes(dependency);
     if (!used.has(dependency) && !isForProgram)

@@ -1,4 +1,4 @@
-import { readlink } from "node:fs/promises";
+import { readlinkSync } from "node:fs";
 import { tap } from "@tvix/byte-stream";
 import {
   type BlobService,
@@ -16,7 +16,7 @@ import {
   TreeBuilder,
   type TreeEntry,
 } from "@tvix/castore";
-import { type HostPath, onPath } from "./host-path.ts";
+import { type HostPath, onPathSync } from "./host-path.ts";
 import { FileReader, type OpenedFile } from "./read-file.ts";
 import { type WalkedEntry, walk } from "./walk.ts";
 
@@ -139,8 +139,9 @@ function readNode(
   return type === "file" ? files.read(path) : readSymlink(path);
 }
 
-async function readSymlink(path: HostPath): Promise<SymlinkNode> {
-  const target = await onPath("read link", path, () => readlink(path, { encoding: "buffer" }));
+/** On the spot, as short files are: before it is looked whether its directory has changed. */
+function readSymlink(path: HostPath): SymlinkNode {
+  const target = onPathSync("read link", path, () => readlinkSync(path, { encoding: "buffer" }));
   return { type: "symlink", target: SymlinkTarget.from(target) };
 }
 

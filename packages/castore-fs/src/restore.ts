@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
-import { chmod, lstat, mkdir, open, rename, symlink } from "node:fs/promises";
+import { mkdirSync } from "node:fs";
+import { chmod, lstat, mkdir, rename, symlink } from "node:fs/promises";
 import { type ByteStream, copyBytes } from "@tvix/byte-stream";
 import {
   ByteBudget,
@@ -17,6 +17,7 @@ import { exists, type HostPath, joinPath, onPath, onPathSync, showPath } from ".
 import type { TreeProgress, TreeServices } from "./ingest.ts";
 import { pathBeside } from "./name-beside.ts";
 import { removeTree } from "./remove-tree.ts";
+import { writeFile, writeShortFile } from "./write-file.ts";
 
 /** Options of {@link restore}. */
 export interface RestoreOptions extends OperationOptions {
@@ -43,8 +44,6 @@ const GROUP_ENTRIES = 128;
 const GROUPS_AHEAD = 3;
 const BYTES_AHEAD = 8 << 20;
 
-const FILE_MODE = 0o644;
-const EXECUTABLE_MODE = 0o755;
 const DIRECTORY_MODE = 0o755;
 const PRIVATE_MODE = 0o700;
 
@@ -159,7 +158,7 @@ class Restorer {
         await onPath("create link", leaf.path, () => symlink(Buffer.from(bytes), leaf.path));
         this.#hasBegun = true;
       } else if (leaf.contents !== undefined) this.#writeShort(leaf.node, leaf.path, leaf.contents);
-      else await this.#writeFile(leaf.node, leaf.path, await this.#open(leaf.node, leaf.path));
+      else await this.#writeLong(leaf.node, leaf.path);
       this.#done(leaf.node);
     });
     for await (const _ of written);
@@ -233,33 +232,15 @@ class Restorer {
   }
 
   #writeShort(node: FileNode, path: HostPath, contents: readonly Uint8Array[]): void {
-    checkLength(
-      node,
-      path,
-      contents.reduce((sum, { length }) => sum + BigInt(length), 0n),
-    );
-    const descriptor = onPathSync("create", path, () => openSync(path, "wx", modeOf(node)));
+    writeShortFile(node, path, contents);
     this.#hasBegun = true;
-    try {
-      for (const piece of contents) onPathSync("write", path, () => writeFileSync(descriptor, piece));
-    } finally {
-      closeSync(descriptor);
-    }
   }
 
-  async #writeFile(node: FileNode, path: HostPath, contents: ByteStream): Promise<void> {
-    const handle = await onPath("create", path, () => open(path, "wx", modeOf(node)));
-    this.#hasBegun = true;
-    try {
-      let length = 0n;
-      for await (const piece of contents) {
-        await onPath("write", path, () => handle.writeFile(piece));
-        length += BigInt(piece.length);
-      }
-      checkLength(node, path, length);
-    } finally {
-      await handle.close();
-    }
+  async #writeLong(node: FileNode, path: HostPath): Promise<void> {
+    const contents = await this.#open(node, path);
+    await writeFile(node, path, contents, () => {
+      this.#hasBegun = true;
+    });
   }
 
   #done(node: Node): void {
@@ -267,16 +248,6 @@ class Restorer {
     if (node.type === "file") this.#progress.bytes += Number(node.size);
     this.#onProgress?.({ ...this.#progress });
   }
-}
-
-function modeOf({ executable }: FileNode): number {
-  return executable ? EXECUTABLE_MODE : FILE_MODE;
-}
-
-function checkLength({ digest, size }: FileNode, path: HostPath, length: bigint): void {
-  if (length === size) return;
-  const text = `${showPath(path)} should have ${size} bytes, its blob has ${length}`;
-  throw new CastoreError("CORRUPT", text, { subject: digest.toString() });
 }
 
 function isShort(node: Node): node is FileNode {

@@ -29,8 +29,12 @@ const LISTING = { withFileTypes: true, encoding: "buffer" } as const;
 /** A directory that takes so many bytes has many entries: to list them takes a while. */
 const LARGE_DIRECTORY_BYTES = 64n << 10n;
 
-/** Steps after which others have their turn: what the system has in memory comes without any wait. */
+/**
+ * Others have their turn after so many steps, for what the system has in memory comes without any wait, and after so many
+ * milliseconds, for it may come from far away.
+ */
 const STEPS_IN_A_ROW = 64;
+const TURN_MS = 10;
 
 /** A directory whose entries are being visited. */
 interface Visit {
@@ -62,8 +66,12 @@ export async function* walk(
   }
   const visits: Visit[] = [await visit(rootEntry, maxDirectoryBytes)];
   let steps = 0;
+  let turnStarted = performance.now();
   for (let current = visits.at(-1); current !== undefined; current = visits.at(-1)) {
-    if (++steps % STEPS_IN_A_ROW === 0) await letOthersRun();
+    if (++steps % STEPS_IN_A_ROW === 0 || performance.now() - turnStarted > TURN_MS) {
+      await letOthersRun();
+      turnStarted = performance.now();
+    }
     const next = current.rest.next();
     if (next.done === true) {
       checkUnchanged(current);

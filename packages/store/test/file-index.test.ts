@@ -250,6 +250,8 @@ test("a damaged record tells nothing, and others are told; a tree that is not wh
     break;
   }
   expect(await store.find("x")).toEqual(["path-2/x"]);
+  await store.open().flush();
+  expect(await store.find("x")).toEqual(["path-1/x", "path-2/x"]);
   const missing = Directory.of([
     { name: PathComponent.from("x"), node: FILE },
     { name: PathComponent.from("z"), node: FILE },
@@ -311,6 +313,37 @@ test("a tree of too many entries has none in the index, keeps nobody waiting, an
   const before = await Array.fromAsync(store.records.entries({ prefix: Buffer.from("~i1") }));
   await store.open().flush();
   expect(await Array.fromAsync(store.records.entries({ prefix: Buffer.from("~i1") }))).toEqual(before);
+});
+
+test("parts that nothing leads to any more go, and those of a path that is there are made again", async () => {
+  const store = openIndex();
+  await store.put(1, { x: FILE });
+  await store.put(2, { x: FILE });
+  await store.indexing.flush();
+  for await (const [key] of store.records.entries({ prefix: Buffer.from("~i1") })) {
+    await store.records.write([{ type: "del", key }]);
+  }
+  await removePath(store.records, StorePath.from(new Uint8Array(20).fill(1), "path-1"));
+  const { parts } = await Client.of(store.records);
+  await collectStore(parts, { graceMs: 0 });
+  expect(await countRecords(store.records)).not.toHaveProperty("~k1");
+  await store.open().flush();
+  expect(await store.find("x")).toEqual(["path-2/x"]);
+});
+
+test("forget removes what is recorded of all contents that a path has had", async () => {
+  const records = new MemoryRecordStore();
+  const store = openIndex(records, (await openRecordStore(records)).directoryService);
+  await store.put(1, { before: FILE });
+  await store.indexing.flush();
+  const { storePath } = await store.put(1, { after: FILE });
+  await store.indexing.flush();
+  expect(await countRecords(records)).toMatchObject({ "~i1": 2, "~k1": 2 });
+  const { parts } = await Client.of(records);
+  await forgetPath(parts, storePath);
+  for (const table of ["~i1", "~j1", "~k1"]) {
+    expect(await Array.fromAsync(records.entries({ prefix: Buffer.from(table) }))).toEqual([]);
+  }
 });
 
 test("a part whose names are damaged goes with its files", async () => {

@@ -99,12 +99,10 @@ export class ChunkedBlobService implements AssemblingBlobService {
     return holdRead(this.#cutter.chunkBytes, stream, { memory: this.#memory, signal });
   }
 
-  async put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
-    const settling = digestsSettling();
-    if (settling !== undefined) await settling;
+  put(source: ByteSource, { signal }: OperationOptions = {}): Promise<B3Digest> {
     return source instanceof Uint8Array && source.length <= this.#cutter.uncutLength
-      ? await this.#putSingle(source, signal)
-      : await this.#putCut(source, signal);
+      ? this.#putSingle(source, signal)
+      : this.#putCut(source, signal);
   }
 
   assemble(): BlobAssembly {
@@ -160,6 +158,7 @@ export class ChunkedBlobService implements AssemblingBlobService {
   async #putSingle(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<B3Digest> {
     signal?.throwIfAborted();
     if (bytes.length === 0) return EMPTY_DIGEST;
+    await digestsSettling();
     const digest = B3Digest.of(bytes);
     await this.#writer.makeRoom(bytes.length);
     await this.#writer.write(digest, bytes, NOTHING_TO_RELEASE);
@@ -194,6 +193,8 @@ export class ChunkedBlobService implements AssemblingBlobService {
     try {
       for await (const { bytes, more, release } of this.#cutter.cut(source)) {
         signal?.throwIfAborted();
+        // Not before it is read: the failure of a stream that nobody reads yet would be nobody's.
+        await digestsSettling();
         const digest = hasher.next(bytes, more);
         const size = bytes.length;
         await this.#writer.makeRoom(size);

@@ -16,11 +16,16 @@ export class CountedDaily {
   readonly #ending = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #counting: Promise<void> | undefined;
+  /** Whether it failed when it was tried last: then it is tried again with the next look only. */
+  #hasFailed = false;
 
   constructor(figures: DailyFigures, log: Logger) {
     this.#figures = figures;
     this.#log = log;
-    this.#timer = setInterval(() => void this.#count(), LOOK_MS).unref();
+    this.#timer = setInterval(() => {
+      this.#hasFailed = false;
+      void this.#count();
+    }, LOOK_MS).unref();
   }
 
   /** What is known of all days; of today as well, unless counting takes long. */
@@ -51,8 +56,9 @@ export class CountedDaily {
   async #countNow(): Promise<void> {
     const { signal } = this.#ending;
     try {
-      if (!signal.aborted) await this.#figures.count(Date.now(), { signal });
+      if (!signal.aborted && !this.#hasFailed) await this.#figures.count(Date.now(), { signal });
     } catch (error) {
+      this.#hasFailed = true;
       if (!signal.aborted) this.#log.warn({ err: error }, "what is stored could not be counted");
     }
   }

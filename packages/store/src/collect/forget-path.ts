@@ -58,7 +58,7 @@ export async function forgetPath(
     return going.map(({ node }) => node);
   };
   const removed = await removeContents(contentsOf(parts, options), begin, options);
-  for (const gone of going) await removeFromFileIndex(records, gone, options);
+  for (const gone of going) await removeFromFileIndex(records, gone.storePath.digest, options);
   await parts.removeLeftovers?.(records);
   return { paths: going.map(({ storePath: path }) => path), removed };
 }
@@ -79,6 +79,7 @@ async function forgetQuarantined(
     return info === undefined ? [] : [info.node];
   };
   const removed = await removeContents(contentsOf(parts, options), begin, options);
+  await removeFromFileIndex(records, digest, options);
   return { paths: [storePath], removed };
 }
 

@@ -14,6 +14,7 @@ import type { PathInfoService } from "../path-info/path-info-service.ts";
 import { indexedTreeOf } from "./index-tree.ts";
 import { type PlaceInTree, placeLength } from "./places.ts";
 import {
+  INDEXED_TREES,
   keyPrefixOf,
   NAMED_FILES,
   type NamedPart,
@@ -119,7 +120,11 @@ export class FileIndex {
     const range = { ...options, after: begin && { ...begin.part, name } };
     for await (const entry of NAMED_FILES.entries(this.#records, keyPrefixOf(name), range)) {
       const part = entry.findKey();
-      if (part !== undefined) yield { part, places: placesOf(entry), length: entry.length, skipped: 0 };
+      if (part === undefined) continue;
+      const places = placesOf(entry);
+      // Its tree is indexed anew with the next look at all paths.
+      if (places === undefined) await this.#records.write([INDEXED_TREES.remove(part)]).catch(() => {});
+      else yield { part, places, length: entry.length, skipped: 0 };
     }
   }
 
@@ -151,12 +156,12 @@ function lengthOf(places: readonly PlaceInTree[]): number {
   return places.reduce((sum, place) => sum + placeLength(place), 0);
 }
 
-/** Those of a damaged record are not told; a collection removes it, and it can be written again. */
-function placesOf(entry: TableEntry<NamedPart, readonly PlaceInTree[]>): readonly PlaceInTree[] {
+/** Undefined for a damaged record. */
+function placesOf(entry: TableEntry<NamedPart, readonly PlaceInTree[]>): readonly PlaceInTree[] | undefined {
   try {
     return entry.value();
   } catch (error) {
-    if (isDamage(error)) return [];
+    if (isDamage(error)) return undefined;
     throw error;
   }
 }

@@ -56,14 +56,16 @@ export async function indexTree(
   const info = record && PATH_INFOS.decode(pathDigest, record);
   const tree = info && indexedTreeOf(info);
   if (info === undefined || tree === undefined) return;
-  const { value: known, isThere } = await INDEXED_TREES.look(records, tree);
-  if (known !== undefined && known.type !== "under way") return;
   const begun = INDEXED_TREES.put(tree, underWay());
+  const found = await records.get(begun.key);
+  const known = found && INDEXED_TREES.decode(tree, found);
+  if (known !== undefined && known.type !== "under way") return;
+  const isAsFound = { key: begun.key, value: found };
+  if (!(await records.write([begun], [{ key, value: record }, isAsFound]))) return;
   const isOurs = { key: begun.key, value: begun.value };
-  if (!(await records.write([begun], [{ key, value: record }]))) return;
   const write = (changes: readonly RecordChange[]) => records.write(changes, [isOurs]);
   // Whoever began before may have divided it in another way.
-  if (isThere && !(await removeParts(records, tree, write, options))) return;
+  if (!(await removeParts(records, tree, write, options))) return;
   const writer = new PartWriter(write, tree);
   const { maxEntries = MAX_ENTRIES } = options;
   let entries = 0;

@@ -1,14 +1,14 @@
 import { equalBytes } from "@tvix/byte-stream";
 import type { OperationOptions, RecordCondition, RecordStore } from "@tvix/castore";
 import { inBatches } from "@tvix/castore/backend";
-import type { PathInfo } from "../path-info/path-info.ts";
 import { PATH_INFOS } from "../records/tables.ts";
 import { indexedTreeOf } from "./index-tree.ts";
 import { removeParts } from "./remove-parts.ts";
-import { INDEXED_TREES, type IndexedTree, underWay } from "./tables.ts";
+import { INDEXED_PARTS, INDEXED_TREES, type IndexedTree, underWay } from "./tables.ts";
 
-/** Trees that are looked at together. */
+/** Trees, and parts of them, that are looked at together. */
 const TOGETHER = 1000;
+const PARTS_TOGETHER = 50;
 
 /** Removes what is recorded of the files of store paths that are there no more, or have other contents now. */
 export async function sweepFileIndex(records: RecordStore, options: OperationOptions = {}): Promise<void> {
@@ -23,16 +23,36 @@ export async function sweepFileIndex(records: RecordStore, options: OperationOpt
       if (!isOf(tree, value)) await removeTree(records, tree, [isGone], options);
     }
   }
+  await sweepLostParts(records, options);
 }
 
-/** Removes all that is recorded of the files of a store path. */
+/** Removes parts of trees of which nobody knows any more that they are indexed. */
+async function sweepLostParts(records: RecordStore, options: OperationOptions): Promise<void> {
+  for await (const batch of inBatches(INDEXED_PARTS.entries(records, undefined, options), PARTS_TOGETHER)) {
+    const parts = batch.flatMap((entry) => entry.findKey() ?? []);
+    const known = await records.getMany(parts.map((part) => INDEXED_TREES.keyOf(part)));
+    for (const [index, part] of parts.entries()) {
+      if (known[index] === undefined)
+        await removeTree(records, part, [INDEXED_TREES.isAbsent(part)], options);
+    }
+  }
+}
+
+/**
+ * Removes all that is recorded of the files of a store path that is there no more, whatever contents it had.
+ *
+ * @param pathDigest 20 bytes
+ */
 export async function removeFromFileIndex(
   records: RecordStore,
-  info: Pick<PathInfo, "storePath" | "node">,
+  pathDigest: Uint8Array,
   options: OperationOptions = {},
 ): Promise<void> {
-  const tree = indexedTreeOf(info);
-  if (tree !== undefined) await removeTree(records, tree, [], options);
+  const isGone = PATH_INFOS.isAbsent(pathDigest);
+  for await (const entry of INDEXED_TREES.entries(records, pathDigest, options)) {
+    const tree = entry.findKey();
+    if (tree !== undefined) await removeTree(records, tree, [isGone], options);
+  }
 }
 
 /** Takes a tree from whoever is at it, and removes it; whoever begins with it meanwhile takes it back. */

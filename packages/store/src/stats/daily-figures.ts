@@ -31,23 +31,32 @@ export class DailyFigures {
    */
   async count(now: number = Date.now(), options: OperationOptions = {}): Promise<boolean> {
     if (await DAILY_FIGURES.has(this.#records, Math.floor(now / DAY_MS))) return false;
-    if (!(await this.#claim(now))) return false;
+    const claim = await this.#claim(now);
+    if (claim === undefined) return false;
+    try {
+      await this.#countNow(now, options);
+    } finally {
+      await this.#records.write([FACTS.remove(COUNTING)], [{ key: claim.key, value: claim.value }]);
+    }
+    return true;
+  }
+
+  async #countNow(now: number, options: OperationOptions): Promise<void> {
     const { paths, directories, blobs, chunks, narBytes, chunkBytes, storedBytes } = await measureStore(
       this.#records,
       options,
     );
     await this.keep({ time: now, paths, directories, blobs, chunks, narBytes, chunkBytes, storedBytes });
     await this.#forgetOld(options);
-    return true;
   }
 
   /** Takes the count of this day; whoever has taken it and does not finish is not waited for long. */
-  async #claim(now: number): Promise<boolean> {
+  async #claim(now: number): Promise<{ readonly key: Uint8Array; readonly value: Uint8Array } | undefined> {
     const found = await FACTS.get(this.#records, COUNTING);
     const since = found === undefined ? 0 : Number(new TextDecoder().decode(found));
-    if (Math.abs(now - since) < CLAIM_MS) return false;
+    if (Math.abs(now - since) < CLAIM_MS) return undefined;
     const claim = FACTS.put(COUNTING, new TextEncoder().encode(String(now)));
-    return await this.#records.write([claim], [{ key: claim.key, value: found }]);
+    return (await this.#records.write([claim], [{ key: claim.key, value: found }])) ? claim : undefined;
   }
 
   async #forgetOld(options: OperationOptions): Promise<void> {
