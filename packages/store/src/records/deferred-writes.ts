@@ -4,7 +4,7 @@ import type { RecordChange, RecordStore } from "@tvix/castore";
 const MAX_WAITING = 100_000;
 
 /**
- * Writes for which nobody waits, and of which nothing depends on: what gathers meanwhile is one write, one after the other;
+ * Writes for which nobody waits, and on which nothing depends: what gathers meanwhile is one write, one after the other;
  * what cannot be written is lost.
  */
 export class DeferredWrites {
