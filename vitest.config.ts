@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    setupFiles: ["test/setup/equal-bytes.ts"],
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts", "examples/*/*.test.ts"],
     // More than cores: most tests wait for disks, sockets and other processes.
     maxWorkers: availableParallelism() + 1,

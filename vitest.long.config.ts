@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 // files at a time: what they hold memory to is what the processes themselves take, whatever else runs.
 export default defineConfig({
   test: {
+    setupFiles: ["test/setup/equal-bytes.ts"],
     include: ["**/*.long.test.ts", "test/{long,nix,cluster}/**/*.test.ts"],
     maxWorkers: 2,
     testTimeout: 600_000,

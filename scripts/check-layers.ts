@@ -38,7 +38,6 @@ const PURE = new Set([
   "@tvix/nix-compat",
   "@tvix/byte-stream",
   "@tvix/grpc-reflection",
-  "@tvix/narinfo",
   "@tvix/castore",
   "@tvix/castore-level",
 ]);
@@ -47,6 +46,7 @@ const PURE = new Set([
 const NODE_ONLY: Readonly<Record<string, readonly string[]>> = {
   "@tvix/castore-grpc": ["src/http2/", "src/http2.ts"],
   "@tvix/nar": ["src/fs/", "src/fs.ts"],
+  "@tvix/narinfo": ["src/keys/ed25519-node.ts"],
   "@tvix/store": ["src/fs/", "src/node.ts", "src/hash/hasher-node.ts"],
 };
 

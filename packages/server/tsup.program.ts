@@ -39,6 +39,10 @@ export const program: Options = {
   metafile: true,
   external: [/^node:/, ...SEPARATE_PACKAGES],
   noExternal: [new RegExp(`^(?!node:|(?:${SEPARATE_PACKAGES.join("|")})(?:/|$))`)],
+  // Chunks of packages without side effects are imported for their order only, and need not be.
+  esbuildOptions: (options) => {
+    options.logOverride = { "ignored-bare-import": "silent" };
+  },
   // Some of Node's modules, such as node:sqlite, have no name without it.
   removeNodeProtocol: false,
   // CommonJS modules ask for Node's own by `require`.

@@ -90,12 +90,7 @@ describe("a public key", () => {
     `small-order:${"A".repeat(43)}=`,
     `no-point:${Buffer.alloc(32, 2).toString("base64")}`,
   ])("is not %s", (text) => {
-    expect(() => {
-      const key = PublicKey.parse(text);
-      // A point of small order is a key, and verifies nothing.
-      const anything = Signature.from(key.name, new Uint8Array(64));
-      if (!key.verify("", anything)) throw Object.assign(new Error(), { code: "INVALID_KEY" });
-    }).toThrow(expect.objectContaining({ code: "INVALID_KEY" }));
+    expect(() => PublicKey.parse(text)).toThrow(expect.objectContaining({ code: "INVALID_KEY" }));
   });
 });
 

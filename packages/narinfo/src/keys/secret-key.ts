@@ -1,4 +1,5 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
+import { importSigner } from "#ed25519";
 import { NarInfoError } from "../errors.ts";
 import { checkName, formatNamed, parseNamed } from "./named.ts";
 import { PublicKey } from "./public-key.ts";
@@ -13,11 +14,13 @@ const HALF_LENGTH = 32;
  */
 export class SecretKey {
   readonly #seed: Uint8Array;
+  readonly #sign: ReturnType<typeof importSigner>;
   /** The key to check its signatures with. */
   readonly publicKey: PublicKey;
 
   private constructor(seed: Uint8Array, publicKey: PublicKey) {
     this.#seed = seed;
+    this.#sign = importSigner(seed, publicKey.bytes);
     this.publicKey = publicKey;
   }
 
@@ -56,7 +59,7 @@ export class SecretKey {
 
   /** Signs a text. The same text always gets the same signature. */
   sign(text: string): Signature {
-    return Signature.from(this.name, ed25519.sign(new TextEncoder().encode(text), this.#seed));
+    return Signature.from(this.name, this.#sign(new TextEncoder().encode(text)));
   }
 
   /** The text of the key: a secret. */
