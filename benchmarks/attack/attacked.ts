@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,12 +10,6 @@ import { createGrpcTransport } from "@tvix/castore-grpc/http2";
 import { AnonymousMemory } from "../../test/long/anonymous-memory.ts";
 import { startDaemon } from "../processes.ts";
 import type { Attack, Target } from "./attack.ts";
-import { CALL_ATTACKS } from "./calls.ts";
-import { CONNECTION_ATTACKS } from "./connections.ts";
-import { UPLOAD_ATTACKS } from "./uploads.ts";
-
-/** All of them. */
-export const ATTACKS: readonly Attack[] = [...CALL_ATTACKS, ...CONNECTION_ATTACKS, ...UPLOAD_ATTACKS];
 
 /** What work under way may take in a daemon that is attacked, in MiB. */
 export const MEMORY_MIB = 128;
@@ -55,7 +50,7 @@ export async function attacked(attack: Attack, scale: number): Promise<Outcome> 
     memory.takePeak();
     const start = performance.now();
     const [during, seconds] = await waitingTime(target, async () => {
-      await attack.run(target, scale);
+      await carryOut(attack, target, scale);
       return (performance.now() - start) / 1000;
     });
     const peak = memory.takePeak();
@@ -69,6 +64,15 @@ export async function attacked(attack: Attack, scale: number): Promise<Outcome> 
   }
 }
 
+/** Has somebody do it in a process of its own. */
+async function carryOut({ name }: Attack, { url, port, digest }: Target, scale: number): Promise<void> {
+  const target = JSON.stringify({ url, port, digest: Buffer.from(digest).toString("hex") });
+  const script = join(import.meta.dirname, "attacker.ts");
+  const attacker = spawn(process.execPath, [script, name, target, `${scale}`], { stdio: "inherit" });
+  const [status] = await once(attacker, "close");
+  if (status !== 0) throw new Error(`the attacker ended with ${status}`);
+}
+
 async function targetOf(port: number): Promise<Target> {
   const url = `http://127.0.0.1:${port}`;
   await using transport = createGrpcTransport({ url });
@@ -76,10 +80,7 @@ async function targetOf(port: number): Promise<Target> {
   return { url, port, digest: digest.bytes };
 }
 
-/**
- * The 99th percentile of the time that somebody waits who asks for something meanwhile, in milliseconds:
- * in a thread of its own, since an attacker is busy.
- */
+/** The 99th percentile of the time that somebody waits who asks for something meanwhile, in milliseconds. */
 async function waitingTime<T>({ url }: Target, task: () => Promise<T>): Promise<[waits: number, T]> {
   const bystander = new Worker(new URL("./bystander.ts", import.meta.url), { workerData: { url } });
   await once(bystander, "online");

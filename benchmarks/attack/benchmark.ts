@@ -1,4 +1,5 @@
-import { ATTACKS, attacked, BASE_MIB, MEMORY_MIB, rowOf, TABLE_HEAD } from "./attacked.ts";
+import { attacked, BASE_MIB, MEMORY_MIB, rowOf, TABLE_HEAD } from "./attacked.ts";
+import { ATTACKS } from "./attacks.ts";
 
 /** How much more than in tests. */
 const SCALE = 4;

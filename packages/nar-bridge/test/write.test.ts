@@ -1,6 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
+import {
+  brotliCompressSync,
+  brotliDecompressSync,
+  constants,
+  gunzipSync,
+  gzipSync,
+  zstdCompressSync,
+} from "node:zlib";
 import { parseNarInfo, SecretKey } from "@tvix/narinfo";
 import { buildContentAddressedPath, encodeNixbase32, NixHash, StorePath } from "@tvix/nix-compat";
 import { ReferencesPathInfoService, TrustingPathInfoService } from "@tvix/store";
@@ -30,7 +37,8 @@ const COMPRESSED: readonly [suffix: string, compress: (nar: Uint8Array) => Uint8
   // As Nix names files that it has compressed with gzip.
   [".nar", gzipSync],
   [".nar.zst", zstdCompressSync],
-  [".nar.br", brotliCompressSync],
+  // At its highest quality, the usual one, it takes seconds.
+  [".nar.br", (nar) => brotliCompressSync(nar, { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } })],
   [".nar.lzma", tool("xz", ["-c", "--format=lzma"])],
   // As Nix names files that it has compressed with lzma.
   [".nar", tool("xz", ["-c", "--format=lzma"])],

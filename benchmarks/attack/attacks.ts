@@ -1,0 +1,7 @@
+import type { Attack } from "./attack.ts";
+import { CALL_ATTACKS } from "./calls.ts";
+import { CONNECTION_ATTACKS } from "./connections.ts";
+import { UPLOAD_ATTACKS } from "./uploads.ts";
+
+/** All of them. */
+export const ATTACKS: readonly Attack[] = [...CALL_ATTACKS, ...CONNECTION_ATTACKS, ...UPLOAD_ATTACKS];
