@@ -18,6 +18,7 @@ export const SHAPES = {
   "100,000 entries": { make: async (root) => await entries(root, 100_000), at: "some-file-name-000007.txt" },
   "60 levels": { make: async (root) => await levels(root, 60), at: `${"d/".repeat(59)}file` },
   "4 GiB with holes": { make: async (root) => await sparse(root, 4096 * MIB), at: "sparse" },
+  "20 GiB with holes": { make: async (root) => await sparse(root, 20_480 * MIB), at: "sparse" },
 } as const satisfies Readonly<Record<string, Shape>>;
 
 async function files(root: string, folders: number, each: number): Promise<void> {
