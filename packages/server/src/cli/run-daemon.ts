@@ -29,6 +29,9 @@ import { withoutPassword } from "./without-password.ts";
 /** Where it listens unless told otherwise. */
 const DEFAULT_ADDRESS: ListenAddress = { type: "tcp", host: "localhost", port: 8000 };
 
+/** Time that a line of the log has to get out before the process is ended, in milliseconds. */
+const LOGGING_MS = 100;
+
 /** Time that a process has to end by itself when all is stored, in milliseconds. */
 const LINGERING_MS = 1000;
 
@@ -50,7 +53,9 @@ export async function runDaemon(options: DaemonOptions, reread: () => DaemonOpti
   const early = await Promise.race([stopped, starting.then(() => undefined)]);
   if (early !== undefined) {
     log.info({ signal: early }, "ended before it had started");
-    process.exit(0);
+    // What is logged is written a moment later.
+    setTimeout(() => process.exit(0), LOGGING_MS);
+    return;
   }
   const { store, upstreams, server, tracing, collections, scrubs } = await starting;
   reloading = new ReloadableSettings({ ...options }, server, log);
