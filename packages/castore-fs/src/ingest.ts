@@ -18,6 +18,7 @@ import {
 } from "@tvix/castore";
 import { type HostPath, onPathSync } from "./host-path.ts";
 import { FileReader, type OpenedFile } from "./read-file.ts";
+import { SparingUpload } from "./sparing-upload.ts";
 import { type WalkedEntry, walk } from "./walk.ts";
 
 /** Where a tree goes to, or comes from. */
@@ -80,7 +81,9 @@ async function ingestOnce(
   const { maxDirectoryBytes } = services.directoryService;
   const builder = new TreeBuilder(options.sizeConvention ?? DEFAULT_SIZE_CONVENTION);
   const progress = { entries: 0, bytes: 0 };
-  const files = new FileReader((file) => storeFile(file, services.blobService, signal));
+  const { blobService } = services;
+  const sparing = SparingUpload.to(blobService);
+  const files = new FileReader((file) => storeFile(file, blobService, sparing, signal));
   const read = async (entry: WalkedEntry): Promise<TreeEntry> => {
     signal?.throwIfAborted();
     const node = await repeatedWhileLost(() => readNode(entry, files), { signal, exhausted });
@@ -148,14 +151,22 @@ function readSymlink(path: HostPath): SymlinkNode {
 async function storeFile(
   { contents, executable }: OpenedFile,
   blobService: BlobService,
+  sparing: SparingUpload | undefined,
   signal: AbortSignal | undefined,
 ): Promise<FileNode> {
-  if (contents instanceof Uint8Array) {
+  const isShort = contents instanceof Uint8Array;
+  const known = await (isShort
+    ? sparing?.findShort(contents, { signal })
+    : sparing?.findLong(contents(), { signal }));
+  if (known !== undefined) {
+    return { type: "file", digest: known.digest, size: BigInt(known.size), executable };
+  }
+  if (isShort) {
     const digest = await blobService.put(contents, { signal });
     return { type: "file", digest, size: BigInt(contents.length), executable };
   }
   let size = 0;
-  const counted = tap(contents, (piece) => {
+  const counted = tap(contents(), (piece) => {
     size += piece.length;
   });
   const digest = await blobService.put(counted, { signal });

@@ -25,10 +25,10 @@ const LONG_FILES = 4;
 /** A link that takes the place of a file is not followed, nor does a pipe make us wait. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** The contents of a file: whole where it is short, else as a stream. */
+/** The contents of a file: whole where it is short, else as a stream, which can be had again. */
 export interface OpenedFile {
   /** Memory that is used again: a piece is valid until the next is asked for. */
-  readonly contents: Uint8Array | ByteStream;
+  readonly contents: Uint8Array | (() => ByteStream);
   /** Whether the owner may execute it. */
   readonly executable: boolean;
 }
@@ -58,7 +58,7 @@ export class FileReader<T> {
       const { stats, length } = onPathSync("read", path, () => readShort(path, buffer));
       return await this.#links.once(stats, () =>
         this.#use({
-          contents: length === undefined ? this.#readLong(path, stats) : buffer.subarray(0, length),
+          contents: length === undefined ? () => this.#readLong(path, stats) : buffer.subarray(0, length),
           executable: isExecutable(stats),
         }),
       );

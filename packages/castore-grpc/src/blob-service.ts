@@ -57,7 +57,7 @@ export class GrpcBlobService implements ExchangingBlobService {
   constructor(transport: Transport, { namespace = "auto" }: GrpcClientOptions = {}) {
     this.#transport = transport;
     this.chunkExchange = new GrpcChunkExchange(transport);
-    this.#batched = new BatchedBlobs(transport);
+    this.#batched = new BatchedBlobs(transport, this.chunkExchange);
     const clients = {
       tvix: createClient(blobServiceOf("tvix"), transport),
       snix: createClient(blobServiceOf("snix"), transport),
@@ -66,7 +66,8 @@ export class GrpcBlobService implements ExchangingBlobService {
   }
 
   async has(digest: B3Digest, options: OperationOptions = {}): Promise<boolean> {
-    return (await this.chunks(digest, options)) !== undefined;
+    const alone = async () => (await this.chunks(digest, options)) !== undefined;
+    return await this.#batched.has(digest, alone, options.signal);
   }
 
   async chunks(

@@ -1,6 +1,12 @@
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { copyBytes } from "@tvix/byte-stream";
-import { B3Digest, type Directory, decodeDirectory } from "@tvix/castore";
+import {
+  B3_DIGEST_LENGTH,
+  B3Digest,
+  type ChunkExchange,
+  type Directory,
+  decodeDirectory,
+} from "@tvix/castore";
 import { BatchService } from "@tvix/protocol/batch";
 import { Gathering } from "./gathering.ts";
 import { type Joined, join, joinDigests, split, splitDigests } from "./joined.ts";
@@ -19,11 +25,24 @@ export function isBatched(size: number | undefined): size is number {
 
 /** Blobs of a peer that are short, many at once. Peers other than ours know no batches: they are asked for one by one. */
 export class BatchedBlobs {
+  readonly #looks: Gathering<B3Digest, boolean>;
   readonly #puts: Gathering<Uint8Array, B3Digest>;
   readonly #reads: Gathering<{ readonly digest: B3Digest; readonly size: number }, Uint8Array>;
 
-  constructor(transport: Transport) {
+  /** @param exchange of the same peer, which is asked what it has */
+  constructor(transport: Transport, exchange: ChunkExchange) {
     const client = createClient(BatchService, transport);
+    this.#looks = new Gathering({
+      ask: async (digests, signal) => {
+        const missing = await exchange.findMissing(digests, { signal });
+        if (missing === undefined) return undefined;
+        const keys = new Set(missing.map(({ key }) => key));
+        return digests.map(({ key }) => !keys.has(key));
+      },
+      bytesOf: () => B3_DIGEST_LENGTH,
+      maxItems: MAX_BATCH_ITEMS,
+      maxBytes: BATCH_BYTES,
+    });
     this.#puts = new Gathering({
       ask: async (blobs, signal) =>
         await unlessUnknown(async () => {
@@ -47,6 +66,15 @@ export class BatchedBlobs {
       maxItems: MAX_BATCH_ITEMS,
       maxBytes: BATCH_BYTES,
     });
+  }
+
+  /** Whether a blob is there, asked for together with others where there are some. */
+  async has(
+    digest: B3Digest,
+    alone: () => Promise<boolean>,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    return await this.#looks.run(digest, alone, signal);
   }
 
   /**
