@@ -1,17 +1,8 @@
 import type { Node, OperationOptions, RecordStore } from "@tvix/castore";
 import { inBatches, type Marker, type SecondLook } from "@tvix/castore/backend";
+import { CALCULATED_NARS, NAR_LENGTHS, NAR_PLANS, NARS, type NarPlanKey } from "../records/nar-tables.ts";
 import { nodeOfKey } from "../records/node-key.ts";
-import {
-  CALCULATED_NARS,
-  NAR_LENGTHS,
-  NAR_PLANS,
-  NARS,
-  type NarPlanKey,
-  PATH_INFOS,
-  PINS,
-  QUARANTINED,
-  USES,
-} from "../records/tables.ts";
+import { PATH_INFOS, PINS, QUARANTINED, USES } from "../records/tables.ts";
 
 /** Whether a store path is looked at as one that is there. Default: each is. */
 export type IsThere = (digest: Uint8Array) => Promise<boolean>;

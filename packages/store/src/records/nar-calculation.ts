@@ -1,7 +1,7 @@
 import type { Node, OperationOptions, RecordStore } from "@tvix/castore";
 import type { NarCalculationService, NarSummary } from "../nar/calculate.ts";
+import { CALCULATED_NARS } from "./nar-tables.ts";
 import { nodeKeyOf } from "./node-key.ts";
-import { CALCULATED_NARS } from "./tables.ts";
 
 /**
  * Keeps what was calculated as records. A node never changes, so neither does its NAR; links are too

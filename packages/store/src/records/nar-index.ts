@@ -3,7 +3,7 @@ import { claimed } from "@tvix/castore/backend";
 import type { NixHash } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import type { KnownNar, Lasting, NarFileRecord, NarIndex } from "../nar-index/nar-index.ts";
-import { FILES, NARS, type NarRecord, OLD_FILES } from "./tables.ts";
+import { FILES, NARS, type NarRecord, OLD_FILES } from "./nar-tables.ts";
 
 /** A {@link NarIndex} as records. */
 export class RecordNarIndex implements NarIndex {

@@ -1,7 +1,7 @@
 import { ByteBudget, type Node, type OperationOptions, type RecordStore } from "@tvix/castore";
 import type { NarFiles, NarLengths, NarLengthsService } from "../nar/lengths.ts";
+import { NAR_LENGTHS } from "./nar-tables.ts";
 import { nodeKeyOf } from "./node-key.ts";
-import { NAR_LENGTHS } from "./tables.ts";
 
 /** Measurements under way at the same time. */
 const MEASUREMENTS = 4;

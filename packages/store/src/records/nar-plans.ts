@@ -3,8 +3,8 @@ import type { Node, RecordChange, RecordStore, StoredBlobs } from "@tvix/castore
 import { decodeParts, encodeParts } from "../nar/stored/part-codec.ts";
 import { narLengthOf, type StoredParts } from "../nar/stored/parts.ts";
 import type { KeptEnd, NarPlans } from "../nar/stored/plans.ts";
+import { NAR_PLANS, type NarPlanSegment } from "./nar-tables.ts";
 import { nodeKeyOf } from "./node-key.ts";
-import { NAR_PLANS, type NarPlanSegment } from "./tables.ts";
 
 /** A segment is complete when it has that many bytes. */
 const SEGMENT_BYTES = 64 << 10;

@@ -2,7 +2,7 @@ import { encodeHex } from "@tvix/byte-stream";
 import type { OperationOptions, RecordStore, Table } from "@tvix/castore";
 import { faultOf, type LocatedFault, type VerifyOptions, verifyContents } from "@tvix/castore/backend";
 import { StoreError } from "../errors/store-error.ts";
-import { FILES, NARS } from "../records/tables.ts";
+import { FILES, NARS } from "../records/nar-tables.ts";
 import { brokenRoots } from "./broken-roots.ts";
 import type { StoreFault, StoreVerificationParts, VerifiedStoreCounts } from "./verification.ts";
 
