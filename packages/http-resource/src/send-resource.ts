@@ -35,7 +35,8 @@ export async function sendResource(
   const hasParts = resource.length !== undefined || resource.measure !== undefined;
   if (hasParts) reply.header("accept-ranges", "bytes");
   if (isKnownToClient(request.headers, etag)) return reply.code(304).send();
-  const asked = rangeOf(request.headers, etag);
+  // A part can be asked for by GET alone (RFC 9110, 14.2).
+  const asked = request.method === "GET" ? rangeOf(request.headers, etag) : undefined;
   const length =
     resource.length ?? (asked === undefined ? undefined : await resource.measure?.(leavingOf(reply).signal));
   const range = length === undefined ? undefined : parseRange(asked, length);

@@ -20,14 +20,16 @@ import {
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import type { Logger } from "pino";
 import type { Admission } from "./admission/admission.ts";
-import { answerRefusal } from "./admission/answer-refusal.ts";
+import { answerRefusal, EXPOSED_HEADERS } from "./admission/answer-refusal.ts";
 import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
+import { pathOf } from "./admission/exchange.ts";
 import { Http1Exchange } from "./admission/http1-exchange.ts";
 import { authorityOf } from "./authority.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { UpstreamStates } from "./metrics/upstream-states.ts";
 import { Page } from "./page.ts";
+import { faultOfHead } from "./request-head.ts";
 import type { StorageWatch } from "./storage-watch.ts";
 
 /** What the HTTP/1.1 side needs. */
@@ -74,7 +76,8 @@ const HEADERS_TIMEOUT_MS = 20_000;
 
 /** Answers what is no request: of an unknown method, or with headers that are too long. */
 function answerNoRequest(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+  if (!socket.writable || error.code === "ECONNRESET" || !isFreeToAnswer(socket))
+    return void socket.destroy();
   const [status, reason, text] =
     error.code === "HPE_HEADER_OVERFLOW"
       ? [431, "Request Header Fields Too Large", "the header of the request is too long"]
@@ -95,9 +98,20 @@ function hasBody({ headers }: IncomingMessage): boolean {
 const PIPELINED = 64;
 
 const UNANSWERED: unique symbol = Symbol("requests without an answer");
+const LAST: unique symbol = Symbol("the last request, and its answer");
 
 interface PipelinedSocket extends Socket {
   [UNANSWERED]?: number;
+  [LAST]?: { readonly request: IncomingMessage; readonly response: ServerResponse };
+}
+
+/** Whether what is written to a connection now is read as an answer to what cannot be read, and to nothing else. */
+function isFreeToAnswer(socket: PipelinedSocket): boolean {
+  const unanswered = socket[UNANSWERED] ?? 0;
+  if (unanswered === 0) return true;
+  const last = socket[LAST];
+  // It is the body of this one that cannot be read.
+  return unanswered === 1 && last?.request.complete === false && !last.response.headersSent;
 }
 
 /**
@@ -144,7 +158,18 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   let ending = false;
   // The time limits of requests are watched only by a server that believes to listen.
   server.emit("listening");
-  const enter = (request: IncomingMessage, response: ServerResponse, handler: RequestListener) => {
+  const enter = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    handler: RequestListener,
+    isExpected = false,
+  ) => {
+    const fault = faultOfHead(request);
+    if (fault !== undefined) {
+      const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+      response.writeHead(fault.status, { ...headers, connection: "close" }).end(`${fault.text}\n`);
+      return;
+    }
     // Its client may have left before anybody has looked at it.
     if (response.destroyed || response.closed) return;
     const exchange = new Http1Exchange(request, response);
@@ -158,8 +183,15 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     if (hasBody(request)) response.once("finish", () => dropRestOfRequest(request));
     admission.enter(
       exchange,
-      () => handler(request, response),
-      (refusal) => answerRefusal(request, response, refusal),
+      () => {
+        if (isExpected) response.writeContinue();
+        handler(request, response);
+      },
+      (refusal, allowedOrigin) => {
+        // Its body may come or not: nobody could tell it from the next request.
+        if (isExpected) exchange.endConnection();
+        answerRefusal(request, response, refusal, allowedOrigin);
+      },
     );
   };
   const app = fastify({
@@ -175,13 +207,18 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     // One logger for all: a child for each request costs more than answering some of them.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
-    serverFactory: (handler) =>
-      server.on("request", (request, response) => {
+    serverFactory: (handler) => {
+      const begin = (request: IncomingMessage, response: ServerResponse, isExpected: boolean) => {
         // Its connection may break when whoever read it has just left.
         request.on("error", IGNORED);
         if (!isWithinPipeline(request.socket)) return;
-        turns.request(request.socket, () => enter(request, response, handler));
-      }),
+        (request.socket as PipelinedSocket)[LAST] = { request, response };
+        turns.request(request.socket, () => enter(request, response, handler, isExpected));
+      };
+      server.on("request", (request, response) => begin(request, response, false));
+      // Whoever waits to be asked for the body is asked when it is let in, and not before.
+      return server.on("checkContinue", (request, response) => begin(request, response, true));
+    },
   });
   // The binary cache answers for what there is no route for in the same way.
   if (binaryCache === undefined) answerErrors(app);
@@ -199,7 +236,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     await app.register(cors, {
       origin: [...corsOrigins],
       methods: ["GET", "HEAD", "POST"],
-      exposedHeaders: ["grpc-status", "grpc-message", "tvix-error-code"],
+      exposedHeaders: [...EXPOSED_HEADERS],
       maxAge: 3600,
     });
   }
@@ -212,6 +249,8 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
         if (isGrpc(raw.headers["content-type"])) {
           return reply.code(415).type("text/plain; charset=utf-8").send("gRPC needs HTTP/2\n");
         }
+        // What is written in another way was looked at, when it was let in, as something else.
+        if (pathOf(raw.url ?? "") !== path) throw noSuchFile(shown(raw.url ?? ""));
         raw.headers.host = authorityOf(raw.headers.host);
         reply.hijack();
         await calls.serve(raw, reply.raw, reply.getHeaders());

@@ -61,10 +61,10 @@ export function createHttp2(options: Http2Options): Http2Server {
   // Node's request and response objects take over a stream's trailers, so blob calls must get
   // the stream before they are made: this server only makes them, for the streams it is given.
   const unread = new ByteBudget(options.maxUnreadBytes);
-  const refused = new WeakMap<ServerHttp2Stream, Refusal>();
+  const refused = new WeakMap<ServerHttp2Stream, { refusal: Refusal; allowedOrigin: string | undefined }>();
   const requests = createServer((request, response) => {
-    const refusal = refused.get(request.stream);
-    if (refusal !== undefined) answerRefusal(request, response, refusal);
+    const known = refused.get(request.stream);
+    if (known !== undefined) answerRefusal(request, response, known.refusal, known.allowedOrigin);
     else if (isGrpc(request.headers["content-type"])) void options.calls.serve(request, response);
     else options.fallback(request, response);
   });
@@ -91,8 +91,8 @@ export function createHttp2(options: Http2Options): Http2Server {
     options.turns.request(stream.session ?? stream, () => {
       // One that was taken back before anybody has looked at it costs no more than this.
       if (stream.destroyed || stream.aborted) return;
-      options.admission.enter(new Http2Exchange(stream, headers, bytes), serve, (refusal) => {
-        refused.set(stream, refusal);
+      options.admission.enter(new Http2Exchange(stream, headers, bytes), serve, (refusal, allowedOrigin) => {
+        refused.set(stream, { refusal, allowedOrigin });
         serve(undefined);
       });
     });

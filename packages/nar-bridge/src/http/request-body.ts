@@ -35,6 +35,9 @@ export async function* requestBody(request: FastifyRequest, limits: BodyLimits):
       `Content-Encoding ${JSON.stringify(encoding)} is not known`,
     );
   }
+  if (request.headers["content-range"] !== undefined) {
+    throw new NarBridgeError("INVALID_REQUEST", "Content-Range: a part of a file cannot be put");
+  }
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const sent = within(received(request, limits), maxBytes);
   yield* compression === "none" ? sent : within(decompress(sent, compression, decoders), maxDecodedBytes);

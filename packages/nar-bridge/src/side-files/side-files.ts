@@ -1,5 +1,11 @@
 import type { B3Digest, OperationOptions } from "@tvix/castore";
 
+/** How a file is stored. */
+export interface PutSideFileOptions extends OperationOptions {
+  /** Whether it may take the place of another one. Default: it may. */
+  readonly mayReplace?: boolean;
+}
+
 /** A file beside the NARs of a cache, such as a log. */
 export interface SideFile {
   /** Its contents, a blob. */
@@ -13,6 +19,10 @@ export interface SideFile {
 export interface SideFiles {
   /** The file of this path, undefined when there is none. */
   get(path: string, options?: OperationOptions): Promise<SideFile | undefined>;
-  /** Stores a file in place of what was; durable on return. Its blob is there already. */
-  put(path: string, file: SideFile, options?: OperationOptions): Promise<void>;
+  /**
+   * Stores a file; durable on return. Its blob is there already.
+   *
+   * @throws StoreError CONFLICT when other contents are there, which it may not replace
+   */
+  put(path: string, file: SideFile, options?: PutSideFileOptions): Promise<void>;
 }

@@ -103,8 +103,16 @@ export class Admission {
     this.#rules = rules;
   }
 
-  /** Lets a request in, or not: calls one of the two, at once unless somebody else has to be asked. */
-  enter(exchange: Exchange, serve: (caller: Caller) => void, refuse: (refusal: Refusal) => void): void {
+  /**
+   * Lets a request in, or not: calls one of the two, at once unless somebody else has to be asked.
+   *
+   * @param refuse told also of the origin of a page that may call, and so may read why it is not let in
+   */
+  enter(
+    exchange: Exchange,
+    serve: (caller: Caller) => void,
+    refuse: (refusal: Refusal, allowedOrigin: string | undefined) => void,
+  ): void {
     let hasEnded = false;
     const address = this.#open.begin(exchange);
     this.#watch(exchange, () => {
@@ -134,7 +142,9 @@ export class Admission {
       const isOneTooMany = !isPassing && this.#refusals.note(exchange.connection);
       // An answer of HTTP/1.1 says itself that it is the last one.
       if (isOneTooMany) exchange.endConnection();
-      refuse(error instanceof Refusal ? error : unforeseen());
+      const { origin } = exchange.head.headers;
+      const isAllowed = origin !== undefined && this.#rules.browser.isAllowedOrigin(origin);
+      refuse(error instanceof Refusal ? error : unforeseen(), isAllowed ? origin : undefined);
     };
     let caller: Caller | Promise<Caller>;
     try {

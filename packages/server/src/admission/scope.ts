@@ -40,11 +40,11 @@ export function scopeNeeded(method: string, path: string): Scope | undefined {
   if (OPEN.has(path)) return undefined;
   // The files of the page, which shows nothing without a token where one is needed.
   if (path.startsWith("/web/") && (method === "GET" || method === "HEAD")) return undefined;
+  // A preflight has no credentials, and tells nothing.
+  if (method === "OPTIONS") return undefined;
   const call = CALL.exec(path)?.[1];
   if (path.startsWith(MAINTENANCE)) return call === "ListPins" ? "read" : "admin";
   if (call !== undefined) return STORING.has(call) ? "write" : "read";
-  // A preflight has no credentials, and tells nothing.
-  if (method === "OPTIONS") return undefined;
   if (method === "POST" && READING_POSTS.has(path)) return "read";
   return method === "GET" || method === "HEAD" ? "read" : "write";
 }

@@ -18,12 +18,12 @@ import {
 } from "@connectrpc/connect-node";
 import type { MemoryLedger } from "@tvix/castore";
 import { callPrincipal, isRequestComplete, onAnswered } from "@tvix/castore-grpc";
-import { trailersOf } from "@tvix/castore-grpc/http2";
 import type { Logger } from "pino";
 import type { Admission } from "../admission/admission.ts";
 import type { EventLoopTurns } from "../admission/event-loop-turns.ts";
 import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import { NEVER_COMPRESS } from "../routes.ts";
+import { answerStatus } from "./answer-status.ts";
 import { callerAddress, callSubject, logFailures, noteCode } from "./call-log.ts";
 import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
@@ -103,7 +103,10 @@ export class Calls {
   async serve(request: NodeRequest, response: NodeResponse, headers: ResponseHeaders = {}): Promise<void> {
     const path = request.url?.replace(/\?.*$/, "") ?? "";
     const handler = this.#handlers.get(path);
-    if (handler === undefined) return refuse(response, Code.Unimplemented, `there is no method ${path}`);
+    if (handler === undefined) {
+      const message = `there is no method ${path}`;
+      return answerStatus(request, response, { code: Code.Unimplemented, httpStatus: 404, message });
+    }
     try {
       const from = request.socket?.remoteAddress;
       const admitted = this.#admission.find(request);
@@ -139,6 +142,7 @@ export class Calls {
       clearTimeout(timer);
       if (response.writableEnded) return;
       setHeaders(response, headers);
+      if (answer.status === 405) setHeaders(response, { allow: [...handler.allowedMethods].join(", ") });
       const readable = await withReadableStatus(answer);
       const answered = isText ? toTextResponse(readable) : readable;
       await universalResponseToNodeResponse(endedWith(response, answered), response);
@@ -209,25 +213,11 @@ function endAtDeadline(
   if (deadlineMs === undefined) return undefined;
   const end = () => {
     if (request.complete || response.headersSent || response.writableEnded) return;
-    if (isGrpc(request.headers["content-type"])) {
-      refuse(response, Code.DeadlineExceeded, "the deadline has passed");
-    } else {
-      response.statusCode = 504;
-      setHeaders(response, { "content-type": "application/json" });
-      response.end(JSON.stringify({ code: "deadline_exceeded", message: "the deadline has passed" }));
-    }
+    const message = "the deadline has passed";
+    answerStatus(request, response, { code: Code.DeadlineExceeded, httpStatus: 504, message });
     request.resume();
   };
   return setTimeout(end, deadlineMs + GRACE_MS).unref();
-}
-
-/** Answers a call of gRPC with nothing but a status. */
-function refuse(response: NodeResponse, code: Code, message: string): void {
-  setHeaders(response, {
-    "content-type": "application/grpc",
-    ...trailersOf(new ConnectError(message, code)),
-  });
-  response.end();
 }
 
 function setHeaders(response: NodeResponse, headers: ResponseHeaders): void {

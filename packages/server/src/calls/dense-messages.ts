@@ -17,7 +17,7 @@ export function refuseDenseMessages(compression: Compression): Compression {
   return {
     ...compression,
     async decompress(bytes, readMaxBytes) {
-      const message = await compression.decompress(bytes, readMaxBytes);
+      const message = await decompressed(compression, bytes, readMaxBytes);
       const counters = [new BinaryFieldCounter(undefined)];
       const all = JSON_BEGINS.has(message[0]) ? [...counters, new JsonFieldCounter()] : counters;
       for (const counter of all) {
@@ -32,4 +32,20 @@ export function refuseDenseMessages(compression: Compression): Compression {
       return message;
     },
   };
+}
+
+/** @throws ConnectError INVALID_ARGUMENT for what is not, or not whole, what its compression makes; RESOURCE_EXHAUSTED */
+async function decompressed(
+  compression: Compression,
+  bytes: Uint8Array,
+  readMaxBytes: number,
+): ReturnType<Compression["decompress"]> {
+  try {
+    return await compression.decompress(bytes, readMaxBytes);
+  } catch (cause) {
+    const error = ConnectError.from(cause);
+    if (error.code === Code.ResourceExhausted) throw error;
+    const text = `a message cannot be decompressed with ${compression.name}: ${error.rawMessage}`;
+    throw new ConnectError(text, Code.InvalidArgument, undefined, undefined, cause);
+  }
 }

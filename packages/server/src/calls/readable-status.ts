@@ -34,6 +34,12 @@ interface ConnectErrorJson {
   message?: string;
 }
 
+/** What the frame says that ends a stream of Connect. */
+export interface EndOfStream {
+  error?: ConnectErrorJson;
+  metadata?: Record<string, string[]>;
+}
+
 /** The same for an error in JSON. @returns its code */
 function correctJson(error: ConnectErrorJson): Code {
   const code = correctCode(codeFromString(error.code ?? "") ?? Code.Unknown, error.message ?? "");
@@ -56,13 +62,15 @@ const HEAD_BYTES = 5;
 /** The same for the last frame of a stream of Connect; other pieces are passed on as they are. */
 export function correctConnectFrame(piece: Uint8Array): Uint8Array {
   if (piece.length < HEAD_BYTES || piece[0] !== END_OF_STREAM_FLAG) return piece;
-  const end = JSON.parse(new TextDecoder().decode(piece.subarray(HEAD_BYTES))) as {
-    error?: ConnectErrorJson;
-    metadata?: Record<string, string[]>;
-  };
+  const end = JSON.parse(new TextDecoder().decode(piece.subarray(HEAD_BYTES))) as EndOfStream;
   if (end.error === undefined) return piece;
   const errorCode = errorCodeOfStatus(correctJson(end.error));
   end.metadata = { [ERROR_CODE_TRAILER]: [errorCode], ...end.metadata };
+  return endOfStream(end);
+}
+
+/** The frame that ends a stream of Connect. */
+export function endOfStream(end: EndOfStream): Uint8Array {
   return framed(END_OF_STREAM_FLAG, new TextEncoder().encode(JSON.stringify(end)));
 }
 

@@ -38,6 +38,8 @@ export async function forgetPath(
   const { records } = parts;
   const info = await PATH_INFOS.get(records, storePath.digest);
   if (info === undefined) return await forgetQuarantined(parts, storePath, options);
+  // Another one that has its digest.
+  if (!info.storePath.equals(storePath)) return undefined;
   let going = await withReferrers(parts, info, options);
   await checkPins(parts, going);
   const begin = async () => {
@@ -73,9 +75,10 @@ async function forgetQuarantined(
   const { digest } = storePath;
   const record = await QUARANTINED.get(records, digest);
   if (record === undefined) return undefined;
+  const info = PATH_INFOS.decode(digest, record);
+  if (info !== undefined && !info.storePath.equals(storePath)) return undefined;
   const begin = async () => {
     await records.write([QUARANTINED.remove(digest)]);
-    const info = PATH_INFOS.decode(digest, record);
     return info === undefined ? [] : [info.node];
   };
   const removed = await removeContents(contentsOf(parts, options), begin, options);

@@ -46,7 +46,8 @@ export class Pins {
       }
       const key = PATH_INFOS.keyOf(target.storePath.digest);
       const value = await this.#records.get(key);
-      if (value === undefined) {
+      const info = value && PATH_INFOS.decode(target.storePath.digest, value);
+      if (value === undefined || info?.storePath.equals(target.storePath) === false) {
         throw new StoreError("MISSING_REFERENCES", `${target.storePath} is not in the store`);
       }
       // A collection that is under way sees that it is wanted.

@@ -160,7 +160,7 @@ class Copy {
   async #copy(info: PathInfo, references: readonly Promise<void>[]): Promise<void> {
     const { signal } = this.#leaving;
     const known = await this.#to.pathInfoService.get(info.storePath.digest, { signal });
-    if (known?.narHash.equals(info.narHash) !== true) {
+    if (known?.storePath.equals(info.storePath) !== true || !known.narHash.equals(info.narHash)) {
       await this.copyContents(info.node);
       await Promise.all(references);
       // One of these may have failed, and then this one is not told of.

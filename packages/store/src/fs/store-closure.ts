@@ -131,7 +131,7 @@ async function ingestEntry(
   const { storePath, narHash, narSize, references, deriver, signatures, contentAddress } = entry;
   const { signal } = options;
   const known = await services.pathInfoService.get(storePath.digest, { signal });
-  if (known?.narHash.equals(narHash) === true) return undefined;
+  if (known?.storePath.equals(storePath) === true && known.narHash.equals(narHash)) return undefined;
   const node = await ingest(file, services, options);
   const found = await services.narCalculationService.calculateNar(node, { signal });
   if (!found.narHash.equals(narHash)) {

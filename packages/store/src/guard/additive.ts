@@ -9,8 +9,9 @@ import { getIntact } from "../path-info/reconcile.ts";
  * Holds what a principal may do with path infos:
  *
  * - It may tell of paths whose names begin with its prefix, where it has one.
- * - Where a path info is there, one of the same NAR (hash and size) and references adds its signatures,
- *   and nothing else of it counts. Any other is refused, unless the principal may replace.
+ * - Where a path info is there, one of the same path, NAR (hash and size) and references adds its signatures,
+ *   and nothing else of it counts. Any other is refused, unless the principal may replace. Of one digest there
+ *   is one path: one of another name is another one in its place.
  *
  * A principal that may replace puts its own in the place of what is there, with the signatures of both
  * where they are over the same. The program itself, which is no principal, is not held up.
@@ -54,7 +55,7 @@ export class AdditivePathInfoService implements PathInfoService {
     if (principal !== undefined) {
       checkPrefix(claim, principal);
       const known = await getIntact(this.#inner, claim.storePath.digest, options);
-      if (known !== undefined && !isSame(known, claim)) checkReplaces(claim, principal);
+      if (known !== undefined && !isSame(known, claim)) checkReplaces(known, claim, principal);
     }
     await this.#inner.checkPut?.(claim, options);
   }
@@ -73,15 +74,24 @@ function checkPrefix({ storePath }: PathInfoClaim, { name, pathPrefix }: Princip
   throw new StoreError("FORBIDDEN", `${text}, not of ${storePath}`);
 }
 
-function checkReplaces({ storePath }: PathInfoClaim, { name, mayReplace }: Principal): void {
-  if (mayReplace) return;
-  throw new StoreError("CONFLICT", `${storePath} is here with other contents, and ${name} may only add`);
+function checkReplaces(known: PathInfo, { storePath }: PathInfoClaim, principal: Principal): void {
+  checkPrefix(known, principal);
+  if (principal.mayReplace) return;
+  const what = known.storePath.equals(storePath)
+    ? `${storePath} is here with other contents`
+    : `${known.storePath} is here, which has the digest of ${storePath}`;
+  throw new StoreError("CONFLICT", `${what}, and ${principal.name} may only add`);
 }
 
 function united(known: PathInfo, info: PathInfo, principal: Principal): PathInfo {
-  if (!isSame(known, info)) checkReplaces(info, principal);
+  if (!isSame(known, info)) checkReplaces(known, info, principal);
   if (principal.mayReplace) return { ...info, signatures: unitedSignatures(info, known) };
-  return { ...known, signatures: unitedSignatures(known, info) };
+  const signatures = unitedSignatures(known, info);
+  // A signature that is not kept is not acknowledged.
+  const lost = info.signatures.find((one) => !signatures.some((kept) => kept.equals(one)));
+  if (lost === undefined) return { ...known, signatures };
+  const text = `${info.storePath} has ${MAX_SIGNATURES} signatures, and gets no more: not that of ${lost.name}`;
+  throw new StoreError("CONFLICT", text);
 }
 
 /** The signatures of a path info, and those of another one of the same path that are over the same. */
@@ -95,6 +105,7 @@ export function unitedSignatures(info: PathInfo, other: PathInfo): readonly Sign
 function isSame(one: PathInfoClaim, other: PathInfoClaim): boolean {
   const referencesOf = ({ references }: PathInfoClaim) => references.map(String).sort().join();
   return (
+    one.storePath.equals(other.storePath) &&
     one.narHash.equals(other.narHash) &&
     one.narSize === other.narSize &&
     referencesOf(one) === referencesOf(other)

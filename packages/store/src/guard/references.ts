@@ -37,7 +37,8 @@ export class ReferencesPathInfoService implements PathInfoService {
     const missing: string[] = [];
     for (const reference of references) {
       if (reference.equals(storePath)) continue;
-      if ((await this.#inner.get(reference.digest, options)) === undefined) missing.push(`${reference}`);
+      const found = await this.#inner.get(reference.digest, options);
+      if (found === undefined || !found.storePath.equals(reference)) missing.push(`${reference}`);
     }
     if (missing.length === 0) return;
     const shown = missing.slice(0, SHOWN).join(", ");
