@@ -3,10 +3,16 @@ import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { wholeServer } from "./whole-server.ts";
 
-async function ask(port: number, head: string): Promise<string> {
+/** The answer to a request with a short body. */
+async function askForAll(port: number, head: string): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.write(`${head}\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}`);
-  return (await text(socket)).split("\r\n")[0] as string;
+  return await text(socket);
+}
+
+/** The first line of it. */
+async function ask(port: number, head: string): Promise<string> {
+  return (await askForAll(port, head)).split("\r\n")[0] as string;
 }
 
 const POST = "POST /tvix.castore.v1.BlobService/Stat HTTP/1.1";
@@ -55,5 +61,30 @@ test("what is served is taken for what it is said to be, and runs nothing", asyn
     const { headers } = await fetch(path);
     expect(headers.get("x-content-type-options")).toBe("nosniff");
     expect(headers.get("content-security-policy")).toBe("default-src 'none'; sandbox");
+  }
+});
+
+test("a page that may call is answered before it has shown a token, and reads why it was refused", async () => {
+  const origin = "https://app.example";
+  const { port } = await wholeServer({
+    access: { open: { reads: false, writes: false } },
+    corsOrigins: [origin],
+  });
+  for (const path of [
+    "/tvix.castore.v1.BlobService/Put",
+    "/tvix.castore.v1.BlobService/Stat",
+    "/tvix.store.v1.PathInfoService/Put",
+    "/nix-cache-info",
+  ]) {
+    const preflight = `OPTIONS ${path} HTTP/1.1\r\nHost: localhost\r\nOrigin: ${origin}\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization`;
+    const answer = await askForAll(port, preflight);
+    expect(answer).toMatch(/^HTTP\/1.1 204/);
+    expect(answer).toMatch(/access-control-allow-origin: https:\/\/app.example/i);
+    const call = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nOrigin: ${origin}\r\nContent-Type: application/json`;
+    const refused = await askForAll(port, call);
+    expect(refused).toMatch(/^HTTP\/1.1 401/);
+    expect(refused).toMatch(/access-control-allow-origin: https:\/\/app.example/i);
+    const other = await askForAll(port, call.replace(origin, "https://other.example"));
+    expect(other).not.toMatch(/access-control-allow-origin/i);
   }
 });

@@ -176,3 +176,78 @@ describe("who may only add", () => {
     expect(await everyDoor(doorsOf(server.url), (door) => door.write())).toBe("denied");
   });
 });
+
+describe("a path of the same digest and another name", () => {
+  test("is another one at every door, and adds nothing to what is here", async () => {
+    const server = await wholeServer();
+    const info = await pathOf(server, "contents", "secret-tool");
+    expect(await putEverywhere(server, info)).toBe("ok");
+    const storePath = StorePath.from(info.storePath.digest, "hello-tool");
+    const evil = signed({ ...info, storePath }, SecretKey.generate("evil-1"));
+    expect(await putEverywhere(server, evil)).toBe("exists");
+    expect(await server.services.pathInfoService.get(info.storePath.digest)).toEqual(info);
+  });
+
+  test("is no way around the prefix of a token", async () => {
+    const file = new TokenFile(join(await temporaryDirectory(), "tokens.json"));
+    const make = async (scope: Scope, prefix: string | undefined) => {
+      const { text, record } = createToken({ name: "test", scope, prefix, expires: undefined });
+      await file.change((records) => [...records, record]);
+      return text;
+    };
+    const [writer, prefixed] = [await make("write", undefined), await make("admin", "hello-")];
+    const authenticators = [new TokenAuthenticator(new KnownTokens(file, () => {}))];
+    const server = await wholeServer({ access: { authenticators } });
+    const info = await pathOf(server, "contents", "secret-tool");
+    expect(await putEverywhere(server, info, writer)).toBe("ok");
+    const storePath = StorePath.from(info.storePath.digest, "hello-tool");
+    expect(await putEverywhere(server, { ...info, storePath }, prefixed)).toBe("denied");
+    expect(await server.services.pathInfoService.get(info.storePath.digest)).toEqual(info);
+  });
+});
+
+test("of more signatures than are kept none is acknowledged that is not", async () => {
+  const server = await wholeServer();
+  const info = await pathOf(server, "contents");
+  const keys = Array.from({ length: 100 }, (_, index) => SecretKey.generate(`key-${index}`));
+  const full = keys.reduce(signed, info);
+  expect(await putEverywhere(server, full)).toBe("ok");
+  expect(await putEverywhere(server, full)).toBe("ok");
+  expect(await putEverywhere(server, signed(info, SecretKey.generate("one-more")))).toBe("exists");
+});
+
+test("files beside NARs are replaced by nobody who may only add, and logs of others are not for a prefix", async () => {
+  const file = new TokenFile(join(await temporaryDirectory(), "tokens.json"));
+  const make = async (scope: Scope, prefix: string | undefined) => {
+    const { text, record } = createToken({ name: "test", scope, prefix, expires: undefined });
+    await file.change((records) => [...records, record]);
+    return { authorization: `Bearer ${text}` };
+  };
+  const [writer, prefixed, admin] = [
+    await make("write", undefined),
+    await make("write", "hello-"),
+    await make("admin", undefined),
+  ];
+  const authenticators = [new TokenAuthenticator(new KnownTokens(file, () => {}))];
+  const { url } = await wholeServer({ access: { authenticators } });
+  const digits = "0".repeat(32);
+  const paths = [
+    `log/${digits}-secret.drv`,
+    `realisations/sha256:${"0".repeat(64)}!out.doi`,
+    `build-trace-v2/${digits}-x.drv/out.doi`,
+    "debuginfo/0123456789",
+    `${digits}.ls`,
+  ];
+  for (const path of paths) {
+    const put = async (headers: Record<string, string>, body: string) =>
+      (await fetch(`${url}/${path}`, { method: "PUT", headers, body })).status;
+    const text = async () => await (await fetch(`${url}/${path}`)).text();
+    expect(await put(writer, "one")).toBe(200);
+    expect(await put(writer, "one")).toBe(200);
+    expect(await put(writer, "two")).toBe(409);
+    expect(await put(prefixed, "two")).toBe(path.startsWith("log") ? 403 : 409);
+    expect(await text()).toBe("one");
+    expect(await put(admin, "two")).toBe(200);
+    expect(await text()).toBe("two");
+  }
+});

@@ -23,11 +23,13 @@ interface WholeServerOptions {
   readonly access?: AccessOptions;
   readonly guard?: GuardOptions;
   readonly tls?: ReloadingTls;
+  /** Origins whose pages may call. */
+  readonly corsOrigins?: readonly string[];
 }
 
 /** A server with everything, over a store in a folder, and what it has logged. */
 export async function wholeServer(options: Partial<NarBridgeOptions> & WholeServerOptions = {}) {
-  const { access, guard, tls, ...bridgeOptions } = options;
+  const { access, guard, tls, corsOrigins, ...bridgeOptions } = options;
   const store = await openStore(await temporaryDirectory(), { sync: false });
   const services = guarded(servicesOf(store), guard);
   const logged: string[] = [];
@@ -39,6 +41,7 @@ export async function wholeServer(options: Partial<NarBridgeOptions> & WholeServ
     address: { type: "tcp", host: "127.0.0.1", port: 0 },
     check: store.check,
     ...(access === undefined ? {} : { access }),
+    ...(corsOrigins === undefined ? {} : { corsOrigins }),
     tls,
     log,
   });

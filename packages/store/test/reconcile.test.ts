@@ -104,9 +104,13 @@ test("our own signature is there, however many others are", async () => {
     SecretKey.generate(`other-${number}`).sign("text"),
   );
   const guarded = new AdditivePathInfoService(service);
+  const refused: unknown[] = [];
   for (const signature of others) {
-    await guarded.put({ ...info, signatures: [signature] }, { principal: adder });
+    const put = guarded.put({ ...info, signatures: [signature] }, { principal: adder });
+    await put.catch((error) => refused.push(error.code));
   }
+  // What is not kept is not acknowledged.
+  expect(refused).toEqual(Array.from({ length: 21 }, () => "CONFLICT"));
   const found = await guarded.get(digest);
   expect(found?.signatures.some(({ name }) => name === "ours-1")).toBe(true);
   expect(found?.signatures.length).toBeLessThanOrEqual(101);
