@@ -33,6 +33,6 @@ function partlyRebuilt(path: string, chunks: number, found: OpenIndex["found"]):
   const lost =
     found === "new"
       ? "directories, path infos and the lists of long files are lost, and come back when they are stored again"
-      : "a part of its journal is lost: `tvix-store verify` tells what is not whole";
+      : "a part of its journal is lost, and what there was of it is kept beside it: `tvix-store verify` tells what is not whole";
   return `the index of ${path} was missing: ${chunks} chunks were found in its packs and indexed again; ${lost}`;
 }

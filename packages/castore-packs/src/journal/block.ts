@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { crc32Before } from "./crc32-before.ts";
 
 /** What a block is: the first of a file, changes of records, the last of a checkpoint. */
 export type BlockKind = "head" | "changes" | "end";
@@ -42,6 +43,11 @@ export const SALT_BYTES = 16;
 /** That of the first block itself. */
 export const NO_SALT: Uint8Array = new Uint8Array(0);
 
+/** With what the checksums of a file begin: all that they have of its salt. */
+export function seedOf(salt: Uint8Array): number {
+  return crc32(salt);
+}
+
 /** What is written in front of the payload of a block. */
 export function encodeBlockHead({ kind, compressed, number, payload }: Block, salt: Uint8Array): Uint8Array {
   const head = Buffer.alloc(BLOCK_HEAD_BYTES);
@@ -50,7 +56,7 @@ export function encodeBlockHead({ kind, compressed, number, payload }: Block, sa
   head.writeUInt8(compressed ? 1 : 0, 5);
   head.writeBigUInt64BE(BigInt(number), 8);
   head.writeUInt32BE(payload.length, 16);
-  head.writeUInt32BE(blockChecksum(head, payload, salt), CHECKSUM_AT);
+  head.writeUInt32BE(blockChecksum(head, payload, seedOf(salt)), CHECKSUM_AT);
   return head;
 }
 
@@ -70,7 +76,12 @@ export function decodeBlockHead(bytes: Uint8Array): BlockHead | undefined {
   };
 }
 
-/** CRC-32 of the salt, of a head up to its checksum, and of the payload. */
-export function blockChecksum(head: Uint8Array, payload: Uint8Array, salt: Uint8Array): number {
-  return crc32(payload, crc32(head.subarray(0, CHECKSUM_AT), crc32(salt)));
+/** CRC-32 of the salt, of a head up to its checksum, and of the payload. @param seed by {@link seedOf} */
+export function blockChecksum(head: Uint8Array, payload: Uint8Array, seed: number): number {
+  return crc32(payload, crc32(head.subarray(0, CHECKSUM_AT), seed));
+}
+
+/** The seed with which a block has its checksum: where the salt is damaged, the blocks still tell of it. */
+export function seedBehind(head: Uint8Array, payload: Uint8Array, checksum: number): number {
+  return crc32Before(head.subarray(0, CHECKSUM_AT), crc32Before(payload, checksum));
 }

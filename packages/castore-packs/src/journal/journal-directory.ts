@@ -4,6 +4,7 @@ import { makeDirectory } from "@tvix/castore-fs";
 
 const NAME = /^(\d{16})\.(journal|checkpoint)$/;
 const UNFINISHED = ".new";
+const SET_ASIDE = ".damaged";
 
 /** The files of a journal, each by the number of the first block that it has, or comes before. */
 export interface JournalFiles {
@@ -105,6 +106,21 @@ export class JournalDirectory {
     const { journals, checkpoints } = await this.list();
     for (const other of journals) if (other < number) await this.remove("journal", other);
     for (const other of checkpoints) if (other < number) await this.remove("checkpoint", other);
+  }
+
+  /** Keeps all files before one under names that are those of no journal. */
+  async setAsideBefore(number: number): Promise<void> {
+    const { journals, checkpoints } = await this.list();
+    for (const [kind, others] of [
+      ["journal", journals],
+      ["checkpoint", checkpoints],
+    ] as const) {
+      for (const other of others.filter((one) => one < number)) {
+        const path = this.#file(kind, other);
+        await rename(path, `${path}${SET_ASIDE}`);
+      }
+    }
+    await this.#syncNames();
   }
 
   async remove(kind: JournalFileKind, number: number): Promise<void> {

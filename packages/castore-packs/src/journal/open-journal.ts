@@ -126,7 +126,9 @@ async function beginAgain(
   // Until the end of this the index counts as one whose journal lacks something.
   await index.writeDurably([appliedChange(start.number), ...(change === undefined ? [] : [change])]);
   await writeCheckpoint(directory, next, index);
-  await directory.removeBefore(next);
+  // What could not be read may still be of use to somebody.
+  if (found === "partly-rebuilt") await directory.setAsideBefore(next);
+  else await directory.removeBefore(next);
   await index.writeDurably([markChange(start), UNFINISHED.remove]);
   return await opened(directory, found, start, start);
 }

@@ -1,7 +1,17 @@
 import type { FileHandle } from "node:fs/promises";
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
-import { BLOCK_HEAD_BYTES, type Block, blockChecksum, decodeBlockHead, MAGIC, NO_SALT } from "./block.ts";
+import {
+  BLOCK_HEAD_BYTES,
+  type Block,
+  blockChecksum,
+  decodeBlockHead,
+  MAGIC,
+  NO_SALT,
+  SALT_BYTES,
+  seedBehind,
+  seedOf,
+} from "./block.ts";
 
 /** A block that is whole, its payload decompressed. */
 export interface PlacedBlock extends Block {
@@ -29,33 +39,72 @@ export async function* readBlocks(
   start: number,
 ): AsyncGenerator<PlacedBlock, void, undefined> {
   const file = new Windows(handle, (await handle.stat()).size);
-  const head = await blockAt(file, 0, NO_SALT);
-  // Without its salt nothing in the file can be told from what only looks like a block.
-  if (head?.kind !== "head") return;
-  if (start === 0) yield head;
-  let at: number | undefined = Math.max(start, head.end);
+  const seed = await findSeed(file);
+  // Without it nothing in the file can be told from what only looks like a block.
+  if (seed === undefined) return;
+  let at: number | undefined = Math.max(start, FIRST_BYTES);
   while (at !== undefined && at < file.size) {
-    const block: PlacedBlock | undefined = await blockAt(file, at, head.payload);
+    const block: PlacedBlock | undefined = await blockAt(file, at, seed);
     if (block !== undefined) yield block;
     at = block?.end ?? (await file.find(MAGIC, at + 1));
   }
 }
 
-/** The salt of a file, and where its first block ends; undefined when that is damaged. */
+/** Length of the first block of a file, in bytes: behind it comes what the file is for. */
+const FIRST_BYTES = BLOCK_HEAD_BYTES + SALT_BYTES;
+
+/** The salt of a file; undefined when its first block is damaged. */
 export async function readSalt(handle: FileHandle): Promise<Uint8Array | undefined> {
-  const head = await blockAt(new Windows(handle, (await handle.stat()).size), 0, NO_SALT);
-  return head?.kind === "head" ? head.payload : undefined;
+  return await saltOf(new Windows(handle, (await handle.stat()).size));
 }
 
-async function blockAt(file: Windows, start: number, salt: Uint8Array): Promise<PlacedBlock | undefined> {
-  const bytes = await file.read(start, BLOCK_HEAD_BYTES);
+/**
+ * What becomes of a file whose blocks are read: `blocks` can be told from what is none, or there are none yet, since whoever
+ * has begun it was ended (`begun`); or nothing of it can be read (`damaged`).
+ */
+export async function stateOf(handle: FileHandle): Promise<"blocks" | "begun" | "damaged"> {
+  const { size } = await handle.stat();
+  if ((await findSeed(new Windows(handle, size))) !== undefined) return "blocks";
+  return size <= FIRST_BYTES ? "begun" : "damaged";
+}
+
+async function saltOf(file: Windows): Promise<Uint8Array | undefined> {
+  const head = await blockAt(file, 0, seedOf(NO_SALT));
+  return head?.kind === "head" && head.end === FIRST_BYTES ? head.payload : undefined;
+}
+
+/**
+ * With what the checksums of a file begin. Where its first block is damaged, the one behind that tells of it; that it is
+ * one is seen by the salt, if that is left, or by the next block.
+ */
+async function findSeed(file: Windows): Promise<number | undefined> {
+  const salt = await saltOf(file);
+  if (salt !== undefined) return seedOf(salt);
+  const stored = await storedAt(file, FIRST_BYTES);
+  if (stored === undefined) return undefined;
+  const seed = seedBehind(stored.bytes, stored.payload, stored.head.checksum);
+  const end = FIRST_BYTES + BLOCK_HEAD_BYTES + stored.head.length;
+  const left = await file.read(BLOCK_HEAD_BYTES, SALT_BYTES);
+  return seedOf(left) === seed || (await blockAt(file, end, seed)) !== undefined ? seed : undefined;
+}
+
+async function blockAt(file: Windows, start: number, seed: number): Promise<PlacedBlock | undefined> {
+  const stored = await storedAt(file, start);
+  if (stored === undefined) return undefined;
+  const { bytes, head, payload: raw } = stored;
+  if (blockChecksum(bytes, raw, seed) !== head.checksum) return undefined;
+  const payload = head.compressed ? await decompress(raw, { maxOutputLength: PAYLOAD_MAX_BYTES }) : raw;
+  return { ...head, payload, start, end: start + BLOCK_HEAD_BYTES + head.length };
+}
+
+/** What lies where a block may be, and has the form of one. */
+async function storedAt(file: Windows, start: number) {
+  const bytes = Buffer.from(await file.read(start, BLOCK_HEAD_BYTES));
   const head = decodeBlockHead(bytes);
   const payloadAt = start + BLOCK_HEAD_BYTES;
   if (head === undefined || payloadAt + head.length > file.size) return undefined;
-  const stored = await file.read(payloadAt, head.length);
-  if (stored.length < head.length || blockChecksum(bytes, stored, salt) !== head.checksum) return undefined;
-  const payload = head.compressed ? await decompress(stored, { maxOutputLength: PAYLOAD_MAX_BYTES }) : stored;
-  return { ...head, payload, start, end: payloadAt + head.length };
+  const payload = await file.read(payloadAt, head.length);
+  return payload.length < head.length ? undefined : { bytes, head, payload };
 }
 
 /** A file that is read from front to back, many bytes at a time. */

@@ -2,7 +2,7 @@ import type { RecordChange } from "@tvix/castore";
 import { decodeChanges } from "./change-codec.ts";
 import type { JournalDirectory } from "./journal-directory.ts";
 import type { JournalPosition } from "./position.ts";
-import { readBlocks } from "./read-blocks.ts";
+import { readBlocks, stateOf } from "./read-blocks.ts";
 
 /** What was found in a journal. */
 export interface JournalReading {
@@ -35,6 +35,10 @@ export async function readJournal(
     if (file < from.file) continue;
     const handle = await directory.open("journal", file);
     try {
+      const state = await stateOf(handle);
+      // The first file is begun with what it holds, and another one is the last when it has nothing yet.
+      const mayBeEmpty = state === "begun" && file === journals.at(-1) && file !== journals[0];
+      if (state !== "blocks" && !mayBeEmpty) isWhole = false;
       for await (const block of readBlocks(handle, file === from.file ? from.offset : 0)) {
         if (block.kind !== "changes" || block.number <= end.number) continue;
         if (block.number !== end.number + 1) {

@@ -51,6 +51,48 @@ describe("damage", () => {
     }
   });
 
+  test("in the first block of the journal loses nothing of what lies behind it", async () => {
+    for (const records of [1, 20]) {
+      const path = await killed(records);
+      await lose(path, "index");
+      const [journal = ""] = await filesIn(join(path, "journal"), ".journal");
+      const whole = await readFile(journal);
+      // Of a single block nobody can tell what it is once the salt is gone.
+      const end = records === 1 ? 24 : 40;
+      for (let at = 0; at < end; at += 3) {
+        const copy = join(await temporaryDirectory(), "copy");
+        await cp(path, copy, { recursive: true });
+        const [file = ""] = await filesIn(join(copy, "journal"), ".journal");
+        await writeFile(file, whole);
+        await flipBit(file, at);
+        await using store = await openStore(copy);
+        expect(await names(store)).toHaveLength(records);
+        await put(store, "another", "one");
+      }
+    }
+  });
+
+  test("of all of a journal is told, and what there was of it is kept", async () => {
+    for (const part of [0, 0.01]) {
+      const path = await killed(20);
+      await lose(path, "index");
+      const [journal = ""] = await filesIn(join(path, "journal"), ".journal");
+      await shorten(journal, part);
+      const left = await readFile(journal);
+      const notices: string[] = [];
+      {
+        await using store = await openStore(path, { onNotice: (text) => notices.push(text) });
+        expect(await names(store)).toEqual([]);
+        expect(store.foundIndex).toBe("partly-rebuilt");
+        await put(store, "another", "one");
+      }
+      expect(notices.join()).toContain("a part of its journal is lost");
+      expect(await readFile(`${journal}.damaged`)).toEqual(left);
+      await using again = await openStore(path);
+      expect(await names(again)).toEqual(["another"]);
+    }
+  });
+
   test("in the journal is found, and all records are written down again", async () => {
     const path = await killed(20);
     await using store = await openStore(path);
