@@ -6,9 +6,16 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
 /** How many bytes of a name an error message shows. */
 const SHOWN_BYTES = 100;
 
-/** The bytes of a name or target; a string stands for its UTF-8. */
+/**
+ * The bytes of a name or target; a string stands for its UTF-8.
+ *
+ * @throws TypeError for anything else, and for a string that has no UTF-8
+ */
 export function toBytes(value: Uint8Array | string): Uint8Array {
-  return typeof value === "string" ? new TextEncoder().encode(value) : plainBytes(value);
+  if (value instanceof Uint8Array) return plainBytes(value);
+  if (typeof value !== "string") throw new TypeError("expected a string or a Uint8Array");
+  if (!value.isWellFormed()) throw new TypeError("a string with half of a surrogate pair has no UTF-8");
+  return new TextEncoder().encode(value);
 }
 
 /** The same memory without the methods of Node's Buffer, of which `slice` does not copy. */

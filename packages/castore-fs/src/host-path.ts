@@ -10,10 +10,13 @@ export function joinPath(directory: HostPath, name: Uint8Array): HostPath {
   return Buffer.concat([directory, Buffer.from("/"), name]);
 }
 
-/** A path for a message: as text where it is UTF-8, escaped where it is not. */
+/** What a terminal would obey, or that would make a message two: controls, what has no shape, marks of direction. */
+const SPECIAL = /[\p{C}\p{Zl}\p{Zp}]/u;
+
+/** A path for a message: as text where it is UTF-8 that can be shown, escaped where it is not. */
 export function showPath(path: HostPath): string {
   const text = path.toString("utf8");
-  return Buffer.from(text, "utf8").equals(path) ? text : escapeBytes(path);
+  return Buffer.from(text, "utf8").equals(path) && !SPECIAL.test(text) ? text : escapeBytes(path);
 }
 
 /** Runs a file system operation; its failure names the path. */

@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { chmod, lstat, mkdir, rename, symlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, rename, stat, symlink } from "node:fs/promises";
 import { type ByteStream, copyBytes } from "@tvix/byte-stream";
 import {
   ByteBudget,
@@ -67,6 +67,7 @@ export async function restore(
   const target = withoutSlash(Buffer.from(destination));
   const { overwrite = false } = options;
   if (!overwrite) await refuseExisting(target);
+  await refuseSpecial(target);
   const built = await pathBeside(target);
   const restorer = new Restorer(services, options);
   try {
@@ -82,6 +83,15 @@ export async function restore(
     if (restorer.hasBegun) await removeTree(built);
     throw inPlaceOf(error, built, target);
   }
+}
+
+/** A tree takes the place of a file, link or directory, and not of what others write to or read from. */
+async function refuseSpecial(target: HostPath): Promise<void> {
+  const found = await stat(target).catch(() => undefined);
+  if (found === undefined || found.isFile() || found.isDirectory()) return;
+  const shown = showPath(target);
+  const text = `${shown} is a device, pipe or socket, or leads to one: it is not replaced`;
+  throw new CastoreError("UNSUPPORTED_FILE_TYPE", text, { subject: shown });
 }
 
 /** What failed at a place below the name for the time being, told of the place where it was to come. */

@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { CastoreError, type RecordChange } from "@tvix/castore";
 import { makeDirectory } from "@tvix/castore-fs";
@@ -62,7 +63,11 @@ export async function openIndex(path: string, options: OpenIndexOptions): Promis
   } catch (cause) {
     if (CastoreError.is(cause)) throw cause;
     if (rootCode(cause) === "LEVEL_LOCKED") {
-      throw new CastoreError("LOCKED", `${path} is in use by another process`, { cause, subject: path });
+      throw new CastoreError(
+        "LOCKED",
+        `${path} is in use by another process, or has been opened in this one`,
+        { cause, subject: path },
+      );
     }
     const message = rootMessage(cause);
     const isDamaged = DAMAGED.test(message);
@@ -87,7 +92,8 @@ const FIRST_KEY = Uint8Array.of(0);
 const LAST_KEY = Uint8Array.of(0xff);
 
 async function openOrStandIn(path: string, isThere: boolean, options: OpenIndexOptions): Promise<OpenIndex> {
-  const index = join(path, "index");
+  // By one name, however it is called: LevelDB notices by its name that this process has it open already.
+  const index = join(await realpath(path), "index");
   try {
     return await openWritable(path, await openLevel(index), options);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { rename } from "node:fs/promises";
+import { realpath, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { CastoreError } from "@tvix/castore";
 import { ClassicLevel } from "classic-level";
@@ -21,13 +21,17 @@ export async function setIndexAside(path: string, now: Date = new Date()): Promi
 
 /** LevelDB itself tells whether somebody has it open, whatever else is wrong with it. */
 async function checkUnlocked(path: string, index: string): Promise<void> {
-  const level = new ClassicLevel(index, { createIfMissing: false });
+  const level = new ClassicLevel(await realpath(index), { createIfMissing: false });
   try {
     await level.open();
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
     if (cause instanceof Error && "code" in cause && cause.code === "LEVEL_LOCKED") {
-      throw new CastoreError("LOCKED", `${path} is in use by another process`, { cause, subject: path });
+      throw new CastoreError(
+        "LOCKED",
+        `${path} is in use by another process, or has been opened in this one`,
+        { cause, subject: path },
+      );
     }
   } finally {
     await level.close();

@@ -37,6 +37,7 @@ const SWEEP_MS = 3_600_000;
  *   STORAGE_FAILURE
  */
 export async function openStore(path: string, options: StoreOptions = {}): Promise<FolderStore> {
+  if (typeof path !== "string") throw new TypeError("path: expected a string");
   useNativeBlake3();
   const { sync = true, create = true, packBytes = 256 << 20, journalBytes } = options;
   if (options.remakeIndex === true) await setIndexAside(path);

@@ -58,7 +58,7 @@ test("a store that is open already is refused with a clear error", async () => {
   await using _store = await openStore(path);
   await expect(openStore(path)).rejects.toMatchObject({
     code: "LOCKED",
-    message: `${path} is in use by another process`,
+    message: `${path} is in use by another process, or has been opened in this one`,
   });
 });
 

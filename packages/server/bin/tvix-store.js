@@ -8,6 +8,8 @@ if (major < 22) {
   console.error(`tvix-store needs Node.js 22.18 or newer; this is ${process.version}`);
   process.exit(1);
 }
+// Node opens its debugger on this signal, to whoever can connect to this machine.
+process.on("SIGUSR1", () => {});
 await keepCompiledCode();
 import("../dist/program/cli.js").then(
   ({ main }) => main(process.argv),

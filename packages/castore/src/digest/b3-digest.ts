@@ -32,6 +32,7 @@ export class B3Digest {
    * @throws CastoreError INVALID_DIGEST when there are not 32 of them
    */
   static from(bytes: Uint8Array, field = "digest"): B3Digest {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError(`${field}: expected a Uint8Array`);
     if (bytes.length !== B3_DIGEST_LENGTH) {
       throw new CastoreError(
         "INVALID_DIGEST",
@@ -44,6 +45,7 @@ export class B3Digest {
 
   /** The digest of bytes at hand. */
   static of(bytes: Uint8Array): B3Digest {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError("expected a Uint8Array");
     return new B3Digest(blake3.hash(bytes));
   }
 

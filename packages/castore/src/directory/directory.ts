@@ -1,6 +1,7 @@
 import { compareBytes, escapeBytes } from "@tvix/byte-stream";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
+import { assertEntry } from "./assert-entry.ts";
 import { encodeEntries } from "./encode.ts";
 import { type DirectoryEntry, type DirectoryNode, type Node, U64_MAX } from "./node.ts";
 import type { PathComponent } from "./path-component.ts";
@@ -38,10 +39,13 @@ export class Directory {
    * A directory with these entries, given in any order.
    *
    * @throws CastoreError SIZE_OVERFLOW when the size does not fit 64 bits,
-   *   DUPLICATE_NAME when two entries share a name
+   *   DUPLICATE_NAME when two entries share a name; TypeError or RangeError, which name the field, for what is
+   *   no entry
    */
   static of(entries: Iterable<DirectoryEntry>): Directory {
-    const sorted = [...entries].sort((a, b) => compareBytes(a.name.bytes, b.name.bytes));
+    const given = [...entries];
+    given.forEach(assertEntry);
+    const sorted = given.sort((a, b) => compareBytes(a.name.bytes, b.name.bytes));
     let childSizes = 0n;
     for (const { node } of sorted) if (node.type === "directory") childSizes += node.size;
     if (BigInt(sorted.length) + childSizes > U64_MAX) {

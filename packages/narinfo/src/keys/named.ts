@@ -37,6 +37,7 @@ export function isKeyName(name: string): boolean {
 }
 
 export function checkName(name: string, what: string, code: NarInfoErrorCode): void {
+  if (typeof name !== "string") throw new TypeError(`the name of a ${what}: expected a string`);
   if (name === "") throw new NarInfoError(code, `not a ${what}: its name is empty`);
   if (!isKeyName(name)) {
     throw new NarInfoError(

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { link, lstat, rename, rm } from "node:fs/promises";
+import { link, lstat, rename, rm, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ByteStream } from "@tvix/byte-stream";
@@ -38,12 +38,20 @@ export async function writeArchive(
   if (destination !== "-" && !overwrite && (await lstat(destination).catch(() => undefined)) !== undefined) {
     throw new Error(`${destination} is there already`);
   }
+  if (destination !== "-") await refuseSpecial(destination);
   const archive = (format === "tar" ? writeTar : writeZip)(root, services, options);
   if (destination === "-") {
     for await (const piece of archive) await print(piece);
   } else {
     await writeWhole(archive, destination, overwrite, signal);
   }
+}
+
+/** A file takes the place of a file, and not of what others write to or read from. */
+async function refuseSpecial(destination: string): Promise<void> {
+  const found = await stat(destination).catch(() => undefined);
+  if (found === undefined || found.isFile()) return;
+  throw new Error(`${destination} is no file, and is not replaced by one; - is standard output`);
 }
 
 async function writeWhole(

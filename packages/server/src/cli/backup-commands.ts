@@ -9,6 +9,7 @@ import { mebibytes, type StoreOptions, withMaintenance, withStore } from "./main
 import { print } from "./output.ts";
 import { directory } from "./parse.ts";
 import { withProgressBar } from "./progress-bar.ts";
+import { isWithin, refuseStoreAt } from "./within.ts";
 
 /** `tvix-store backup`, `restore-backup`: a copy of a store, and a store of a copy. */
 export function addBackupCommands(program: Command): void {
@@ -29,6 +30,7 @@ export function addBackupCommands(program: Command): void {
 }
 
 async function backup(folder: string, { json = false, ...options }: StoreOptions): Promise<void> {
+  await refuseStoreAt(folder, options.data);
   const line = ({ written }: { readonly written: number }) => `backup: ${mebibytes(written)} new`;
   const result = await withProgressBar({ written: 0 }, line, (onProgress) =>
     withMaintenance(options, (maintenance) => copyTo(folder, maintenance, onProgress)),
@@ -63,6 +65,9 @@ async function copyTo(
   return { bytes: [...files.values()].reduce((sum, length) => sum + length, 0), written };
 }
 
+/** Damaged files that a message names. */
+const SHOWN = 10;
+
 /** Brings a file, or the names in a folder, to the disk: whoever is told that a store is restored may remove the copy. */
 async function flush(path: string): Promise<void> {
   const handle = await open(path, "r");
@@ -76,6 +81,7 @@ async function flush(path: string): Promise<void> {
 async function restore(folder: string, { data }: { readonly data: string }): Promise<void> {
   const [from, to] = [resolve(folder), resolve(data)];
   if (!(await BackupFolder.isOne(from))) throw new Error(`${folder} is no backup`);
+  if (await isWithin(to, from)) throw new Error(`${data} lies in the backup`);
   await makeDirectory(to);
   if ((await readdir(to)).length > 0) throw new Error(`${data} has something in it`);
   for (const name of ["packs", "journal"]) {
@@ -89,6 +95,13 @@ async function restore(folder: string, { data }: { readonly data: string }): Pro
   }
   await flush(to);
   const onNotice = (text: string) => void process.stderr.write(`tvix-store: ${text}\n`);
+  const damaged = await BackupFolder.damagedFiles(from);
+  if (damaged.length > 0) {
+    process.exitCode = 1;
+    const shown = damaged.slice(0, SHOWN).join(", ");
+    const more = damaged.length > SHOWN ? `, and ${damaged.length - SHOWN} more` : "";
+    onNotice(`the backup is not as it was made, and what was in it may be lost: ${shown}${more}`);
+  }
   await using store = await openStore(to, { create: false, onNotice });
   // A backup has no index, and all that one is made of.
   if (store.foundIndex !== "rebuilt") process.exitCode = 1;

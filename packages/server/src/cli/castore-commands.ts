@@ -20,6 +20,7 @@ import { withProgress } from "./progress.ts";
 import { readFileInPieces } from "./read-file.ts";
 import { UsageError } from "./repeatable.ts";
 import { addServiceOptions, type ServiceOptions, withServices, withWritableServices } from "./services.ts";
+import { refuseStoreAt } from "./within.ts";
 
 interface JsonOption extends ServiceOptions {
   readonly json?: boolean;
@@ -101,11 +102,13 @@ function addRestore(castore: Command): void {
     async (
       digest: NodeName,
       destination: string,
-      options: JsonOption & { overwrite?: boolean; executable?: boolean; format?: ArchiveFormat },
+      options: JsonOption &
+        ServiceOptions & { overwrite?: boolean; executable?: boolean; format?: ArchiveFormat },
     ) => {
       if (options.json === true && options.format !== undefined && destination === "-") {
         throw new UsageError("stdout is for the archive: option '--json' cannot be used with '-'");
       }
+      if (destination !== "-") await refuseStoreAt(destination, options.data);
       const node = await withServices(options, async (services) => {
         const root = await findRoot(services, digest, { executable: options.executable === true });
         await withProgress("restored", (onProgress) =>
@@ -130,7 +133,7 @@ function addLs(castore: Command): void {
   const command = castore
     .command("ls")
     .description("list a directory")
-    .argument("<digest>", `of a directory: ${DIGEST}`, parseDigest)
+    .argument("<digest>", `of a directory: ${DIGEST}`, (text) => parseDigest(text, "directory"))
     .addArgument(pathArgument("a path inside it"))
     .option("-R, --recursive", "list everything below as well")
     .addOption(new Option("--json", "print an array of objects").conflicts("null"))
@@ -156,9 +159,11 @@ function addCat(castore: Command): void {
   const command = castore
     .command("cat")
     .description("write the contents of a blob, or of a file in a directory, to stdout")
-    .argument("<digest>", `of a blob or directory: ${DIGEST}`, parseDigest)
+    .argument("<digest>", `of a blob or directory: ${DIGEST}`, (text) => parsed(text, parseNodeName))
     .addArgument(pathArgument("a path inside the directory"));
-  addServiceOptions(command).action(async (digest: B3Digest, path: CastorePath, options: ServiceOptions) => {
+  addServiceOptions(command).action(async (name: NodeName, path: CastorePath, options: ServiceOptions) => {
+    const { digest } = name;
+    checkType(name, path.components.length === 0 ? "file" : "directory");
     await withServices(options, async (services) => {
       const blob = path.components.length === 0 ? digest : await findFile(services, digest, path);
       const contents = await services.blobService.read(blob);
@@ -198,8 +203,17 @@ async function ingestStdin({ blobService }: TreeServices): Promise<FileNode> {
   return { type: "file", digest, size: BigInt(size), executable: false };
 }
 
-function parseDigest(text: string): B3Digest {
-  return parsed(text, (name) => parseNodeName(name).digest);
+function parseDigest(text: string, wanted: "directory" | "file"): B3Digest {
+  return parsed(text, (given) => {
+    const name = parseNodeName(given);
+    checkType(name, wanted);
+    return name.digest;
+  });
+}
+
+/** @throws Error for what is said to be of another type */
+function checkType({ digest, type }: NodeName, wanted: "directory" | "file"): void {
+  if (type !== undefined && type !== wanted) throw new Error(`${type}:${digest} is no ${wanted}`);
 }
 
 function pathArgument(description: string): Argument {

@@ -1,9 +1,7 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { folderOf } from "./home.ts";
 
 /** `$XDG_DATA_HOME/tvix-store`, by default `~/.local/share/tvix-store`. */
 export function defaultDataDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  const dataHome = environment["XDG_DATA_HOME"];
-  const base = dataHome === undefined || dataHome === "" ? join(homedir(), ".local", "share") : dataHome;
-  return join(base, "tvix-store");
+  return join(folderOf(environment["XDG_DATA_HOME"], ".local", "share"), "tvix-store");
 }

@@ -1,5 +1,5 @@
 /** Signals with which a user, or a terminal that closes, ends a command. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
 /**
  * Runs what leaves something behind unless it may clean up: a signal aborts it, and ends the process

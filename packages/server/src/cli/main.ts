@@ -19,6 +19,7 @@ import { addNarCommands } from "./nar-commands.ts";
 import { endWithReader } from "./output.ts";
 import { addPathInfoCommands } from "./path-info-commands.ts";
 import { addPushCommand } from "./push-command.ts";
+import { refuseOtherBytes } from "./refuse-other-bytes.ts";
 import { addRepairCommand } from "./repair-command.ts";
 import { refuseRepetition, UsageError } from "./repeatable.ts";
 import { addShellCommands } from "./shell-commands.ts";
@@ -70,6 +71,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   refuseRepetition(program);
   endWithReader();
   try {
+    refuseOtherBytes(argv);
     await program.parseAsync([...argv]);
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -1,5 +1,6 @@
 import { B3Digest, type Node } from "@tvix/castore";
 import type { TreeServices } from "@tvix/castore-fs";
+import { quoteName } from "./quote-name.ts";
 
 /** A digest that a user gives, and of which kind of node it is, where that was said. */
 export interface NodeName {
@@ -25,7 +26,9 @@ export function parseNodeName(text: string): NodeName {
  */
 export async function nameOfNode(services: TreeServices, node: Node): Promise<string> {
   if (node.type === "symlink") {
-    throw new Error(`it is a symbolic link to ${node.target}, which no digest names; nothing was stored`);
+    throw new Error(
+      `it is a symbolic link to ${quoteName(node.target.bytes)}, which no digest names; nothing was stored`,
+    );
   }
   const isBoth =
     node.type === "directory"

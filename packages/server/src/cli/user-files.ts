@@ -1,11 +1,10 @@
 import { type FileHandle, lstat, mkdir, open, readFile, readlink, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { folderOf } from "./home.ts";
 
 /** Where a user keeps settings (XDG Base Directory Specification). */
 export function configHome(): string {
-  const { XDG_CONFIG_HOME: home } = process.env;
-  return home === undefined || home === "" ? join(homedir(), ".config") : home;
+  return folderOf(process.env["XDG_CONFIG_HOME"], ".config");
 }
 
 /** The netrc file in which `login` keeps tokens. */
@@ -16,10 +15,12 @@ export function tokenFile(): string {
 /** A text file, or nothing where there is none. */
 export async function readText(file: string): Promise<string> {
   try {
-    return await readFile(file, "utf8");
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(file));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
+    if (error instanceof TypeError)
+      throw new Error(`${file} is not UTF-8: it is left as it is`, { cause: error });
+    throw new Error(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -38,7 +38,8 @@ export function applySettings(command: Command, settings: readonly Setting[]): r
 
 /** The option that a setting is the value of. */
 export function optionNamed(command: Command, name: string): Option | undefined {
-  return command.options.find(({ long }) => long === `--${name}` || long === `--no-${name}`);
+  // `no-sync = true` would be read as the contrary of what it says: there is `sync = false`.
+  return command.options.find(({ long, negate }) => long === (negate ? `--no-${name}` : `--${name}`));
 }
 
 /** The last name of a setting. */

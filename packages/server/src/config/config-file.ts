@@ -30,7 +30,7 @@ export function readConfigFile(
   path: string,
   commands: Readonly<Record<Section, readonly Command[]>>,
 ): ConfigFile {
-  const { settings, mistakes } = readToml(readFileSync(path, "utf8"));
+  const { settings, mistakes } = readToml(readUtf8(path));
   const found: Mistake[] = [...mistakes];
   const sections: Record<Section, Setting[]> = { daemon: [], client: [] };
   for (const setting of settings) {
@@ -55,9 +55,23 @@ function mistakeIn(
     path.length === 2 &&
     !COMMAND_LINE_ONLY.has(name) &&
     commands[section].some((command) => optionNamed(command, name) !== undefined);
-  return isKnown
-    ? undefined
-    : `there is no setting ${JSON.stringify(path.slice(1).join("."))} in [${section}]`;
+  if (isKnown) return undefined;
+  const [, positive] = /^no-(.+)$/.exec(name) ?? [];
+  const isNegation =
+    positive !== undefined &&
+    commands[section].some((command) => optionNamed(command, positive) !== undefined);
+  const hint = isNegation ? `; say ${positive} = false` : "";
+  return `there is no setting ${JSON.stringify(path.slice(1).join("."))} in [${section}]${hint}`;
+}
+
+/** @throws Error that names the file, also when it is not UTF-8: what it names would be something else */
+function readUtf8(path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+  } catch (cause) {
+    const why = cause instanceof TypeError ? "it is not UTF-8" : (cause as Error).message;
+    throw new Error(`the settings in ${path} cannot be read: ${why}`, { cause });
+  }
 }
 
 /**

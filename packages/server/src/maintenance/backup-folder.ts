@@ -19,7 +19,10 @@ import {
   tailOf,
 } from "@tvix/castore-packs";
 
-/** A file that says what a folder is: in it is the identifier of the store, once the first backup was made. */
+/**
+ * A file that says what a folder is: in it are the identifier of the store, once the first backup was made, and what that
+ * consists of, a line for each file: its name, its length, and the digest of its end.
+ */
 const MARKER = "this-is-a-backup-of-a-tvix-store";
 
 /** What a checkpoint is called until all of it is there: part of one in its place would be taken for the newest. */
@@ -64,9 +67,24 @@ export class BackupFolder implements AsyncDisposable {
     return names.includes(MARKER);
   }
 
+  /**
+   * The names of files that are not there any more, or not as the last backup has left them. What has been added by one
+   * that was interrupted is no fault.
+   */
+  static async damagedFiles(path: string): Promise<readonly string[]> {
+    const [, ...lines] = (await readFile(join(path, MARKER), "utf8")).trimEnd().split("\n");
+    const damaged: string[] = [];
+    for (const line of lines) {
+      const [name = "", length = "", tail = ""] = line.split(" ");
+      const found = await tailOfFile(join(path, name), Number(length)).catch(() => undefined);
+      if (found !== tail) damaged.push(name);
+    }
+    return damaged;
+  }
+
   /** What is there so far. */
   async state(): Promise<CopyState> {
-    const id = (await readFile(join(this.#path, MARKER), "utf8")).trim();
+    const [id = ""] = (await readFile(join(this.#path, MARKER), "utf8")).split("\n");
     const known = new Map<string, CopiedFile>();
     for (const name of await this.#names()) {
       if (name.endsWith(UNFINISHED)) continue;
@@ -107,8 +125,19 @@ export class BackupFolder implements AsyncDisposable {
       if (found?.size !== length) throw new Error(`${name} is not as long as it should be`);
     }
     await this.#syncFolders();
+    const lines = [storeId];
+    for (const [name, length] of files) {
+      lines.push(`${name} ${length} ${await tailOfFile(join(this.#path, name), length)}`);
+    }
+    await this.#replaceMarker(`${lines.join("\n")}\n`);
     for (const name of await this.#names()) if (!files.has(name)) await rm(join(this.#path, name));
-    await writeFile(join(this.#path, MARKER), `${storeId}\n`);
+    await this.#syncFolders();
+  }
+
+  async #replaceMarker(text: string): Promise<void> {
+    const marker = join(this.#path, MARKER);
+    await writeFile(marker + UNFINISHED, text, { flush: true });
+    await rename(marker + UNFINISHED, marker);
     await this.#syncFolders();
   }
 
@@ -157,5 +186,15 @@ export class BackupFolder implements AsyncDisposable {
         await folder.close();
       }
     }
+  }
+}
+
+/** The digest of the end of a part of a file, as text. @throws when it is shorter than that */
+async function tailOfFile(path: string, length: number): Promise<string> {
+  const handle = await open(path, "r");
+  try {
+    return (await tailOf(handle, length)).toHex();
+  } finally {
+    await handle.close();
   }
 }
