@@ -182,12 +182,23 @@ describe("by TLS", () => {
     const doctor = async () =>
       JSON.parse((await tvixStore("doctor", "--json", ...options.slice(0, 2))).stdout);
     expect(await doctor()).toContainEqual(
-      expect.objectContaining({ advice: expect.stringContaining("NODE_EXTRA_CA_CERTS=FILE") }),
+      expect.objectContaining({ advice: expect.stringContaining("--ca-file FILE") }),
     );
-    vi.stubEnv("NODE_EXTRA_CA_CERTS", authority.certFile);
-    expect(JSON.stringify(await doctor())).not.toContain("does not answer");
-    vi.unstubAllEnvs();
     const url = daemon.url.replace("http://", "https://");
+    const use = async (...more: string[]) => await tvixStore("use", url, ...more);
+    expect(await use()).toMatchObject({ status: 1 });
+    for (const name of ["NODE_EXTRA_CA_CERTS", "TVIX_STORE_CA_FILE"]) {
+      vi.stubEnv(name, authority.certFile);
+      expect(JSON.stringify(await doctor())).not.toContain("does not answer");
+      expect(await use()).toMatchObject({ status: 0 });
+      // Calls of gRPC believe the same.
+      expect(
+        (await tvixStore("castore", "ingest", join(data, "../x"), ...options.slice(0, 2))).stderr,
+      ).not.toMatch(/certificate/);
+      vi.unstubAllEnvs();
+    }
+    expect(await use("--ca-file", authority.certFile)).toMatchObject({ status: 0 });
+    expect((await use("--ca-file", authority.keyFile)).stderr).toContain("has no certificate");
     const args = ["curl", "--cacert", authority.certFile, "--protocol", "grpc", "--list-methods", url];
     const buf = join(import.meta.dirname, "../../../node_modules/.bin/buf");
     const { stdout } = await promisify(execFile)(buf, args);

@@ -1,5 +1,5 @@
 import { connect, isIP, type Socket } from "node:net";
-import { connect as connectTls, getCACertificates, rootCertificates } from "node:tls";
+import { connect as connectTls, getCACertificates } from "node:tls";
 
 /** Where a server listens: `http://host:port`, `https://host:port` or a Unix socket. */
 export type ServerAddress = { readonly url: string } | { readonly socketPath: string };
@@ -64,7 +64,8 @@ function openTls(host: string, port: number, { ca, cert, key }: ClientTls): Sock
     // An address is no name that could be asked for.
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ALPNProtocols: ["h2"],
-    ca: ca === undefined ? [...rootCertificates, ...getCACertificates("system")] : Buffer.from(ca),
+    ca:
+      ca === undefined ? [...getCACertificates("default"), ...getCACertificates("system")] : Buffer.from(ca),
     ...(cert === undefined ? {} : { cert: Buffer.from(cert) }),
     ...(key === undefined ? {} : { key: Buffer.from(key) }),
   });

@@ -1,11 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
+import { believeOnly } from "../compose/authorities.ts";
 import { fetchCacheInfo, isLocalHost, parseCacheUrl, shownUrl } from "./cache-url.ts";
 import { netrcToken, withNetrcEntry, withoutNetrcEntry } from "./netrc-entries.ts";
 import { print } from "./output.ts";
 import { parsed } from "./parse.ts";
+import { caFileOption } from "./peer-options.ts";
 import { changeText, readText, tokenFile } from "./user-files.ts";
+
+interface LoginOptions {
+  readonly tokenFile?: string;
+  readonly caFile?: string;
+  readonly json?: boolean;
+}
 
 /** `tvix-store login` and `logout`: keeps the token of a server for the other commands, and for Nix. */
 export function addLoginCommands(program: Command): void {
@@ -14,8 +22,10 @@ export function addLoginCommands(program: Command): void {
     .description("keep a token for a server, which the other commands and `tvix-store use` then show it")
     .argument("<url>", "such as https://cache.example.org", (text) => parsed(text, parseCacheUrl))
     .option("--token-file <file>", "read the token from there; default stdin")
+    .addOption(caFileOption("https"))
     .option("--json", "print an object")
-    .action(async (url: URL, { tokenFile: file, json }: { tokenFile?: string; json?: boolean }) => {
+    .action(async (url: URL, { tokenFile: file, caFile, json }: LoginOptions) => {
+      believeOnly(caFile);
       if (file === undefined && process.stdin.isTTY) process.stderr.write("Token, and then Ctrl-D: ");
       const token = (file === undefined ? await text(process.stdin) : await readFile(file, "utf8")).trim();
       if (!/^[\x21-\x7e]+$/.test(token)) throw new Error("a token is one word of letters, digits and signs");

@@ -31,11 +31,7 @@ export function addPeerOptions(command: Command): Command {
         .choices(["auto", "tvix", "snix"])
         .default("auto"),
     )
-    .addOption(
-      new Option("--ca-file <file>", "certificates to believe on grpc+https, in PEM; default the system's")
-        .env("TVIX_STORE_CA_FILE")
-        .argParser(directory),
-    )
+    .addOption(caFileOption("grpc+https"))
     .addOption(
       new Option("--bearer-token-file <file>", "a token for the servers; or set TVIX_STORE_TOKEN")
         .env("TVIX_STORE_BEARER_TOKEN_FILE")
@@ -79,4 +75,11 @@ async function tokenFor({ server }: GrpcPeer): Promise<string | undefined> {
   if (!("url" in server)) return undefined;
   const { keptToken } = await import("./login-command.ts");
   return await keptToken(new URL(server.url).origin);
+}
+
+/** `--ca-file`, alike for every command that speaks TLS with a server. */
+export function caFileOption(scheme: string): Option {
+  return new Option("--ca-file <file>", `certificates to believe on ${scheme}, in PEM; default the system's`)
+    .env("TVIX_STORE_CA_FILE")
+    .argParser(directory);
 }

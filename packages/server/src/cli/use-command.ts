@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type CacheInfo, PublicKey } from "@tvix/narinfo";
 import { STORE_DIR } from "@tvix/nix-compat";
 import { type Command, Option } from "commander";
+import { believeOnly } from "../compose/authorities.ts";
 import { fetchCacheInfo, isLocalHost, parseCacheUrl, shownUrl } from "./cache-url.ts";
 import { keptToken } from "./login-command.ts";
 import { nixConfFiles, readNixSettings } from "./look/nix-settings.ts";
@@ -10,6 +11,7 @@ import { withNetrcEntry, withoutNetrcEntry } from "./netrc-entries.ts";
 import { settingOf, withCacheLines, withoutCacheLines } from "./nix-conf.ts";
 import { print } from "./output.ts";
 import { directory, parsed } from "./parse.ts";
+import { caFileOption } from "./peer-options.ts";
 import { repeatable } from "./repeatable.ts";
 import { changeText, configHome, readText, tokenFile } from "./user-files.ts";
 
@@ -19,6 +21,7 @@ interface UseOptions {
   readonly system?: boolean;
   readonly nixConf?: string;
   readonly publicKey?: readonly PublicKey[];
+  readonly caFile?: string;
   readonly json?: boolean;
 }
 
@@ -39,6 +42,7 @@ export function addUseCommand(program: Command): void {
         (text) => PublicKey.parse(text),
       ),
     )
+    .addOption(caFileOption("https"))
     .option("--json", "print an object: the file, the lines, and whether it was changed")
     .action(async (url: URL, options: UseOptions) => {
       const file =
@@ -51,6 +55,7 @@ export function addUseCommand(program: Command): void {
         if (options.json === true) await printJson({ file, lines: [], changed });
         return;
       }
+      believeOnly(options.caFile);
       const token = await keptToken(url.origin);
       const info = await fetchCacheInfo(url, token);
       const netrc = token === undefined ? undefined : await netrcInUse(rest);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { CastoreError } from "@tvix/castore";
 import { createGrpcTransport, type GrpcTransport, type GrpcTransportOptions } from "@tvix/castore-grpc/http2";
+import { readAuthorities } from "./authorities.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
 
 /** How peers are talked to whose addresses say nothing else. */
@@ -28,7 +29,7 @@ export async function connectPeer(peer: GrpcPeer, options: PeerOptions): Promise
     ...others,
     // It may change.
     token: bearerTokenFile === undefined ? token : () => readFileSync(bearerTokenFile, "utf8").trim(),
-    tls: { ca: caFile === undefined ? undefined : readFileSync(caFile) },
+    tls: { ca: caFile === undefined ? undefined : readAuthorities(caFile) },
   });
   if (!peer.waitConnect) return transport;
   try {

@@ -56,7 +56,7 @@ const UNKNOWN_CERTIFICATE = /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)/;
 function adviceFor(error: unknown): string {
   const { cause } = error as { cause?: { code?: unknown } };
   return UNKNOWN_CERTIFICATE.test(String(cause?.code))
-    ? "have commands believe the certificate of your own authority: NODE_EXTRA_CA_CERTS=FILE in their environment"
+    ? "have commands believe the certificate of your own authority: --ca-file FILE, or TVIX_STORE_CA_FILE in their environment"
     : "start one with `tvix-store daemon`, look at its log, or say --service-addr";
 }
 

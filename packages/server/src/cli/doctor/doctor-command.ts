@@ -1,7 +1,9 @@
 import { type Command, Option } from "commander";
+import { believeOnly } from "../../compose/authorities.ts";
 import { defaultDataDirectory } from "../data-directory.ts";
 import { print } from "../output.ts";
 import { directory } from "../parse.ts";
+import { caFileOption } from "../peer-options.ts";
 import { quoteName } from "../quote-name.ts";
 import { storeAddressOption } from "../service-address.ts";
 import { withoutPassword } from "../without-password.ts";
@@ -12,6 +14,7 @@ import { type Finding, note } from "./finding.ts";
 interface DoctorOptions {
   readonly serviceAddr: string;
   readonly data: string;
+  readonly caFile?: string;
   readonly json?: boolean;
 }
 
@@ -35,8 +38,10 @@ export function addDoctorCommand(program: Command): void {
         .argParser(directory)
         .default(defaultDataDirectory(), "$XDG_DATA_HOME/tvix-store"),
     )
+    .addOption(caFileOption("https"))
     .option("--json", "print an array of objects")
-    .action(async ({ serviceAddr, data, json }: DoctorOptions) => {
+    .action(async ({ serviceAddr, data, caFile, json }: DoctorOptions) => {
+      believeOnly(caFile);
       const findings = [...checkMachine(data), ...(await serverFindings(serviceAddr))];
       if (json === true) await print(`${JSON.stringify(findings, undefined, 2)}\n`);
       else for (const finding of findings) await print(lines(finding));
