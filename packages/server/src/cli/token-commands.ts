@@ -76,7 +76,13 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   const { text, record } = createToken({ name, scope, prefix, expires });
   await tokenFileOf(options).change((records) => [...records, record]);
   const { hash: _, ...shown } = record;
-  await print(json ? `${JSON.stringify({ token: text, ...shown })}\n` : `${text}\n`);
+  try {
+    await print(json ? `${JSON.stringify({ token: text, ...shown })}\n` : `${text}\n`);
+  } catch (error) {
+    // One that nobody has seen is of use to nobody.
+    await tokenFileOf(options).change((records) => records.filter(({ id }) => id !== record.id));
+    throw error;
+  }
 }
 
 async function list(options: TokenFileOptions & { readonly json?: boolean }): Promise<void> {

@@ -28,7 +28,10 @@ export async function connectPeer(peer: GrpcPeer, options: PeerOptions): Promise
   const transport = createGrpcTransport(peer.server, {
     ...others,
     // It may change.
-    token: bearerTokenFile === undefined ? token : () => readFileSync(bearerTokenFile, "utf8").trim(),
+    token:
+      bearerTokenFile === undefined
+        ? token && checkedToken(token, "TVIX_STORE_TOKEN")
+        : () => checkedToken(readFileSync(bearerTokenFile, "utf8").trim(), bearerTokenFile),
     tls: { ca: caFile === undefined ? undefined : readAuthorities(caFile) },
   });
   if (!peer.waitConnect) return transport;
@@ -39,4 +42,10 @@ export async function connectPeer(peer: GrpcPeer, options: PeerOptions): Promise
     await transport.close();
     throw new CastoreError("UNAVAILABLE", (cause as Error).message, { cause, subject: String(peer) });
   }
+}
+
+/** @throws Error for what cannot be shown to a server, and would be taken for no token */
+function checkedToken(text: string, where: string): string {
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  throw new Error(`${where} holds no token, which is one word of letters, digits and signs`);
 }
