@@ -101,11 +101,14 @@ test("one that was interrupted is a whole store, and the next goes on", { timeou
   await makeTree(join(base, "tree"), 1);
   await tvixStore("import", join(base, "tree"), "--data", data);
   await tvixStore("backup", backup, "--data", data);
+  const marker = join(backup, "this-is-a-backup-of-a-tvix-store");
+  const first = await readFile(marker);
   const before = await listed(data);
   await makeTree(join(base, "other"), 2);
   await tvixStore("import", join(base, "other"), "--data", data);
   await tvixStore("backup", backup, "--data", data);
-  // As if it had ended with packs, and a part of the journal.
+  // As if it had ended with packs, and a part of the journal, before it could say so.
+  await writeFile(marker, first);
   const journal = join(backup, "journal");
   const newest = join(journal, (await readdir(journal)).sort().at(-1) as string);
   const bytes = await readFile(newest);
