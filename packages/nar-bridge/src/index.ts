@@ -28,7 +28,7 @@ export type { PendingNarInfo, PendingNarInfos } from "./pending/pending-narinfos
 export { RecordPendingNarInfos } from "./pending/records.ts";
 export { narBridgeRecords } from "./records.ts";
 export { RecordSideFiles } from "./side-files/records.ts";
-export type { SideFile, SideFiles } from "./side-files/side-files.ts";
+export type { PutSideFileOptions, SideFile, SideFiles } from "./side-files/side-files.ts";
 export { NAR_BRIDGE_TABLES } from "./tables.ts";
 export type { UpstreamLog } from "./upstream/asked-upstream.ts";
 export { findInNetrc, type NetrcEntry } from "./upstream/netrc.ts";

@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { believeOnly } from "../compose/authorities.ts";
+import { caFileOption } from "./ca-file-option.ts";
 import { fetchCacheInfo, isLocalHost, parseCacheUrl, shownUrl } from "./cache-url.ts";
 import { netrcToken, withNetrcEntry, withoutNetrcEntry } from "./netrc-entries.ts";
 import { print } from "./output.ts";
 import { parsed } from "./parse.ts";
-import { caFileOption } from "./peer-options.ts";
 import { changeText, readText, tokenFile } from "./user-files.ts";
 
 interface LoginOptions {

@@ -2,6 +2,7 @@ import type { GrpcTransport } from "@tvix/castore-grpc/http2";
 import { type Command, Option } from "commander";
 import type { PeerOptions } from "../compose/connect-peer.ts";
 import type { GrpcPeer } from "../compose/grpc-peer.ts";
+import { caFileOption } from "./ca-file-option.ts";
 import { directory, integer } from "./parse.ts";
 
 /** How a command talks to servers. */
@@ -75,11 +76,4 @@ async function tokenFor({ server }: GrpcPeer): Promise<string | undefined> {
   if (!("url" in server)) return undefined;
   const { keptToken } = await import("./login-command.ts");
   return await keptToken(new URL(server.url).origin);
-}
-
-/** `--ca-file`, alike for every command that speaks TLS with a server. */
-export function caFileOption(scheme: string): Option {
-  return new Option("--ca-file <file>", `certificates to believe on ${scheme}, in PEM; default the system's`)
-    .env("TVIX_STORE_CA_FILE")
-    .argParser(directory);
 }

@@ -4,6 +4,7 @@ import { type CacheInfo, PublicKey } from "@tvix/narinfo";
 import { STORE_DIR } from "@tvix/nix-compat";
 import { type Command, Option } from "commander";
 import { believeOnly } from "../compose/authorities.ts";
+import { caFileOption } from "./ca-file-option.ts";
 import { fetchCacheInfo, isLocalHost, parseCacheUrl, shownUrl } from "./cache-url.ts";
 import { keptToken } from "./login-command.ts";
 import { nixConfFiles, readNixSettings } from "./look/nix-settings.ts";
@@ -11,7 +12,6 @@ import { withNetrcEntry, withoutNetrcEntry } from "./netrc-entries.ts";
 import { settingOf, withCacheLines, withoutCacheLines } from "./nix-conf.ts";
 import { print } from "./output.ts";
 import { directory, parsed } from "./parse.ts";
-import { caFileOption } from "./peer-options.ts";
 import { repeatable } from "./repeatable.ts";
 import { changeText, configHome, readText, tokenFile } from "./user-files.ts";
 

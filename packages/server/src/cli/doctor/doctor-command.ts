@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import { believeOnly } from "../../compose/authorities.ts";
+import { caFileOption } from "../ca-file-option.ts";
 import { defaultDataDirectory } from "../data-directory.ts";
 import { print } from "../output.ts";
 import { directory } from "../parse.ts";
-import { caFileOption } from "../peer-options.ts";
 import { quoteName } from "../quote-name.ts";
 import { storeAddressOption } from "../service-address.ts";
 import { withoutPassword } from "../without-password.ts";
