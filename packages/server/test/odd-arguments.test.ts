@@ -100,6 +100,14 @@ test("a digest is what it is said to be", async () => {
   }
 });
 
+test("what a command has open is not imported as a link to it", async () => {
+  const { data } = await withTree();
+  const script = `echo contents | "${process.execPath}" "${BIN}" import /dev/stdin --data "${data}"`;
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8" });
+  expect([status, stdout]).toEqual([2, ""]);
+  expect(stderr).toContain("/dev/stdin is what is open here");
+});
+
 test("names in a tree do not speak to a terminal", async () => {
   const { folder, data } = await withTree();
   const odd = join(folder, "odd");

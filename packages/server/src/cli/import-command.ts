@@ -1,3 +1,5 @@
+import { readlink, realpath } from "node:fs/promises";
+import { dirname } from "node:path";
 import { importName, importPath } from "@tvix/store/node";
 import type { Command } from "commander";
 import { print } from "./output.ts";
@@ -16,6 +18,7 @@ export function addImportCommand(program: Command): void {
     .option("--json", "print an array of path infos");
   addServiceOptions(command).action(
     async (paths: readonly string[], options: ServiceOptions & { json?: boolean; name?: string }) => {
+      for (const path of paths) await refuseDescriptor(path);
       // All names are checked before anything is stored.
       if (options.name !== undefined && paths.length > 1) {
         throw new UsageError("option '--name' is for one path");
@@ -33,5 +36,19 @@ export function addImportCommand(program: Command): void {
         if (options.json === true) await print(`${JSON.stringify(infos, undefined, 2)}\n`);
       });
     },
+  );
+}
+
+/** Where a process finds what it has open, under names that are links without being any. */
+const DESCRIPTORS = /^\/proc\/(?:self|\d+)\/fd(?:\/|$)/;
+
+/** Refuses /dev/stdin, and what a shell makes of `<(command)`: as the links that they are, they would be stored without contents. */
+async function refuseDescriptor(path: string): Promise<void> {
+  const target = await readlink(path).catch(() => undefined);
+  if (target === undefined) return;
+  const folder = await realpath(dirname(path));
+  if (!DESCRIPTORS.test(target) && !DESCRIPTORS.test(folder)) return;
+  throw new UsageError(
+    `${path} is what is open here, and no file; \`castore ingest -\` stores standard input`,
   );
 }
