@@ -108,6 +108,16 @@ test("what a command has open is not imported as a link to it", async () => {
   expect(stderr).toContain("/dev/stdin is what is open here");
 });
 
+test("a path of the same digest and another name is neither forgotten nor pinned", async () => {
+  const { data, tree } = await withTree();
+  const path = (await tvixStore("import", tree, "--data", data)).stdout.trim();
+  const other = `${path.slice(0, "/nix/store/".length + 33)}other`;
+  expect((await tvixStore("forget", other, "--data", data)).status).toBe(1);
+  expect((await tvixStore("pin", "mine", other, "--data", data)).status).toBe(1);
+  expect((await tvixStore("pins", "--data", data)).stdout).toBe("");
+  expect(await tvixStore("path-info", path, "--data", data)).toMatchObject({ status: 0 });
+});
+
 test("names in a tree do not speak to a terminal", async () => {
   const { folder, data } = await withTree();
   const odd = join(folder, "odd");
