@@ -49,6 +49,8 @@ const WINDOW = 400;
 /**
  * Stores a path of the file system with everything below it, and returns its root node.
  *
+ * A service on another machine is asked what it has (as far as it has a `chunkExchange`), and sent the rest.
+ *
  * Links are stored, not followed, not even at the root; of a file's mode only the owner's
  * right to execute is kept; times, owners and hard links are not.
  *

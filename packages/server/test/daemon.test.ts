@@ -144,7 +144,7 @@ test("on a terminal no JSON is shown", async ({ skip }) => {
   const shown = await onTerminal(data, "Its data is in");
   if (shown === undefined) return skip("there is no script(1)");
   expect(shown).toContain(`Its data is in ${data}.`);
-  expect(shown).toMatch(/stopped|ended before it had started/);
+  expect(shown).toContain("stopped");
   expect(shown).not.toContain('{"level"');
 });
 

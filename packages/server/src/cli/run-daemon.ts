@@ -150,9 +150,10 @@ async function start(options: DaemonOptions, log: Logger): Promise<Started> {
     warnOfAccess(options, access, server.addresses, log);
     const addresses = server.addresses.map(formatListenAddress);
     const data = placesOf(options);
+    const collections = await collectionsOf(options, store, log);
+    // Nothing is waited for after this: whoever reads it and ends the daemon has it end what is under way.
     if (process.stderr.isTTY) process.stderr.write(welcome(server.addresses, data, tls !== undefined));
     else log.info({ addresses, data, sync }, "serving");
-    const collections = await collectionsOf(options, store, log);
     return { store, upstreams, server, tracing, collections, scrubs: scrubsOf(options, store, log) };
   } catch (error) {
     await upstreams?.close();
