@@ -145,12 +145,20 @@ function dropRestOfRequest(request: IncomingMessage): void {
   request.resume();
 }
 
+/** One logger for all requests: a child for each costs more than answering some of them. */
+function withoutChildren(log: Logger): FastifyBaseLogger {
+  const shared: Logger = Object.create(log, { child: { value: () => shared } });
+  return shared as FastifyBaseLogger;
+}
+
 /** gRPC-Web and Connect over HTTP/1.1, the binary cache, and plain resources such as `/healthz`. */
 export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   const { calls, admission, turns, health, storage, log, corsOrigins, binaryCache, metrics } = options;
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: 0,
+    // Without a body there is no stream to end, which costs as much as a narinfo.
+    optimizeEmptyRequests: true,
     // Proxies and clients keep connections for a minute or so: whoever closes first breaks a request now and then.
     keepAliveTimeout: options.idleMs,
     noDelay: true,
@@ -195,7 +203,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
     );
   };
   const app = fastify({
-    loggerInstance: log as FastifyBaseLogger,
+    loggerInstance: withoutChildren(log),
     routerOptions: { ignoreDuplicateSlashes: true },
     rewriteUrl: ({ url = "/" }) => keepEscapes(url),
     clientErrorHandler: answerNoRequest,
@@ -204,8 +212,6 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
       const isBadAddress = error.code === "FST_ERR_BAD_URL";
       void answerError(isBadAddress ? noSuchFile(shown(request.url)) : error, request, reply);
     },
-    // One logger for all: a child for each request costs more than answering some of them.
-    childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) => {
       const begin = (request: IncomingMessage, response: ServerResponse, isExpected: boolean) => {

@@ -19,6 +19,7 @@ import type { Caller } from "./admission/access.ts";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";
 import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
+import { holdEnd } from "./admission/held-end.ts";
 import { Http2Exchange } from "./admission/http2-exchange.ts";
 import { endIdleSession } from "./admission/idle-session.ts";
 import type { Refusal } from "./admission/refusal.ts";
@@ -82,12 +83,14 @@ export function createHttp2(options: Http2Options): Http2Server {
   server.on("stream", (stream, headers, flags, rawHeaders) => {
     const serve = (caller: Caller | undefined) => {
       const blobCall = caller === undefined ? undefined : findBlobCall(headers);
-      if (blobCall === undefined) return serveAsRequest(stream, headers, flags, rawHeaders);
-      serveBlobCall(blobCall, caller, stream, headers);
+      if (blobCall === undefined) serveAsRequest(stream, headers, flags, rawHeaders);
+      else serveBlobCall(blobCall, caller, stream, headers);
+      releaseEnd();
     };
     // It may fail before there is time for it; afterwards, its failure shows where it is read and written.
     stream.on("error", () => {});
     const bytes = new StreamBytes(stream, unread);
+    const releaseEnd = holdEnd(stream);
     options.turns.request(stream.session ?? stream, () => {
       // One that was taken back before anybody has looked at it costs no more than this.
       if (stream.destroyed || stream.aborted) return;

@@ -11,13 +11,14 @@ const HOST = /^[^\s/?#@\\,]*$/;
  * made into what it stands for: such a name counts, and not that of Host.
  */
 export function faultOfHead(request: IncomingMessage): { status: number; text: string } | undefined {
-  const [, authority, rest = ""] = ABSOLUTE.exec(request.url ?? "") ?? [];
-  if (authority !== undefined) {
-    request.headers.host = authority;
-    request.url = rest.startsWith("/") ? rest : `/${rest}`;
+  if (request.url?.startsWith("/") !== true) {
+    const [, authority, rest = ""] = ABSOLUTE.exec(request.url ?? "") ?? [];
+    if (authority !== undefined) {
+      request.headers.host = authority;
+      request.url = rest.startsWith("/") ? rest : `/${rest}`;
+    }
   }
-  const hosts = request.headersDistinct["host"] ?? [];
-  if (hosts.length > 1 || !HOST.test(request.headers.host ?? "")) {
+  if (hasSecondHost(request.rawHeaders) || !HOST.test(request.headers.host ?? "")) {
     return { status: 400, text: "Host is not the name of one server" };
   }
   const coding = request.headers["transfer-encoding"];
@@ -25,4 +26,14 @@ export function faultOfHead(request: IncomingMessage): { status: number; text: s
     return { status: 501, text: "Transfer-Encoding may be chunked, and nothing else" };
   }
   return undefined;
+}
+
+/** Read off what came: Node makes a list of every field for whoever asks it for one. */
+function hasSecondHost(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++;
+  }
+  return hosts > 1;
 }

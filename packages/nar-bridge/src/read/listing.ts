@@ -3,7 +3,7 @@ import { SHORT_LIVED, sendBody } from "@tvix/http-resource";
 import { writeListing } from "@tvix/nar";
 import { outlineOf, type PathInfo } from "@tvix/store";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { noSuchFile, parsePathDigest } from "../http/paths.ts";
+import { noSuchFile, parsePathDigest, shown } from "../http/paths.ts";
 import type { Bridge } from "../options.ts";
 import { sendSideFile } from "../side-files/send.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
@@ -21,7 +21,7 @@ export async function sendListing(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const digest = parsePathDigest(digits);
-  if (digest === undefined) throw noSuchFile(`${digits}.ls`);
+  if (digest === undefined) throw noSuchFile(shown(`${digits}.ls`));
   const info = await bridge.pathInfoService.get(digest);
   if (info === undefined) return await sendSideFile(bridge, pullThrough, `${digits}.ls`, request, reply);
   reply.type("application/json").header("cache-control", SHORT_LIVED);

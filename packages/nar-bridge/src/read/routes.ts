@@ -15,8 +15,10 @@ import type { NarInfoTexts } from "./narinfo.ts";
 
 const READ = ["GET", "HEAD"];
 
-const NARINFO = /^([0-9a-z]{32})\.narinfo$/;
-const LISTING = /^([0-9a-z]{32})\.ls$/;
+/** The hash part of a store path that a file is named after; undefined for another kind of file. */
+function hashPartBefore(suffix: string, file: string): string | undefined {
+  return file.length === 32 + suffix.length && file.endsWith(suffix) ? file.slice(0, 32) : undefined;
+}
 
 /** Everything that Nix reads from a binary cache, but for side files. */
 export function addReadRoutes(
@@ -57,9 +59,9 @@ export function addReadRoutes(
     url: "/:file",
     async handler(request, reply) {
       const { file } = request.params;
-      const listed = LISTING.exec(file)?.[1];
+      const listed = hashPartBefore(".ls", file);
       if (listed !== undefined) return await sendListing(bridge, pullThrough, listed, request, reply);
-      const digest = parsePathDigest(NARINFO.exec(file)?.[1] ?? "");
+      const digest = parsePathDigest(hashPartBefore(".narinfo", file) ?? "");
       if (digest === undefined) throw noSuchFile(shown(file));
       const info = await bridge.pathInfoService.get(digest);
       const text =

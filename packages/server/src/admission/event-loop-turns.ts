@@ -1,23 +1,26 @@
 import { FairQueue } from "./fair-queue.ts";
 
-/** Time that each kind of work may take in one turn of the event loop, in milliseconds. */
+/** Time that each kind of work may take before others are looked at, in milliseconds. */
 const SLICE_MS = 2;
 
 /** Work of one kind. */
 class Lane {
   /** Each tells whether there may be more of its kind in the same turn. */
   readonly waiting: FairQueue<() => boolean> = new FairQueue();
-  /** When the first of this turn was begun; undefined: none has been. */
+  /** When the first of this slice was begun; undefined: none has been. */
   #began: number | undefined;
 
-  /** Whether there is time left in this turn. */
+  /**
+   * Whether there is time left in this slice. It may have begun in another turn: to learn of each turn would
+   * cost more than what is let in, and to wait for the next one once in a slice costs nothing.
+   */
   hasTime(): boolean {
     const now = performance.now();
     this.#began ??= now;
     return now - this.#began < SLICE_MS;
   }
 
-  /** Another turn has begun. */
+  /** Another turn has begun, and with it another slice. */
   reset(): void {
     this.#began = undefined;
   }
@@ -35,8 +38,8 @@ class Lane {
 /**
  * Shares the event loop between those who have much to be done and everybody else. Thousands of requests,
  * or short messages of one, come in one read of a socket, and would be dealt with one after the other
- * before anybody else is looked at. So each asks first, and when the time of this turn is up it waits for
- * another one; those of one connection behind those of others.
+ * before anybody else is looked at. So each asks first, and when the time is up it waits for another turn;
+ * those of one connection behind those of others.
  */
 export class EventLoopTurns {
   readonly #requests = new Lane();
@@ -61,8 +64,8 @@ export class EventLoopTurns {
    * @returns undefined when there is time left; else what to wait for
    */
   message(connection: object, signal?: AbortSignal): Promise<void> | undefined {
-    this.#schedule();
     if (this.#messages.hasTime()) return undefined;
+    this.#schedule();
     return new Promise((resolve) => {
       this.#messages.waiting.push(connection, () => {
         resolve();
@@ -73,11 +76,11 @@ export class EventLoopTurns {
   }
 
   #run(lane: Lane, owner: object, task: () => void): void {
-    this.#schedule();
     if (lane.hasTime()) {
       task();
       return;
     }
+    this.#schedule();
     lane.waiting.push(owner, () => {
       task();
       return true;
@@ -87,12 +90,12 @@ export class EventLoopTurns {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    const lanes = [this.#requests, this.#connections, this.#messages];
-    // What time was taken before belongs to a turn that is over.
-    for (const lane of lanes) lane.reset();
     setImmediate(() => {
       this.#isScheduled = false;
+      const lanes = [this.#requests, this.#connections, this.#messages];
       for (const lane of lanes) lane.serve();
+      // What comes now has a slice of its own, before those who still wait.
+      for (const lane of lanes) lane.reset();
       if (lanes.some(({ waiting }) => !waiting.isEmpty)) this.#schedule();
     });
   }

@@ -4,12 +4,20 @@ import { type Exchange, pathOf, type RequestHead } from "./exchange.ts";
 import { CUT_OFF, codeOf } from "./exchange-code.ts";
 import { type Scope, scopeNeeded } from "./scope.ts";
 
+/** Bytes that a connection has moved. */
+interface Moved {
+  readonly received: number;
+  readonly sent: number;
+}
+
 /** Where a connection has the bytes of its exchanges that have ended: those of a head come before it is known. */
-const ENDED_BYTES: unique symbol = Symbol("bytes of ended exchanges");
+const ENDED: unique symbol = Symbol("bytes of ended exchanges");
 
 interface CountedSocket extends Socket {
-  [ENDED_BYTES]?: number;
+  [ENDED]?: Moved;
 }
+
+const NOTHING: Moved = { received: 0, sent: 0 };
 
 /** An exchange of HTTP/1.1: the only one on its connection at the time. */
 export class Http1Exchange implements Exchange {
@@ -19,8 +27,9 @@ export class Http1Exchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #socket: CountedSocket;
-  readonly #receivedBefore: number;
-  readonly #sentBefore: number;
+  readonly #before: Moved;
+  /** What it has moved in all, once it has ended: to ask a socket costs more than to decide who may come in. */
+  #moved: Moved | undefined;
   readonly #listeners: ((code: string) => void)[] = [];
 
   constructor(request: IncomingMessage, response: ServerResponse) {
@@ -31,10 +40,9 @@ export class Http1Exchange implements Exchange {
     this.#request = request;
     this.#response = response;
     this.#socket = socket;
-    this.#receivedBefore = this.#socket[ENDED_BYTES] ?? 0;
-    this.#sentBefore = socket.bytesWritten;
+    this.#before = this.#socket[ENDED] ?? NOTHING;
     // One listener for all who want to know: each costs about as much as deciding who may come in.
-    response.once("close", () => this.#end());
+    response.on("close", () => this.#end());
   }
 
   get key(): IncomingMessage {
@@ -51,12 +59,11 @@ export class Http1Exchange implements Exchange {
 
   /** With its head, as it came. */
   get received(): number {
-    return this.#socket.bytesRead - this.#receivedBefore;
+    return this.#moved?.received ?? this.#socket.bytesRead - this.#before.received;
   }
 
   get sent(): number {
-    // What is buffered counts as written there, and nobody has taken it.
-    return this.#socket.bytesWritten - this.#socket.writableLength - this.#sentBefore;
+    return this.#moved?.sent ?? sentOn(this.#socket) - this.#before.sent;
   }
 
   get connectionBytes(): number {
@@ -87,9 +94,19 @@ export class Http1Exchange implements Exchange {
 
   #end(): void {
     const response = this.#response;
-    this.#socket[ENDED_BYTES] = this.#socket.bytesRead;
+    const socket = this.#socket;
+    const now = { received: socket.bytesRead, sent: sentOn(socket) };
+    // One that came before the last one had ended begins where that ended.
+    const before = socket[ENDED] ?? NOTHING;
+    this.#moved = { received: now.received - before.received, sent: now.sent - before.sent };
+    socket[ENDED] = now;
     const status = response.getHeader("grpc-status");
     const code = response.writableFinished ? codeOf(status, response.statusCode) : CUT_OFF;
     for (const listener of this.#listeners) listener(code);
   }
+}
+
+/** What is buffered counts as written for a socket, and nobody has taken it. */
+function sentOn(socket: Socket): number {
+  return socket.bytesWritten - socket.writableLength;
 }

@@ -35,7 +35,7 @@ export class Http2Exchange implements Exchange {
     this.#session = session as ServerHttp2Session | undefined;
     this.from = session?.socket?.remoteAddress;
     this.#bytes = bytes;
-    stream.once("close", () => this.#end());
+    stream.on("close", () => this.#end());
   }
 
   get key(): ServerHttp2Stream {

@@ -1,3 +1,4 @@
+import { Bag, type InBag } from "./bag.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** How long clients may keep a server waiting, in milliseconds. */
@@ -17,7 +18,7 @@ const LEAST_BYTES_PER_SECOND = 1024;
 const INTERVAL_MS = 1000;
 
 /** An exchange under way, and what had moved when it was last looked at closely. */
-interface Watched {
+interface Watched extends InBag {
   readonly exchange: Exchange;
   readonly begun: number;
   /** Whether it sends something to be stored. */
@@ -25,9 +26,17 @@ interface Watched {
   /** Since when the client has been waited for. */
   waitedSince: number;
   bytes: number;
-  connectionBytes: number;
+  /** Undefined until it is looked at for the first time: most have ended before. */
+  connectionBytes: number | undefined;
   /** Since when the client has owed nothing but the next message; undefined: it owes more. */
   betweenMessagesSince: number | undefined;
+}
+
+/** Where what is watched is kept, by the key of its exchange. */
+const WATCHED: unique symbol = Symbol("watched");
+
+interface Marked {
+  [WATCHED]?: Watched;
 }
 
 /**
@@ -38,7 +47,7 @@ interface Watched {
 export class Pace {
   readonly #limits: TimeLimits;
   readonly #isContended: () => boolean;
-  readonly #watched: Map<object, Watched> = new Map();
+  readonly #watched = new Bag<Watched>();
   readonly #timer: NodeJS.Timeout;
 
   /** @param isContended whether others wait for what a slow client may hold */
@@ -58,20 +67,23 @@ export class Pace {
       isUpload: exchange.needed === "write",
       waitedSince: now,
       bytes: 0,
-      connectionBytes: exchange.connectionBytes,
+      connectionBytes: undefined,
       betweenMessagesSince: undefined,
+      place: undefined,
     };
-    this.#watched.set(exchange.key, watched);
+    (exchange.key as Marked)[WATCHED] = watched;
+    this.#watched.add(watched);
   }
 
   /** Looks after it no more. */
   forget(exchange: Exchange): void {
-    this.#watched.delete(exchange.key);
+    const watched = (exchange.key as Marked)[WATCHED];
+    if (watched !== undefined) this.#watched.delete(watched);
   }
 
   /** Notes whether the client of an exchange is between two messages. */
   setBetweenMessages(key: object, isBetween: boolean): void {
-    const watched = this.#watched.get(key);
+    const watched = (key as Marked)[WATCHED];
     if (watched !== undefined) watched.betweenMessagesSince = isBetween ? performance.now() : undefined;
   }
 
@@ -82,9 +94,10 @@ export class Pace {
 
   #look(now: number): void {
     const isContended = this.#isContended();
-    for (const watched of this.#watched.values()) {
-      if (!this.#isOver(watched, now, isContended)) continue;
-      this.#watched.delete(watched.exchange.key);
+    // What ends meanwhile is no longer there.
+    for (const watched of [...this.#watched]) {
+      if (watched.place === undefined || !this.#isOver(watched, now, isContended)) continue;
+      this.#watched.delete(watched);
       watched.exchange.cut();
     }
   }
@@ -93,6 +106,7 @@ export class Pace {
     const { stallMs, patienceMs, requestMs } = this.#limits;
     if (now - watched.begun > requestMs) return true;
     const { exchange, betweenMessagesSince } = watched;
+    watched.connectionBytes ??= exchange.connectionBytes;
     const isPatient = betweenMessagesSince !== undefined && !isContended;
     if (isPatient && now - betweenMessagesSince > patienceMs) return true;
     if (isPatient || !(exchange.awaitsRequest || exchange.awaitsReader)) waitAgain(watched, now);
@@ -106,7 +120,8 @@ export class Pace {
   /** Whether enough has moved while the client was waited for. */
   #hasMoved({ exchange, isUpload, ...before }: Watched, isContended: boolean): boolean {
     const least = (LEAST_BYTES_PER_SECOND * this.#limits.stallMs) / 1000;
-    const isOfConnection = !isContended && exchange.connectionBytes - before.connectionBytes >= least;
+    const ofConnection = exchange.connectionBytes - (before.connectionBytes ?? 0);
+    const isOfConnection = !isContended && ofConnection >= least;
     // A client that talks with us says little: that is no reason to give it up.
     const isTalk = !isUpload && !exchange.awaitsReader;
     return isOfConnection || exchange.received + exchange.sent - before.bytes >= (isTalk ? 1 : least);

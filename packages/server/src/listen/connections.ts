@@ -52,9 +52,10 @@ const NETWORK_PARTS = 4;
 
 /** What counts as one address: an address of IPv4, a network of IPv6; empty for a Unix socket. */
 export function networkOf(address: string | undefined): string {
-  if (address === undefined || !isIPv6(address) || address.startsWith("::")) {
-    return address?.replace(/^::ffff:(?=\d+\.)/i, "") ?? "";
-  }
+  if (address === undefined) return "";
+  // Asked with every request: most are of IPv4.
+  if (!address.includes(":")) return address;
+  if (!isIPv6(address) || address.startsWith("::")) return address.replace(/^::ffff:(?=\d+\.)/i, "");
   const [head = ""] = address.split("%");
   const [before = "", after = ""] = head.split("::");
   const parts = before.split(":");

@@ -25,9 +25,14 @@ const CALL = /^\/[\w.]+\.[A-Z]\w*\/\w+$/;
  */
 export function requestKind(method: string, path: string, calls: ReadonlySet<string>): string {
   if (calls.has(path)) return path.slice(1);
-  const kind = KINDS.find(([pattern]) => pattern.test(path))?.[1];
+  const kind = kindOfPath(path);
   if (kind === undefined && CALL.test(path)) return "unknown call";
   return NAMES[METHODS.has(method) ? method : "other"]?.[kind ?? "other"] as string;
+}
+
+function kindOfPath(path: string): string | undefined {
+  for (const [pattern, kind] of KINDS) if (pattern.test(path)) return kind;
+  return undefined;
 }
 
 const METHODS = new Set(["GET", "HEAD", "PUT", "POST", "OPTIONS"]);

@@ -42,8 +42,8 @@ export class CachePathInfoService implements PathInfoService {
     if (missingMs > 0) this.#missing = new LRUCache({ max: MAX_MISSING, ttl: missingMs });
   }
 
-  async get(digest: Uint8Array, options: OperationOptions = {}): Promise<PathInfo | undefined> {
-    return await firstFound(
+  get(digest: Uint8Array, options: OperationOptions = {}): Promise<PathInfo | undefined> {
+    return firstFound(
       [() => this.#near.get(digest, options), () => this.#getFar(digest, options)],
       isFailureOfStore,
     );

@@ -17,8 +17,8 @@ export class CombinedPathInfoService implements PathInfoService {
     this.#far = far;
   }
 
-  async get(digest: Uint8Array, options: OperationOptions = {}): Promise<PathInfo | undefined> {
-    return await firstFound(
+  get(digest: Uint8Array, options: OperationOptions = {}): Promise<PathInfo | undefined> {
+    return firstFound(
       [this.#near, this.#far].map((service) => () => service.get(digest, options)),
       isFailureOfStore,
     );
