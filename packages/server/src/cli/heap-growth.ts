@@ -4,10 +4,10 @@ import { setFlagsFromString } from "node:v8";
  * What the heap and its buffers may come to before the process looks for garbage as hard as it
  * can, in bytes. Code, the database and the threads take some 170 MiB beside it.
  */
-const ROOM_BYTES = 128 << 20;
+const ROOM_BYTES = 192 << 20;
 
 /** The same for all memory of the process, in bytes. */
-const MEMORY_BYTES = 300 << 20;
+const MEMORY_BYTES = 400 << 20;
 
 /** Bounds of how much the heap may grow until the next collection, in percent of what is alive. */
 const LEAST_PERCENT = 10;
