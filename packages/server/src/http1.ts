@@ -157,7 +157,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: 0,
-    // Without a body there is no stream to end, which costs as much as a narinfo.
+    // Without a body there is no stream of it that would have to be ended.
     optimizeEmptyRequests: true,
     // Proxies and clients keep connections for a minute or so: whoever closes first breaks a request now and then.
     keepAliveTimeout: options.idleMs,

@@ -1,4 +1,4 @@
-/** Keys without anything open that are kept: most come again at once, and adding and deleting them costs more than a look. */
+/** Keys without anything open that are kept: most come again at once, and need not be added again. */
 const KEPT = 1000;
 
 interface Count {

@@ -11,8 +11,8 @@ class Lane {
   #began: number | undefined;
 
   /**
-   * Whether there is time left in this slice. It may have begun in another turn: to learn of each turn would
-   * cost more than what is let in, and to wait for the next one once in a slice costs nothing.
+   * Whether there is time left in this slice. It may have begun in another turn: to be told of each turn, one
+   * has to ask in each, which has the loop look at all sockets once more.
    */
   hasTime(): boolean {
     const now = performance.now();

@@ -28,7 +28,7 @@ export class Http1Exchange implements Exchange {
   readonly #response: ServerResponse;
   readonly #socket: CountedSocket;
   readonly #before: Moved;
-  /** What it has moved in all, once it has ended: to ask a socket costs more than to decide who may come in. */
+  /** What it has moved in all, once it has ended: all who want to know are told the same. */
   #moved: Moved | undefined;
   readonly #listeners: ((code: string) => void)[] = [];
 
