@@ -7,6 +7,7 @@ import {
   FastCdc,
   type OperationOptions,
 } from "@tvix/castore";
+import { digestsSettling } from "@tvix/castore/backend";
 
 /** When so many, one after the other, were not there, of the next ones only one in so many is asked for. */
 const PATIENCE = 256;
@@ -55,6 +56,7 @@ export class SparingUpload {
    */
   async findLong(contents: ByteStream, options: OperationOptions): Promise<KnownFile | undefined> {
     if (!(await this.#isWorthAsking(options))) return undefined;
+    await digestsSettling();
     const hasher = B3Digest.createHasher();
     let size = 0;
     let asked: Promise<boolean>[] = [];

@@ -12,7 +12,14 @@ import {
   type OperationOptions,
   type ReadBlobOptions,
 } from "@tvix/castore";
-import { clip, placeChunks, READ_AHEAD_BYTES, readChunks, toByteRange } from "@tvix/castore/backend";
+import {
+  clip,
+  digestsSettling,
+  placeChunks,
+  READ_AHEAD_BYTES,
+  readChunks,
+  toByteRange,
+} from "@tvix/castore/backend";
 import { type BlobService as BlobServiceDesc, PutBlobResponseSchema } from "@tvix/protocol/tvix/castore";
 import { BatchedBlobs, isBatched } from "./batch/client.ts";
 import { SENT_PIECE_BYTES } from "./blob-handlers.ts";
@@ -116,6 +123,7 @@ export class GrpcBlobService implements ExchangingBlobService {
     if (source instanceof Uint8Array && source.length <= SENT_PIECE_BYTES && takesWholeBlobs(transport)) {
       return await this.#putWhole(source, transport, signal);
     }
+    await digestsSettling();
     const hasher = B3Digest.createHasher();
     const pieces = tap(copied(source, SENT_PIECE_BYTES), (piece) => hasher.update(piece));
     let sourceFailure: { error: unknown } | undefined;

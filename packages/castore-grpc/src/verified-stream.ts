@@ -1,5 +1,6 @@
 import { type ByteReader, type ByteStream, concatBytes } from "@tvix/byte-stream";
 import { B3Digest, CastoreError, type ChunkMeta } from "@tvix/castore";
+import { digestsSettling } from "@tvix/castore/backend";
 
 /** Bytes of a stream without a chunk list that are passed on at once. */
 const PIECE_BYTES = 256 << 10;
@@ -46,6 +47,7 @@ export async function* verifyByChunks(
   reader: ByteReader,
   chunks: readonly ChunkMeta[],
 ): ByteStream {
+  await digestsSettling();
   const hasher = B3Digest.createHasher();
   const source = new Prefixed(head, reader);
   try {

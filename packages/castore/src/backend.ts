@@ -38,6 +38,7 @@ export { Marker } from "./collect/marker.ts";
 export type { ContentCounts } from "./collect/sizes.ts";
 export { GroupCommit } from "./concurrency/group-commit.ts";
 export { inBatches } from "./concurrency/in-batches.ts";
+export { digestsSettling } from "./digest/blake3-in-use.ts";
 export { ClosureValidator } from "./directory/closure-validator.ts";
 export { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "./directory/directory-limit.ts";
 export { formatEntries } from "./directory/encode.ts";

@@ -6,7 +6,11 @@
  */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await promise;
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    // Nobody waits for it any more, and its failure would end the process.
+    promise.catch(() => {});
+    throw signal.reason;
+  }
   return await new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     const settle = (outcome: () => void) => {

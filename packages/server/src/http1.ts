@@ -24,6 +24,7 @@ import { answerRefusal, EXPOSED_HEADERS } from "./admission/answer-refusal.ts";
 import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
 import { pathOf } from "./admission/exchange.ts";
 import { Http1Exchange } from "./admission/http1-exchange.ts";
+import { gatherShortPieces } from "./admission/short-pieces.ts";
 import { authorityOf } from "./authority.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
 import type { Metrics } from "./metrics/metrics.ts";
@@ -218,6 +219,7 @@ export async function createHttp1(options: Http1Options): Promise<Http1Side> {
         // Its connection may break when whoever read it has just left.
         request.on("error", IGNORED);
         if (!isWithinPipeline(request.socket)) return;
+        if (hasBody(request)) gatherShortPieces(request);
         (request.socket as PipelinedSocket)[LAST] = { request, response };
         turns.request(request.socket, () => enter(request, response, handler, isExpected));
       };

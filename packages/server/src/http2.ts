@@ -5,25 +5,27 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { type B3Digest, ByteBudget } from "@tvix/castore";
+import type { B3Digest } from "@tvix/castore";
 import {
   type BlobCall,
   type BlobCallOptions,
   findBlobCall,
   MAX_CONCURRENT_STREAMS,
-  raiseSessionWindow,
   SESSION_OPTIONS,
   shareWindows,
 } from "@tvix/castore-grpc/http2";
 import type { Caller } from "./admission/access.ts";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";
+import { ConnectionWindows } from "./admission/connection-windows.ts";
 import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
 import { holdEnd } from "./admission/held-end.ts";
 import { Http2Exchange } from "./admission/http2-exchange.ts";
 import { endIdleSession } from "./admission/idle-session.ts";
 import type { Refusal } from "./admission/refusal.ts";
+import { gatherShortPieces } from "./admission/short-pieces.ts";
 import { StreamBytes } from "./admission/stream-bytes.ts";
+import { UnreadBytes } from "./admission/unread-bytes.ts";
 import { authorityOf } from "./authority.ts";
 import type { FailedCall } from "./calls/call-log.ts";
 import { type Calls, isGrpc } from "./calls/calls.ts";
@@ -61,9 +63,13 @@ const RESETS_PER_SECOND = 10_000;
 export function createHttp2(options: Http2Options): Http2Server {
   // Node's request and response objects take over a stream's trailers, so blob calls must get
   // the stream before they are made: this server only makes them, for the streams it is given.
-  const unread = new ByteBudget(options.maxUnreadBytes);
+  const unread = new UnreadBytes(options.maxUnreadBytes);
+  // What waits for memory is not read: by far the most of it is in windows, and some of it is in steps.
+  const windows = new ConnectionWindows(options.maxUnreadBytes / 2);
   const refused = new WeakMap<ServerHttp2Stream, { refusal: Refusal; allowedOrigin: string | undefined }>();
   const requests = createServer((request, response) => {
+    // It has a buffer of its own, into which all goes that comes on the stream.
+    gatherShortPieces(request);
     const known = refused.get(request.stream);
     if (known !== undefined) answerRefusal(request, response, known.refusal, known.allowedOrigin);
     else if (isGrpc(request.headers["content-type"])) void options.calls.serve(request, response);
@@ -76,7 +82,7 @@ export function createHttp2(options: Http2Options): Http2Server {
     streamResetRate: RESETS_PER_SECOND,
   });
   server.on("session", (session) => {
-    raiseSessionWindow(session);
+    windows.add(session);
     shareWindows(session);
     endIdleSession(session, options.idleMs);
   });

@@ -46,7 +46,10 @@ export interface ServerOptions extends RoutedServices {
   readonly maxConnectionsPerAddress?: number | undefined;
   /** Uploads at a time of one principal, or of one address without a token. Default: any number. */
   readonly maxUploadsPerPrincipal?: number | undefined;
-  /** Bytes that may have come by HTTP/2 and not be read yet. Default: half of the memory, at least 64 MiB. */
+  /**
+   * Bytes that may have come by HTTP/2 and not be read yet; what the windows of all connections have room for is
+   * half of that. Default: half of the memory, at least 64 MiB.
+   */
   readonly maxUnreadBytes?: number | undefined;
   /** Requests that may be under way at once; from one address half of them. Default: 4096. */
   readonly maxRequests?: number | undefined;

@@ -1,19 +1,19 @@
 import { once } from "node:events";
 import { connect, createServer, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { ByteBudget } from "@tvix/castore";
 import { expect, onTestFinished, test } from "vitest";
 import { StreamBytes } from "../src/admission/stream-bytes.ts";
+import { UnreadBytes } from "../src/admission/unread-bytes.ts";
 import { beginCall, over } from "./raw-http2.ts";
 
 const KIB = 1024;
 
 /** A server that reads nothing, and counts what comes; a client that sends 60 KiB in each of so many streams. */
-async function sendUnread(streams: number, budget: ByteBudget) {
+async function sendUnread(streams: number, unread: UnreadBytes) {
   const taken: ServerHttp2Stream[] = [];
   const server = createServer().on("stream", (stream) => {
     taken.push(stream.on("error", () => {}));
-    new StreamBytes(stream, budget);
+    new StreamBytes(stream, unread);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -30,20 +30,20 @@ async function sendUnread(streams: number, budget: ByteBudget) {
 }
 
 test("what has come and is not read is bounded for all streams together", async () => {
-  const budget = new ByteBudget(8 * 64 * KIB);
-  const { sent, taken } = await sendUnread(12, budget);
+  const unread = new UnreadBytes(8 * 48 * KIB);
+  const { sent, taken } = await sendUnread(12, unread);
   const reset = () => sent.filter(({ rstCode, destroyed }) => destroyed && rstCode === 11).length;
   await expect.poll(() => taken.length).toBe(12);
-  // All have a place for 64 KiB each, but four.
+  // All have a place for what they have beyond 16 KiB, but four.
   await expect.poll(reset).toBe(4);
   for (const stream of sent) stream.close();
   await Promise.all(sent.map(over));
-  await expect.poll(() => budget.tryAcquire(8 * 64 * KIB)).toBe(true);
+  await expect.poll(() => unread.tryHold(8 * 48 * KIB)).toBe(true);
 });
 
 test("streams that are short, or are read, take nothing of it", async () => {
-  const budget = new ByteBudget(64 * KIB);
-  const { sent, taken } = await sendUnread(1, budget);
+  const unread = new UnreadBytes(64 * KIB);
+  const { sent, taken } = await sendUnread(1, unread);
   await expect.poll(() => taken.length).toBe(1);
   let read = 0;
   taken[0]?.on("data", ({ length }: Buffer) => {
@@ -54,4 +54,35 @@ test("streams that are short, or are read, take nothing of it", async () => {
   }
   await expect.poll(() => read).toBe(51 * 60 * KIB);
   expect(sent[0]?.destroyed).toBe(false);
+});
+
+test("what is read gives back what it held", async () => {
+  const unread = new UnreadBytes(48 * KIB);
+  const { sent, taken } = await sendUnread(1, unread);
+  await expect.poll(() => taken[0]?.readableLength).toBe(60 * KIB);
+  expect(unread.tryHold(1)).toBe(false);
+  taken[0]?.read();
+  sent[0]?.write(Buffer.alloc(KIB));
+  await expect.poll(() => taken[0]?.readableLength).toBe(KIB);
+  expect(unread.tryHold(48 * KIB)).toBe(true);
+});
+
+test("a piece that came together with much else is copied, and every piece where there are many streams", async () => {
+  const few = await sendUnread(2, new UnreadBytes(KIB * KIB));
+  await expect.poll(() => few.taken[1]?.readableLength).toBe(60 * KIB);
+  for (const stream of few.taken) stream.read();
+  few.sent[0]?.write(Buffer.alloc(2 * KIB));
+  few.sent[1]?.write(Buffer.alloc(60 * KIB));
+  await expect.poll(() => few.taken[0]?.readableLength).toBe(2 * KIB);
+  const piece = few.taken[0]?.read() as Buffer;
+  expect(piece.buffer.byteLength).toBeLessThan(4 * piece.length);
+
+  const many = await sendUnread(65, new UnreadBytes(65 * 64 * KIB));
+  await expect.poll(() => many.taken.length).toBe(65);
+  const last = many.taken[64] as ServerHttp2Stream;
+  await expect.poll(() => last.readableLength).toBe(60 * KIB);
+  const pieces: Buffer[] = [];
+  last.on("data", (arrived: Buffer) => pieces.push(arrived));
+  await expect.poll(() => pieces.length).toBeGreaterThan(3);
+  for (const { buffer, length } of pieces) expect(buffer.byteLength).toBe(length);
 });

@@ -6,10 +6,19 @@ const HELD_BYTES = 1 << 20;
 
 /** The same where all streams of the process together hold much already. */
 const LEAST_HELD_BYTES = 32 << 10;
-const MUCH_HELD_BYTES = 32 << 20;
+const MUCH_HELD_BYTES = 16 << 20;
+
+/** What a piece takes beside its bytes. */
+const PIECE_BYTES = 128;
 
 /** What all streams hold, in bytes. */
 let heldByAll = 0;
+
+/** What one stream may hold by what all of them hold, in bytes. */
+function mostHeld(): number {
+  if (heldByAll <= MUCH_HELD_BYTES) return HELD_BYTES;
+  return heldByAll <= 2 * MUCH_HELD_BYTES ? LEAST_HELD_BYTES : 0;
+}
 
 /**
  * The body that arrives on a stream. Unlike a stream's own iterator it takes all that has
@@ -27,9 +36,10 @@ export async function* bodyOf(stream: Http2Stream, signal: AbortSignal): AsyncIt
   const onData = (piece: Uint8Array) => {
     // Messages are views of this memory, and should not have the methods of Buffer.
     arrived.push(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
-    held += piece.length;
-    heldByAll += piece.length;
-    if (held >= (heldByAll > MUCH_HELD_BYTES ? LEAST_HELD_BYTES : HELD_BYTES)) stream.pause();
+    const taken = piece.length + PIECE_BYTES;
+    held += taken;
+    heldByAll += taken;
+    if (held >= mostHeld()) stream.pause();
     wake();
   };
   const onEnd = () => {

@@ -1,6 +1,7 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import { mapConcurrently } from "../concurrency/map-concurrently.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
+import { digestsSettling } from "../digest/blake3-in-use.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { ByteBudget } from "../memory-use/byte-budget.ts";
 import type { OperationOptions } from "../options.ts";
@@ -98,6 +99,7 @@ class LocalChunkExchange implements ChunkExchange {
     }
     const assembly = this.#blobs.assemble();
     try {
+      await digestsSettling();
       const hasher = B3Digest.createHasher();
       for await (const { chunk, bytes } of read) {
         hasher.update(bytes);

@@ -1,5 +1,6 @@
 import type { ReadChunk } from "../blob/read-chunks.ts";
 import { B3Digest } from "../digest/b3-digest.ts";
+import { digestsSettling } from "../digest/blake3-in-use.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 
 /** The next chunk of a blob that is fetched. */
@@ -24,6 +25,7 @@ export async function* listedChunks(
   chunks: AsyncIterable<ReadChunk>,
   count: number,
 ): AsyncGenerator<FetchedChunk, void, undefined> {
+  await digestsSettling();
   const hasher = B3Digest.createHasher();
   let position = 0;
   for await (const { chunk, bytes } of chunks) {

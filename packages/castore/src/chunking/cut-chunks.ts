@@ -59,27 +59,34 @@ export class ChunkCutter {
     const { max } = this.#fastCdc.sizes;
     let window = this.#acquire(SMALL_WINDOW_BYTES);
     let length = 0;
-    for await (const piece of source) {
-      assertPiece(piece);
-      for (let rest = piece; rest.length > 0; ) {
-        if (length + rest.length > window.length && window.length < max) {
-          const small = window;
+    let isWhole = false;
+    try {
+      for await (const piece of source) {
+        assertPiece(piece);
+        for (let rest = piece; rest.length > 0; ) {
+          if (length + rest.length > window.length && window.length < max) {
+            const small = window;
+            window = this.#acquire(max);
+            window.set(small.subarray(0, length));
+            this.#release(small);
+          }
+          const taken = rest.subarray(0, max - length);
+          window.set(taken, length);
+          length += taken.length;
+          rest = rest.subarray(taken.length);
+          if (length < max) break;
+          const cut = this.#fastCdc.cut(window);
+          const full = window;
           window = this.#acquire(max);
-          window.set(small.subarray(0, length));
-          this.#release(small);
+          window.set(full.subarray(cut));
+          length -= cut;
+          yield { bytes: full.subarray(0, cut), more: true, release: () => this.#release(full) };
         }
-        const taken = rest.subarray(0, max - length);
-        window.set(taken, length);
-        length += taken.length;
-        rest = rest.subarray(taken.length);
-        if (length < max) break;
-        const cut = this.#fastCdc.cut(window);
-        const full = window;
-        window = this.#acquire(max);
-        window.set(full.subarray(cut));
-        length -= cut;
-        yield { bytes: full.subarray(0, cut), more: true, release: () => this.#release(full) };
       }
+      isWhole = true;
+    } finally {
+      // Nobody has seen what is left in it.
+      if (!isWhole) this.#release(window);
     }
     yield* this.#cutBytes(window.subarray(0, length), () => this.#release(window));
   }

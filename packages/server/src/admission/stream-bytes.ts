@@ -1,33 +1,40 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
-import type { ByteBudget } from "@tvix/castore";
+import { gatherShortPieces } from "./short-pieces.ts";
+import type { UnreadBytes } from "./unread-bytes.ts";
 
-/** What a stream may have unread without being accounted for, and by what it grows from there, in bytes. */
-const FREE_BYTES = 16 << 10;
-const STEP_BYTES = 64 << 10;
+/** What is unread is accounted for in steps of so many bytes. */
+const STEP_BYTES = 16 << 10;
+
+/** A piece that is less than one part in so many of the memory that it keeps is copied. */
+const PART_OF_MEMORY = 4;
 
 /**
  * Counts the bytes of a stream, which Node does only for whole connections: where it hands on what has
  * come, and where it takes what is to go, both parts of the contract of streams.
  *
- * What has come and is not read yet draws on a budget of all streams. Flow control bounds it for each of
+ * What has come and is not read yet draws on what all streams may have unread. Flow control bounds it for each of
  * them, but not for thousands; where nothing is left, a stream is reset, which clients of gRPC know as
  * RESOURCE_EXHAUSTED.
  */
 export class StreamBytes {
   received = 0;
   sent = 0;
+  readonly #unread: UnreadBytes;
   #held = 0;
 
   /** @param unread what the unread bytes of all streams draw on */
-  constructor(stream: ServerHttp2Stream, unread: ByteBudget) {
+  constructor(stream: ServerHttp2Stream, unread: UnreadBytes) {
+    this.#unread = unread;
+    unread.begin();
+    gatherShortPieces(stream);
     const { push, _write, _writev } = stream;
     // It may have come together with the head.
     this.received += stream.readableLength;
-    if (!this.#hold(this.received, unread)) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    stream.push = (chunk: Uint8Array | null, encoding?: BufferEncoding) => {
-      const length = chunk?.length ?? 0;
+    if (!this.#hold(this.received)) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    stream.push = (piece: Uint8Array | null, encoding?: BufferEncoding) => {
+      const length = piece?.length ?? 0;
       this.received += length;
-      if (this.#hold(stream.readableLength + length, unread)) return push.call(stream, chunk, encoding);
+      if (this.#hold(stream.readableLength + length)) return push.call(stream, this.#kept(piece), encoding);
       stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return false;
     };
@@ -40,17 +47,32 @@ export class StreamBytes {
       _writev?.call(stream, chunks, done);
     };
     stream.once("close", () => {
-      if (this.#held > 0) unread.release(this.#held);
+      unread.release(this.#held);
+      unread.end();
     });
   }
 
-  /** Holds what is unread beyond what is free; what is held once stays until the end. */
-  #hold(bytes: number, unread: ByteBudget): boolean {
-    const missing = bytes - FREE_BYTES - this.#held;
-    if (missing <= 0) return true;
-    const step = Math.ceil(missing / STEP_BYTES) * STEP_BYTES;
-    if (!unread.tryAcquire(step)) return false;
-    this.#held += step;
+  /** Holds what is unread, and no more than that. */
+  #hold(bytes: number): boolean {
+    const needed = STEP_BYTES * Math.ceil(Math.max(0, bytes - this.#unread.freeBytes) / STEP_BYTES);
+    if (needed > this.#held && !this.#unread.tryHold(needed - this.#held)) return false;
+    if (needed < this.#held) this.#unread.release(this.#held - needed);
+    this.#held = needed;
     return true;
+  }
+
+  /**
+   * A piece as it is kept until it is read: what Node hands on is a view of all that came in one read of the
+   * connection, which may be far more than is counted.
+   */
+  #kept(piece: Uint8Array | null): Uint8Array | null {
+    if (piece === null) return piece;
+    const { length, buffer } = piece;
+    const isWaste = length * PART_OF_MEMORY < buffer.byteLength;
+    const isCopied = isWaste || (this.#unread.isTight && length < buffer.byteLength);
+    if (!isCopied) return piece;
+    const copy = Buffer.allocUnsafeSlow(length);
+    copy.set(piece);
+    return copy;
   }
 }

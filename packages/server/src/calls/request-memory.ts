@@ -12,6 +12,9 @@ const FREE_BYTES = 64 << 10;
 /** By what it grows from there, so that the ledger is not asked for every piece. */
 const STEP_BYTES = 256 << 10;
 
+/** What a piece of a message takes beside its bytes, until the message is whole. */
+const PIECE_BYTES = 256;
+
 /** The most that a byte of gzip stands for; one of brotli may stand for anything. */
 const GZIP_EXPANSION = 1032;
 
@@ -44,6 +47,7 @@ export class RequestMemory {
   #heldBytes = 0;
   #isOver = false;
   #gathered = 0;
+  #pieces = 0;
   #counter: FieldCounter | undefined;
 
   constructor(options: RequestMemoryOptions) {
@@ -80,7 +84,10 @@ export class RequestMemory {
     const ended = boundaries?.see(piece.value) ?? [];
     // Many short messages in one piece need nothing: whoever takes them may wait for memory of its own.
     this.#gathered = boundaries?.begunBytes ?? this.#gathered + piece.value.length;
-    const beyond = this.#counter === undefined ? 0 : parsedBeyond(this.#counter, this.#gathered);
+    // A client may send each byte on its own.
+    this.#pieces = ended.length > 0 ? 1 : this.#pieces + 1;
+    const parsed = this.#counter === undefined ? 0 : parsedBeyond(this.#counter, this.#gathered);
+    const beyond = this.#pieces * PIECE_BYTES + parsed;
     await this.#need(this.#gathered, beyond + (boundaries?.begunBeyond ?? 0));
     // They are parsed one after the other, and given on at once.
     await this.#need(
