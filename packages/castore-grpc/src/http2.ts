@@ -11,5 +11,4 @@ export {
   MAX_CONCURRENT_STREAMS,
   raiseSessionWindow,
   SESSION_OPTIONS,
-  shareWindows,
 } from "./http2/windows.ts";

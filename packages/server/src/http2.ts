@@ -12,12 +12,10 @@ import {
   findBlobCall,
   MAX_CONCURRENT_STREAMS,
   SESSION_OPTIONS,
-  shareWindows,
 } from "@tvix/castore-grpc/http2";
 import type { Caller } from "./admission/access.ts";
 import type { Admission } from "./admission/admission.ts";
 import { answerRefusal } from "./admission/answer-refusal.ts";
-import { ConnectionWindows } from "./admission/connection-windows.ts";
 import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
 import { holdEnd } from "./admission/held-end.ts";
 import { Http2Exchange } from "./admission/http2-exchange.ts";
@@ -64,8 +62,6 @@ export function createHttp2(options: Http2Options): Http2Server {
   // Node's request and response objects take over a stream's trailers, so blob calls must get
   // the stream before they are made: this server only makes them, for the streams it is given.
   const unread = new UnreadBytes(options.maxUnreadBytes);
-  // What waits for memory is not read: by far the most of it is in windows, and some of it is in steps.
-  const windows = new ConnectionWindows(options.maxUnreadBytes / 2);
   const refused = new WeakMap<ServerHttp2Stream, { refusal: Refusal; allowedOrigin: string | undefined }>();
   const requests = createServer((request, response) => {
     // It has a buffer of its own, into which all goes that comes on the stream.
@@ -77,13 +73,12 @@ export function createHttp2(options: Http2Options): Http2Server {
   });
   const server = createServer({
     ...SESSION_OPTIONS,
-    settings: { ...SESSION_OPTIONS.settings, maxConcurrentStreams: MAX_CONCURRENT_STREAMS },
+    settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS },
     streamResetBurst: RESETS_AT_ONCE,
     streamResetRate: RESETS_PER_SECOND,
   });
   server.on("session", (session) => {
-    windows.add(session);
-    shareWindows(session);
+    unread.addConnection(session);
     endIdleSession(session, options.idleMs);
   });
   server.on("stream", (stream, headers, flags, rawHeaders) => {

@@ -22,7 +22,7 @@ async function sendUnread(streams: number, unread: UnreadBytes) {
     session.destroy();
     server.close();
   });
-  // Only the window of the connection would hold them back.
+  // Only the windows would hold them back, which are those of HTTP/2 until it is told otherwise.
   server.on("session", (opened) => opened.setLocalWindowSize(8 << 20));
   const sent = Array.from({ length: streams }, () => beginCall(session, "/x").resume());
   for (const stream of sent) stream.write(Buffer.alloc(60 * KIB));
@@ -85,4 +85,66 @@ test("a piece that came together with much else is copied, and every piece where
   last.on("data", (arrived: Buffer) => pieces.push(arrived));
   await expect.poll(() => pieces.length).toBeGreaterThan(3);
   for (const { buffer, length } of pieces) expect(buffer.byteLength).toBe(length);
+});
+
+test("clients send less ahead the more streams and connections there are, and more again afterwards", async () => {
+  const unread = new UnreadBytes(8 * KIB * KIB);
+  const server = createServer()
+    .on("session", (session) => unread.addConnection(session))
+    .on(
+      "stream",
+      (stream) =>
+        new StreamBytes(
+          stream.on("error", () => {}),
+          unread,
+        ),
+    );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const opened = () => {
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    onTestFinished(() => session.destroy());
+    return session;
+  };
+  const sessions = [opened(), opened()] as const;
+  const windows = () => sessions.map(({ remoteSettings }) => remoteSettings?.initialWindowSize);
+  const ofConnections = () => sessions.map(({ state }) => state.remoteWindowSize);
+  await expect.poll(windows).toEqual([2048 * KIB, 2048 * KIB]);
+  // The first one has been told of more, and is told of no more until it has sent so much.
+  await expect.poll(ofConnections).toEqual([4096 * KIB, 2048 * KIB]);
+  const streams = Array.from({ length: 64 }, (_, index) =>
+    beginCall(index % 2 === 0 ? sessions[0] : sessions[1], "/x").resume(),
+  );
+  await expect.poll(windows).toEqual([64 * KIB, 64 * KIB]);
+  for (const stream of streams) stream.close();
+  await Promise.all(streams.map(over));
+  await expect.poll(windows).toEqual([2048 * KIB, 2048 * KIB]);
+});
+
+test("what is asked for without a body makes nobody send less", async () => {
+  const unread = new UnreadBytes(4 * KIB * KIB);
+  const server = createServer()
+    .on("session", (session) => unread.addConnection(session))
+    .on(
+      "stream",
+      (stream) =>
+        new StreamBytes(
+          stream.on("error", () => {}),
+          unread,
+        ),
+    );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  onTestFinished(() => {
+    session.destroy();
+    server.close();
+  });
+  await expect.poll(() => session.remoteSettings?.initialWindowSize).toBe(2048 * KIB);
+  const asked = Array.from({ length: 50 }, () => session.request({ ":path": "/x" }).on("error", () => {}));
+  // What comes behind them has been seen when they have.
+  await new Promise<void>((resolve) => session.ping(() => resolve()));
+  expect(session.remoteSettings?.initialWindowSize).toBe(2048 * KIB);
+  for (const stream of asked) stream.destroy();
 });

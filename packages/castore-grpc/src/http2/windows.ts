@@ -1,4 +1,4 @@
-import type { Http2Session, ServerHttp2Session, ServerHttp2Stream, Settings } from "node:http2";
+import type { Http2Session, Settings } from "node:http2";
 
 /** Bytes on their way to us in one stream, and in one connection, before the sender waits. */
 const STREAM_WINDOW_BYTES = 2 << 20;
@@ -25,36 +25,6 @@ export const SESSION_OPTIONS: { readonly settings: Settings; readonly maxSession
   settings: WINDOW_SETTINGS,
   maxSessionMemory: SESSION_MEMORY_MB,
 };
-
-/** Windows of streams by how many there are, so that all of them together stay about as large. */
-const WINDOWS: readonly { readonly streams: number; readonly bytes: number }[] = [
-  { streams: 4, bytes: STREAM_WINDOW_BYTES },
-  { streams: 16, bytes: 512 << 10 },
-  { streams: Number.POSITIVE_INFINITY, bytes: 128 << 10 },
-];
-
-/**
- * Has the clients of a connection send less ahead in each stream, the more streams there are: Node takes
- * what comes into memory, whether it is read or not, up to the window of each stream.
- */
-export function shareWindows(session: ServerHttp2Session): void {
-  let streams = 0;
-  let level = 0;
-  const set = (next: number) => {
-    if (next === level || session.closed || session.destroyed) return;
-    level = next;
-    session.settings({ initialWindowSize: WINDOWS[level]?.bytes });
-  };
-  session.on("stream", (stream: ServerHttp2Stream) => {
-    streams++;
-    if (streams > (WINDOWS[level]?.streams ?? 0)) set(level + 1);
-    stream.once("close", () => {
-      streams--;
-      // Not before there are half as many: each change is a message to the client.
-      if (level > 0 && streams <= (WINDOWS[level - 1]?.streams ?? 0) / 2) set(level - 1);
-    });
-  });
-}
 
 /** Raises the window of a connection; either window alone gives nothing. */
 export function raiseSessionWindow(session: Http2Session): void {

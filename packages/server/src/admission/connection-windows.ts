@@ -5,8 +5,8 @@ const LEAST_BYTES = 64 << 10;
 const MOST_BYTES = 8 << 20;
 
 /**
- * Shares what may come ahead of whoever reads it among the connections: what is in their windows comes into memory
- * whether it is read or not. Where there are many, each client sends less ahead, and waits instead of being refused.
+ * Shares among the connections what may be on its way at once. Node takes all of it into memory, and the windows of
+ * streams bound that only when a client has been told of them: until then it is what all connections can send at once.
  */
 export class ConnectionWindows {
   readonly #capacity: number;
@@ -20,6 +20,7 @@ export class ConnectionWindows {
 
   /** Gives a connection its window, until it is closed. */
   add(session: ServerHttp2Session): void {
+    this.#share(this.#sessions.size + 1, (fair) => fair < this.#bytes);
     this.#sessions.add(session);
     session.once("close", () => {
       this.#sessions.delete(session);
@@ -27,7 +28,6 @@ export class ConnectionWindows {
       this.#share(Math.ceil(this.#sessions.size * 1.5), (fair) => fair > this.#bytes);
     });
     session.setLocalWindowSize(this.#bytes);
-    this.#share(this.#sessions.size, (fair) => fair < this.#bytes);
   }
 
   /** Gives all of them what is fair among so many, if that is wanted. */

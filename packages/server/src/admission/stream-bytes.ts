@@ -25,13 +25,19 @@ export class StreamBytes {
   /** @param unread what the unread bytes of all streams draw on */
   constructor(stream: ServerHttp2Stream, unread: UnreadBytes) {
     this.#unread = unread;
-    unread.begin();
+    let mayComeMore = !stream.endAfterHeaders;
+    if (mayComeMore) unread.begin();
+    const end = () => {
+      if (mayComeMore) unread.end();
+      mayComeMore = false;
+    };
     gatherShortPieces(stream);
     const { push, _write, _writev } = stream;
     // It may have come together with the head.
     this.received += stream.readableLength;
     if (!this.#hold(this.received)) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     stream.push = (piece: Uint8Array | null, encoding?: BufferEncoding) => {
+      if (piece === null) end();
       const length = piece?.length ?? 0;
       this.received += length;
       if (this.#hold(stream.readableLength + length)) return push.call(stream, this.#kept(piece), encoding);
@@ -48,7 +54,7 @@ export class StreamBytes {
     };
     stream.once("close", () => {
       unread.release(this.#held);
-      unread.end();
+      end();
     });
   }
 

@@ -1,3 +1,7 @@
+import type { ServerHttp2Session } from "node:http2";
+import { ConnectionWindows } from "./connection-windows.ts";
+import { StreamWindows } from "./stream-windows.ts";
+
 /** What a stream may have unread without being accounted for, while there are no more than so many streams. */
 const FREE_BYTES = 16 << 10;
 const FEW_STREAMS = 1000;
@@ -9,12 +13,17 @@ const CALM_PART = 4;
 /** What all streams have received that is not read yet. */
 export class UnreadBytes {
   readonly #capacity: number;
+  readonly #connections: ConnectionWindows;
+  readonly #windows: StreamWindows;
   #held = 0;
   #streams = 0;
 
   /** @param capacity bytes that may be held at once, beyond what is free */
   constructor(capacity: number) {
     this.#capacity = capacity;
+    // Half of it, since it is held in steps.
+    this.#connections = new ConnectionWindows(capacity / 2);
+    this.#windows = new StreamWindows(capacity / 2);
   }
 
   /** What each stream may have without holding it, in bytes. */
@@ -27,13 +36,19 @@ export class UnreadBytes {
     return this.#streams > CALM_STREAMS || this.#held > this.#capacity / CALM_PART;
   }
 
-  /** There is one more stream; followed by one {@link end}. */
+  /** Has the clients of a connection send as much ahead as there is room for. */
+  addConnection(session: ServerHttp2Session): void {
+    this.#connections.add(session);
+    this.#windows.add(session);
+  }
+
+  /** There is one more stream from which more may come; followed by one {@link end}. */
   begin(): void {
-    this.#streams++;
+    this.#windows.share(++this.#streams);
   }
 
   end(): void {
-    this.#streams--;
+    this.#windows.share(--this.#streams);
   }
 
   /** Holds so many bytes if there is room for them; each is given back by {@link release}. */
