@@ -6,7 +6,7 @@ import type { UnreadBytes } from "./unread-bytes.ts";
 const STEP_BYTES = 16 << 10;
 
 /** A piece that is less than one part in so many of the memory that it keeps is copied. */
-const PART_OF_MEMORY = 4;
+const PART_OF_MEMORY = 8;
 
 /**
  * Counts the bytes of a stream, which Node does only for whole connections: where it hands on what has
