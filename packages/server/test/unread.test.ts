@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, createServer, type ServerHttp2Stream } from "node:http2";
+import { type ClientHttp2Session, connect, createServer, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { StreamBytes } from "../src/admission/stream-bytes.ts";
@@ -87,26 +87,27 @@ test("a piece that came together with much else is copied, and every piece where
   for (const { buffer, length } of pieces) expect(buffer.byteLength).toBe(length);
 });
 
-test("clients send less ahead the more streams and connections there are, and more again afterwards", async () => {
-  const unread = new UnreadBytes(8 * KIB * KIB);
+/** A server that tells its clients how much they may send ahead; each call connects to it. */
+async function startSharing(unread: UnreadBytes): Promise<() => ClientHttp2Session> {
   const server = createServer()
     .on("session", (session) => unread.addConnection(session))
-    .on(
-      "stream",
-      (stream) =>
-        new StreamBytes(
-          stream.on("error", () => {}),
-          unread,
-        ),
-    );
+    .on("stream", (stream) => {
+      new StreamBytes(stream, unread);
+      stream.on("error", () => {});
+    });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
-  const opened = () => {
+  return () => {
     const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     onTestFinished(() => session.destroy());
     return session;
   };
+}
+
+test("clients send less ahead the more streams and connections there are, and more again afterwards", async () => {
+  const unread = new UnreadBytes(8 * KIB * KIB);
+  const opened = await startSharing(unread);
   const sessions = [opened(), opened()] as const;
   const windows = () => sessions.map(({ remoteSettings }) => remoteSettings?.initialWindowSize);
   const ofConnections = () => sessions.map(({ state }) => state.remoteWindowSize);
@@ -124,23 +125,7 @@ test("clients send less ahead the more streams and connections there are, and mo
 
 test("what is asked for without a body makes nobody send less", async () => {
   const unread = new UnreadBytes(4 * KIB * KIB);
-  const server = createServer()
-    .on("session", (session) => unread.addConnection(session))
-    .on(
-      "stream",
-      (stream) =>
-        new StreamBytes(
-          stream.on("error", () => {}),
-          unread,
-        ),
-    );
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  onTestFinished(() => {
-    session.destroy();
-    server.close();
-  });
+  const session = (await startSharing(unread))();
   await expect.poll(() => session.remoteSettings?.initialWindowSize).toBe(2048 * KIB);
   const asked = Array.from({ length: 50 }, () => session.request({ ":path": "/x" }).on("error", () => {}));
   // What comes behind them has been seen when they have.
