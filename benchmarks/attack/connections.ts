@@ -1,25 +1,19 @@
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
 import { frame, PREFACE } from "../../packages/server/test/raw-http2.ts";
 import type { Attack, Target } from "./attack.ts";
+import { RawConnection } from "./raw-connection.ts";
 
 /** Opens a connection, and goes on sending what `next` gives until the daemon ends it. */
 async function sendUntilEnded(
-  { port }: Target,
+  target: Target,
   first: Buffer | string,
-  next: (socket: Socket) => Promise<Buffer | string>,
+  next: () => Promise<Buffer | string>,
 ): Promise<void> {
-  const socket = connect(port, "127.0.0.1");
-  socket.on("error", () => {});
-  socket.resume();
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  socket.write(first);
-  while (!socket.destroyed) {
-    const piece = await Promise.race([next(socket), closed]);
-    if (piece === undefined || socket.destroyed) break;
-    if (!socket.write(piece)) await Promise.race([once(socket, "drain").catch(() => {}), closed]);
+  const connection = new RawConnection(target);
+  connection.socket.resume();
+  for (let isOpen = await connection.send(first); isOpen; ) {
+    const piece = await Promise.race([next(), connection.closed]);
+    isOpen = piece !== undefined && (await connection.send(piece));
   }
-  socket.destroy();
 }
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { encodeNixbase32 } from "@tvix/nix-compat";
 import type { Attack, Target } from "./attack.ts";
+import { narHead } from "./nar-head.ts";
 
 /** Answers to an upload that is no NAR, that needs too much, or that has to come again. */
 const REFUSALS = [400, 413, 503];
@@ -39,18 +40,7 @@ const bombs: Attack = {
   name: "an upload of much out of little, in each compression, 8 times",
   isLong: true,
   async run(target, scale) {
-    // What begins as a NAR of one long file, so that it is not refused with its first bytes.
-    const head = Buffer.concat(
-      ["nix-archive-1", "(", "type", "regular", "contents"].map((token) => {
-        const padded = Buffer.alloc(8 + Math.ceil(token.length / 8) * 8);
-        padded.writeUInt32LE(token.length);
-        padded.write(token, 8);
-        return padded;
-      }),
-    );
-    const length = Buffer.alloc(8);
-    length.writeUInt32LE(0x7fff_fff8);
-    const zeros = Buffer.concat([head, length, Buffer.alloc(64_000_000 * scale)]);
+    const zeros = Buffer.concat([narHead(0x7fff_fff8), Buffer.alloc(64_000_000 * scale)]);
     const files = [
       [gzipSync(zeros), ".gz"],
       [brotliCompressSync(zeros), ".br"],

@@ -65,7 +65,7 @@ export function createHttp2(options: Http2Options): Http2Server {
   const refused = new WeakMap<ServerHttp2Stream, { refusal: Refusal; allowedOrigin: string | undefined }>();
   const requests = createServer((request, response) => {
     // It has a buffer of its own, into which all goes that comes on the stream.
-    gatherShortPieces(request);
+    if (!request.stream.endAfterHeaders) gatherShortPieces(request);
     const known = refused.get(request.stream);
     if (known !== undefined) answerRefusal(request, response, known.refusal, known.allowedOrigin);
     else if (isGrpc(request.headers["content-type"])) void options.calls.serve(request, response);

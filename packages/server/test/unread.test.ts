@@ -88,12 +88,13 @@ test("a piece that came together with much else is copied, and every piece where
 });
 
 /** A server that tells its clients how much they may send ahead; each call connects to it. */
-async function startSharing(unread: UnreadBytes): Promise<() => ClientHttp2Session> {
+async function startSharing(unread: UnreadBytes, seen?: () => void): Promise<() => ClientHttp2Session> {
   const server = createServer()
     .on("session", (session) => unread.addConnection(session))
     .on("stream", (stream) => {
       new StreamBytes(stream, unread);
       stream.on("error", () => {});
+      seen?.();
     });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -125,10 +126,12 @@ test("clients send less ahead the more streams and connections there are, and mo
 
 test("what is asked for without a body makes nobody send less", async () => {
   const unread = new UnreadBytes(4 * KIB * KIB);
-  const session = (await startSharing(unread))();
+  let seen = 0;
+  const session = (await startSharing(unread, () => seen++))();
   await expect.poll(() => session.remoteSettings?.initialWindowSize).toBe(2048 * KIB);
   const asked = Array.from({ length: 50 }, () => session.request({ ":path": "/x" }).on("error", () => {}));
-  // What comes behind them has been seen when they have.
+  await expect.poll(() => seen).toBe(50);
+  // What they were told by then has come before the answer to this.
   await new Promise<void>((resolve) => session.ping(() => resolve()));
   expect(session.remoteSettings?.initialWindowSize).toBe(2048 * KIB);
   for (const stream of asked) stream.destroy();

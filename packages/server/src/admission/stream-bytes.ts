@@ -12,9 +12,8 @@ const PART_OF_MEMORY = 8;
  * Counts the bytes of a stream, which Node does only for whole connections: where it hands on what has
  * come, and where it takes what is to go, both parts of the contract of streams.
  *
- * What has come and is not read yet draws on what all streams may have unread. Flow control bounds it for each of
- * them, but not for thousands; where nothing is left, a stream is reset, which clients of gRPC know as
- * RESOURCE_EXHAUSTED.
+ * What has come and is not read yet draws on what all streams may have unread, of which clients are told how much they
+ * may send ahead; where nothing is left all the same, a stream is reset, which clients of gRPC know as RESOURCE_EXHAUSTED.
  */
 export class StreamBytes {
   received = 0;
@@ -31,7 +30,6 @@ export class StreamBytes {
       if (mayComeMore) unread.end();
       mayComeMore = false;
     };
-    gatherShortPieces(stream);
     const { push, _write, _writev } = stream;
     // It may have come together with the head.
     this.received += stream.readableLength;
@@ -44,6 +42,8 @@ export class StreamBytes {
       stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return false;
     };
+    // In front of all that: each byte may come on its own.
+    if (mayComeMore) gatherShortPieces(stream);
     stream._write = (chunk: Uint8Array, encoding, done) => {
       this.sent += chunk.length;
       _write.call(stream, chunk, encoding, done);
