@@ -1,5 +1,4 @@
 import { Code, ConnectError, type ContextKey, createContextKey, type Interceptor } from "@connectrpc/connect";
-import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 
 /** The address from which a call came. */
@@ -11,14 +10,6 @@ export const callerAddress: ContextKey<string | undefined> = createContextKey<st
 export const callSubject: ContextKey<() => string | undefined> = createContextKey<() => string | undefined>(
   () => undefined,
   { description: "tells what the call is about" },
-);
-
-/** Is told the code with which a call fails: gRPC-Web and Connect hide it at the end of an answer. */
-export const noteCode: ContextKey<(code: string) => void> = createContextKey<(code: string) => void>(
-  () => {},
-  {
-    description: "is told the code with which the call fails",
-  },
 );
 
 /** Where a failed call came from, and what it was. */
@@ -52,7 +43,6 @@ export function logFailures(log: Logger): Interceptor {
       from: request.contextValues.get(callerAddress),
     };
     const note = (error: unknown) => {
-      request.contextValues.get(noteCode)(codeToString(ConnectError.from(error).code));
       if (isOurs(error))
         logFailure(log, error, { ...failed, subject: request.contextValues.get(callSubject)() });
     };

@@ -24,13 +24,14 @@ import type { EventLoopTurns } from "../admission/event-loop-turns.ts";
 import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import { NEVER_COMPRESS } from "../routes.ts";
 import { answerStatus } from "./answer-status.ts";
-import { callerAddress, callSubject, logFailures, noteCode } from "./call-log.ts";
+import { callerAddress, callSubject, logFailures } from "./call-log.ts";
 import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
 import { refuseDenseMessages } from "./dense-messages.ts";
 import { BinaryFieldCounter, JsonFieldCounter } from "./field-counter.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
 import { withReadableStatus } from "./readable-answer.ts";
+import { blameClient } from "./request-failures.ts";
 import { RequestMemory } from "./request-memory.ts";
 import { callConnection, takeTurns } from "./take-turns.ts";
 
@@ -75,7 +76,7 @@ export class Calls {
 
   constructor({ routes, maxMessageBytes, admission, memory, turns, log }: CallsOptions) {
     const router = createConnectRouter({
-      interceptors: [logFailures(log), noteSubjects(), takeTurns(turns)],
+      interceptors: [logFailures(log), noteSubjects(), takeTurns(turns), blameClient],
       readMaxBytes: maxMessageBytes,
       compressMinBytes: NEVER_COMPRESS,
       acceptCompression: [compressionGzip, compressionBrotli].map(refuseDenseMessages),
@@ -122,9 +123,6 @@ export class Calls {
           else response.once("close", done);
         })
         .set(callSubject, () => admitted?.subject)
-        .set(noteCode, (code) => {
-          if (admitted !== undefined) admitted.code = code;
-        })
         .set(noteSubject, (subject) => {
           if (admitted !== undefined) admitted.subject = subject;
         });
@@ -143,7 +141,9 @@ export class Calls {
       if (response.writableEnded) return;
       setHeaders(response, headers);
       if (answer.status === 405) setHeaders(response, { allow: [...handler.allowedMethods].join(", ") });
-      const readable = await withReadableStatus(answer);
+      const readable = await withReadableStatus(answer, (code) => {
+        if (admitted !== undefined) admitted.code = code;
+      });
       const answered = isText ? toTextResponse(readable) : readable;
       await universalResponseToNodeResponse(endedWith(response, answered), response);
     } catch (error) {

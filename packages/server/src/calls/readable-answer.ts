@@ -6,29 +6,36 @@ import {
   correctConnectFrame,
   correctStatus,
   correctWebFrame,
+  type NoteCode,
 } from "./readable-status.ts";
 
-/** The same answer with a status that says what was wrong, in words that can be read. */
+/**
+ * The same answer with a status that says what was wrong, in words that can be read.
+ *
+ * @param note is told the code as soon as it is known; nothing where all is well
+ */
 export async function withReadableStatus(
   response: UniversalServerResponse,
+  note: NoteCode,
 ): Promise<UniversalServerResponse> {
   const { status, header, body, trailer } = response;
-  if (header !== undefined) correctStatus(header);
+  if (status !== 200) note(String(status));
+  if (header !== undefined) correctStatus(header, note);
   if (body === undefined) {
-    if (trailer !== undefined) correctStatus(trailer);
+    if (trailer !== undefined) correctStatus(trailer, note);
     return response;
   }
   const type = header?.get("content-type") ?? "";
-  if (status !== 200 && type === "application/json") return await withReadableError(response, body);
+  if (status !== 200 && type === "application/json") return await withReadableError(response, body, note);
   const correctFrame = type.startsWith("application/grpc-web")
     ? correctWebFrame
     : type.startsWith("application/connect")
       ? correctConnectFrame
       : undefined;
   async function* corrected(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    for await (const piece of pieces) yield correctFrame?.(piece) ?? piece;
+    for await (const piece of pieces) yield correctFrame?.(piece, note) ?? piece;
     // The trailers are complete when the body has ended.
-    if (trailer !== undefined) correctStatus(trailer);
+    if (trailer !== undefined) correctStatus(trailer, note);
   }
   return { ...response, body: corrected(body) };
 }
@@ -37,9 +44,14 @@ export async function withReadableStatus(
 async function withReadableError(
   response: UniversalServerResponse,
   body: AsyncIterable<Uint8Array>,
+  note: NoteCode,
 ): Promise<UniversalServerResponse> {
   const header = new Headers(response.header);
-  const { code, body: corrected } = correctConnectBody(concatBytes(await Array.fromAsync(body)), header);
+  const { code, body: corrected } = correctConnectBody(
+    concatBytes(await Array.fromAsync(body)),
+    header,
+    note,
+  );
   header.delete("content-length");
   return {
     status: codeToHttpStatus(code),
