@@ -36,7 +36,7 @@ export interface DatabaseOptions {
 
 const VIEWS = { keyEncoding: "view", valueEncoding: "view" } as const;
 
-/** Bytes of keys and values that one batch holds. */
+/** What the changes of one batch weigh together, in bytes: some thousand short ones, which is a millisecond or two. */
 const BATCH_BYTES = 4 << 20;
 
 /**
@@ -168,7 +168,7 @@ export class Database implements RecordStore {
       this.#checkOpen();
     }
     const write = new PendingWrite(changes, conditions);
-    await this.#commits.commit(write, write.bytes);
+    await this.#commits.commit(write, write.weight);
     if (write.failure !== undefined) throw write.failure.error;
     return write.isDone;
   }

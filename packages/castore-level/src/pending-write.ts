@@ -1,6 +1,9 @@
 import type { RecordChange, RecordCondition } from "@tvix/castore";
 import { holds, nameOfKey } from "@tvix/castore/backend";
 
+/** What a change weighs beside its bytes: a batch of the shortest ones takes as long as one of others then. */
+const CHANGE_BYTES = 4096;
+
 /** A write that waits for its batch. */
 export class PendingWrite {
   readonly changes: readonly RecordChange[];
@@ -15,9 +18,9 @@ export class PendingWrite {
     this.conditions = conditions;
   }
 
-  /** What it adds to a batch. */
-  get bytes(): number {
-    return this.changes.reduce((sum, change) => sum + bytesOf(change), 0);
+  /** What it adds to a batch, in bytes. */
+  get weight(): number {
+    return this.changes.reduce((sum, change) => sum + bytesOf(change) + CHANGE_BYTES, 0);
   }
 }
 

@@ -41,7 +41,7 @@ export { inBatches } from "./concurrency/in-batches.ts";
 export { digestsSettling } from "./digest/blake3-in-use.ts";
 export { ClosureValidator } from "./directory/closure-validator.ts";
 export { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "./directory/directory-limit.ts";
-export { formatEntries } from "./directory/encode.ts";
+export { formatEntries } from "./directory/format-entries.ts";
 export { checkDepth } from "./directory/tree-depth.ts";
 export type { ChunkPlacement, ExtentInfo, ExtentLocation, Extents, FoundChunk } from "./extents/extents.ts";
 export { MemoryExtents } from "./extents/memory-extents.ts";

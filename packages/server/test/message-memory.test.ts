@@ -2,12 +2,13 @@ import { connect } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { MemoryLedger } from "@tvix/castore";
+import { MemoryLedger, UNLIMITED_MEMORY } from "@tvix/castore";
 import { DirectorySchema } from "@tvix/protocol/tvix/castore";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { BinaryFieldCounter } from "../src/calls/field-counter.ts";
 import { MessageBoundaries } from "../src/calls/message-boundary.ts";
+import { RequestMemory } from "../src/calls/request-memory.ts";
 import { beginCall, field, framed, over } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
 
@@ -218,7 +219,7 @@ test("the ends of messages are found, however they come", () => {
     const boundaries = new MessageBoundaries(() => new BinaryFieldCounter(undefined));
     const ended = [];
     for (let at = 0; at < bytes.length; at += step)
-      ended.push(...boundaries.see(bytes.subarray(at, at + step)));
+      ended.push(...boundaries.see(bytes.subarray(at, at + step)).ended);
     expect(ended).toEqual([
       { length: 0, isCompressed: false, beyond: 0 },
       { length: 300, isCompressed: true, beyond: 0 },
@@ -227,3 +228,35 @@ test("the ends of messages are found, however they come", () => {
     expect(boundaries.isBetweenMessages).toBe(true);
   }
 });
+
+test("a piece of many messages is given on in parts, whole and in order", async () => {
+  const anyMessage = fc.uint8Array({ maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyMessage, { maxLength: 200 }), fc.nat(2000), async (messages, cut) => {
+      const bytes = Buffer.concat(messages.map((message) => framed(message)));
+      const pieces = [bytes.subarray(0, cut), bytes.subarray(cut)];
+      const memory = new RequestMemory({
+        memory: UNLIMITED_MEMORY,
+        signal: new AbortController().signal,
+        maxMessageBytes: 100,
+        isUnary: false,
+        makeCounter: () => new BinaryFieldCounter(undefined),
+        encoding: undefined,
+        onBoundary: undefined,
+      });
+      const parts = await Array.fromAsync(memory.watch(inPieces(pieces)));
+      expect(Buffer.concat(parts)).toEqual(bytes);
+      const boundaries = new MessageBoundaries(() => new BinaryFieldCounter(undefined));
+      for (const part of parts) {
+        const { length, ended } = boundaries.see(part);
+        expect(length).toBe(part.length);
+        expect(ended.length).toBeLessThanOrEqual(32);
+      }
+      memory.release();
+    }),
+  );
+});
+
+async function* inPieces(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* pieces;
+}

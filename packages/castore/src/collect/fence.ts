@@ -57,26 +57,34 @@ function isUnwritable(error: unknown): boolean {
 /** Records that are looked up at a time. */
 const TOGETHER = 256;
 
-/**
- * The same for many.
- *
- * @returns the first that is not there, undefined when all are
- */
+/** The same for many: what there is of each. */
+export async function claimMany(
+  records: RecordStore,
+  contents: readonly Content[],
+): Promise<readonly (Uint8Array | undefined)[]> {
+  const claimed: (Uint8Array | undefined)[] = [];
+  for (let start = 0; start < contents.length; start += TOGETHER) {
+    const some = contents.slice(start, start + TOGETHER);
+    const keys = some.map((content) => ({ key: recordKeyOf(content), markKey: CONDEMNED.keyOf(content) }));
+    const found = await records.getMany(keys.flatMap(({ key, markKey }) => [markKey, key]));
+    for (const [index, { key, markKey }] of keys.entries()) {
+      const [mark, value] = found.slice(2 * index, 2 * index + 2);
+      const isCondemned = value !== undefined && mark !== undefined;
+      claimed.push(isCondemned ? await takeBack(records, { key, markKey, value, mark }) : value);
+    }
+  }
+  return claimed;
+}
+
+/** The same. @returns the first that is not there, undefined when all are */
 export async function claimAll(
   records: RecordStore,
   contents: readonly Content[],
 ): Promise<Content | undefined> {
   for (let start = 0; start < contents.length; start += TOGETHER) {
     const some = contents.slice(start, start + TOGETHER);
-    const keys = some.map((content) => ({ key: recordKeyOf(content), markKey: CONDEMNED.keyOf(content) }));
-    const found = await records.getMany(keys.flatMap(({ key, markKey }) => [markKey, key]));
-    for (const [index, content] of some.entries()) {
-      const [mark, value] = found.slice(2 * index, 2 * index + 2);
-      if (value === undefined) return content;
-      if (mark === undefined) continue;
-      const { key, markKey } = keys[index] as { key: Uint8Array; markKey: Uint8Array };
-      if ((await takeBack(records, { key, markKey, value, mark })) === undefined) return content;
-    }
+    const missing = (await claimMany(records, some)).indexOf(undefined);
+    if (missing >= 0) return some[missing];
   }
   return undefined;
 }

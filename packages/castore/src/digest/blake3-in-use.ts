@@ -1,11 +1,14 @@
 import type { Blake3 } from "./blake3.ts";
-import { blake3Ready, blake3 as portable } from "./blake3-portable.ts";
+import { blake3Ready, hasWebAssembly, isBlake3Ready, blake3 as portable } from "./blake3-portable.ts";
+
+/** Up to here, in bytes, WebAssembly is quicker than a call of native code, which has to make a buffer for its result. */
+const SHORT_BYTES = 1024;
 
 let inUse: Blake3 = portable;
 
 /** The implementation that all digests are computed with. */
 export const blake3: Blake3 = {
-  hash: (bytes) => inUse.hash(bytes),
+  hash: (bytes) => (bytes.length <= SHORT_BYTES && hasWebAssembly() ? portable : inUse).hash(bytes),
   createHasher: () => inUse.createHasher(),
 };
 
@@ -14,14 +17,7 @@ export const blake3: Blake3 = {
  * for it: what is in memory alone comes without any turn of the event loop in which WebAssembly could become ready.
  */
 export function digestsSettling(): Promise<void> | undefined {
-  return inUse === portable && !isReady ? ready() : undefined;
-}
-
-let isReady = false;
-
-async function ready(): Promise<void> {
-  await blake3Ready();
-  isReady = true;
+  return inUse === portable && !isBlake3Ready() ? blake3Ready() : undefined;
 }
 
 /**

@@ -20,25 +20,39 @@ export const blake3: Blake3 = {
 };
 
 let compilation: Promise<void> | undefined;
+let isSettled = false;
 let shared: IHasher | undefined;
 
 /** The one WebAssembly instance, once it is there; the first call begins to make it. */
 function compiled(): IHasher | undefined {
-  compilation ??= createBLAKE3().then(
-    (hasher) => {
-      shared = hasher;
-    },
-    () => {
-      // Forbidden by a content security policy, say: plain JavaScript serves.
-    },
-  );
+  compilation ??= compile();
   return shared;
+}
+
+async function compile(): Promise<void> {
+  try {
+    shared = await createBLAKE3();
+  } catch {
+    // Forbidden by a content security policy, say: plain JavaScript serves.
+  }
+  isSettled = true;
 }
 
 /** Resolves when the fast implementation is in use, or known to be out of reach. */
 export async function blake3Ready(): Promise<void> {
   compiled();
   await compilation;
+}
+
+/** Whether that has been resolved; the first call begins to make it. */
+export function isBlake3Ready(): boolean {
+  compiled();
+  return isSettled;
+}
+
+/** Whether WebAssembly is in use. */
+export function hasWebAssembly(): boolean {
+  return compiled() !== undefined;
 }
 
 /** Hashers take turns on the one instance; each keeps its own state between turns. */

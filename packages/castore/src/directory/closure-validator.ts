@@ -1,22 +1,13 @@
 import { escapeBytes } from "@tvix/byte-stream";
-import { B3Digest } from "../digest/b3-digest.ts";
+import type { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { Directory } from "./directory.ts";
 import { checkDirectoryBytes, DEFAULT_MAX_DIRECTORY_BYTES } from "./directory-limit.ts";
+import { SeenDirectories } from "./seen-directories.ts";
 import { checkDepth } from "./tree-depth.ts";
 
-/** Most distinct directories in one upload; each takes some 200 bytes of memory until its end. */
+/** Most distinct directories in one upload; what each of them takes in memory until its end is SEEN_DIRECTORY_BYTES. */
 export const MAX_CLOSURE_DIRECTORIES = 2_000_000;
-
-/** What is remembered of a directory, by the key of its digest. Small: an upload may have millions. */
-interface Seen {
-  /** Entries counted once; the other convention adds `entries`. */
-  readonly size: bigint;
-  readonly entries: number;
-  /** Levels from it down, its own included. */
-  readonly levels: number;
-  referenced: boolean;
-}
 
 /**
  * Checks that directories arrive children first and make up one tree, which is not too deep.
@@ -26,7 +17,7 @@ interface Seen {
  */
 export class ClosureValidator {
   readonly #maxDirectoryBytes: number;
-  readonly #seen: Map<string, Seen> = new Map();
+  readonly #seen = new SeenDirectories();
   #added = 0;
   #roots = 0;
 
@@ -45,33 +36,30 @@ export class ClosureValidator {
   add(directory: Directory): boolean {
     const position = this.#added++;
     const digest = directory.digest();
-    if (this.#seen.has(digest.key)) return false;
-    if (this.#seen.size >= MAX_CLOSURE_DIRECTORIES) {
+    if (this.#seen.find(digest) !== undefined) return false;
+    if (this.#seen.length >= MAX_CLOSURE_DIRECTORIES) {
       throw new CastoreError("TOO_LARGE", `more than ${MAX_CLOSURE_DIRECTORIES} directories in one upload`);
     }
     checkDirectoryBytes(directory.encode().length, this.#maxDirectoryBytes, `directory #${position}`);
     let levels = directory.entries.length === 0 ? 1 : 2;
     for (const { name, node } of directory.children()) {
-      const child = this.#seen.get(node.digest.key);
-      const where = `directory #${position}: ${escapeBytes(name.bytes)}`;
-      if (child === undefined) {
-        throw invalid(`${where}: unknown directory was referenced: ${node.digest} was not sent before it`);
+      const where = () => `directory #${position}: ${escapeBytes(name.bytes)}`;
+      const number = this.#seen.find(node.digest);
+      if (number === undefined) {
+        throw invalid(`${where()}: unknown directory was referenced: ${node.digest} was not sent before it`);
       }
+      const child = this.#seen.at(number);
       if (node.size !== child.size && node.size !== child.size + BigInt(child.entries)) {
-        throw invalid(`${where} has wrong size, specified ${node.size}, recorded ${child.size}`);
+        throw invalid(`${where()} has wrong size, specified ${node.size}, recorded ${child.size}`);
       }
       levels = Math.max(levels, 1 + child.levels);
-      if (!child.referenced) {
-        child.referenced = true;
-        this.#roots--;
-      }
+      if (this.#seen.refer(number)) this.#roots--;
     }
     checkDepth(levels, `directory #${position}: what is below it`);
-    this.#seen.set(digest.key, {
+    this.#seen.add(digest, {
       size: directory.size("documented"),
       entries: directory.entries.length,
       levels,
-      referenced: false,
     });
     this.#roots++;
     return true;
@@ -85,8 +73,9 @@ export class ClosureValidator {
   finish(): B3Digest {
     if (this.#added === 0) throw invalid("got no directories");
     if (this.#roots !== 1) throw invalid(`graph has no single root, but ${this.#roots} of them`);
-    for (const [key, { referenced }] of this.#seen) if (!referenced) return B3Digest.fromKey(key);
-    throw invalid("graph has no single root");
+    const root = this.#seen.firstUnreferenced();
+    if (root === undefined) throw invalid("graph has no single root");
+    return root;
   }
 }
 

@@ -2,7 +2,7 @@ import { compareBytes, escapeBytes } from "@tvix/byte-stream";
 import { B3Digest } from "../digest/b3-digest.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import { assertEntry } from "./assert-entry.ts";
-import { encodeEntries } from "./encode.ts";
+import { encodeEntries } from "./encode-entries.ts";
 import { type DirectoryEntry, type DirectoryNode, type Node, U64_MAX } from "./node.ts";
 import type { PathComponent } from "./path-component.ts";
 

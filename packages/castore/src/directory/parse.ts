@@ -57,24 +57,27 @@ export function decodeDirectory(encoded: Uint8Array, expected: B3Digest): Direct
   }
 }
 
+const NO_NAME = new Uint8Array(0);
+
 function checkOrder(list: string, entries: readonly { name: Uint8Array }[]): void {
-  let previous: Uint8Array = new Uint8Array(0);
+  let previous: Uint8Array = NO_NAME;
   entries.forEach(({ name }, index) => {
-    const field = `${list}[${index}].name`;
     const order = compareBytes(previous, name);
+    if (order < 0) {
+      previous = name;
+      return;
+    }
+    const field = `${list}[${index}].name`;
     if (order > 0) {
       throw new CastoreError("INVALID_ORDER", `${field}: ${escapeBytes(name)} is not sorted`, {
         subject: field,
       });
     }
-    if (order === 0) {
-      // An empty first name equals the start value, and is an invalid name.
-      PathComponent.from(name, field);
-      throw new CastoreError("DUPLICATE_NAME", `${field}: ${escapeBytes(name)} is a duplicate name`, {
-        subject: field,
-      });
-    }
-    previous = name;
+    // An empty first name equals the start value, and is an invalid name.
+    PathComponent.from(name, field);
+    throw new CastoreError("DUPLICATE_NAME", `${field}: ${escapeBytes(name)} is a duplicate name`, {
+      subject: field,
+    });
   });
 }
 

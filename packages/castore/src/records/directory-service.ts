@@ -1,29 +1,31 @@
 import { equalBytes } from "@tvix/byte-stream";
 import { claimBlob } from "../collect/claim-contents.ts";
 import { isSame, isStill, readCollection } from "../collect/collection-state.ts";
-import { claim } from "../collect/fence.ts";
+import { claimMany } from "../collect/fence.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import { ClosureValidator } from "../directory/closure-validator.ts";
 import { type Directory, filesOf } from "../directory/directory.ts";
 import { DEFAULT_MAX_DIRECTORY_BYTES } from "../directory/directory-limit.ts";
 import type { DirectoryService, DirectorySource } from "../directory/directory-service.ts";
 import { decodeDirectory } from "../directory/parse.ts";
+import { SEEN_DIRECTORY_BYTES } from "../directory/seen-directories.ts";
 import { traverse } from "../directory/traverse.ts";
 import { type MemoryLedger, UNLIMITED_MEMORY } from "../memory-use/memory-ledger.ts";
 import type { OperationOptions } from "../options.ts";
 import { DirectoryStaging } from "./directory-staging.ts";
 import type { RecordChange, RecordStore } from "./record-store.ts";
-import { DIRECTORIES, type StagedDirectory } from "./tables.ts";
+import type { StagedDirectory } from "./staged-directories.ts";
+import { DIRECTORIES } from "./tables.ts";
 
-/** What is remembered of each directory of an upload until its end, and how much is asked for at a time, in bytes. */
-const CLOSURE_DIRECTORY_BYTES = 512;
+/** How much is asked for at a time for what is remembered of the directories of an upload, in bytes. */
 const CLOSURE_STEP_BYTES = 256 << 10;
 
 /** What an upload holds until it becomes records. */
 const STAGING_BYTES = 2 << 20;
 
-/** Bytes of directories that one batch writes. */
+/** What one batch writes: bytes of directories, and how many, since the shortest take as much time as others. */
 const BATCH_BYTES = 1 << 20;
+const BATCH_DIRECTORIES = 500;
 
 /** Directories as records, each in its canonical encoding. */
 export class RecordDirectoryService implements DirectoryService {
@@ -69,8 +71,8 @@ export class RecordDirectoryService implements DirectoryService {
       for await (const directory of directories) {
         signal?.throwIfAborted();
         if (!validator.add(directory)) continue;
-        left -= CLOSURE_DIRECTORY_BYTES;
-        if (left < CLOSURE_DIRECTORY_BYTES) {
+        left -= SEEN_DIRECTORY_BYTES;
+        if (left < SEEN_DIRECTORY_BYTES) {
           await held.grow(CLOSURE_STEP_BYTES, options);
           left += CLOSURE_STEP_BYTES;
         }
@@ -93,7 +95,7 @@ export class RecordDirectoryService implements DirectoryService {
     for await (const directory of staging.directories()) {
       batch.push(directory);
       bytes += directory.encoded.length;
-      if (bytes < BATCH_BYTES) continue;
+      if (bytes < BATCH_BYTES && batch.length < BATCH_DIRECTORIES) continue;
       await this.#write(batch);
       batch = [];
       bytes = 0;
@@ -103,11 +105,13 @@ export class RecordDirectoryService implements DirectoryService {
 
   /** While a collection sweeps, the files that directories name are claimed with them: else they would go. */
   async #write(batch: readonly StagedDirectory[]): Promise<void> {
+    const contents = batch.map(({ digest }) => ({ kind: "directory" as const, digest }));
     for (;;) {
       const state = await readCollection(this.#records);
+      const known = await claimMany(this.#records, contents);
       const changes: RecordChange[] = [];
-      for (const { digest, encoded } of batch) {
-        const stored = await claim(this.#records, { kind: "directory", digest });
+      for (const [index, { digest, encoded }] of batch.entries()) {
+        const stored = known[index];
         const isThere = stored !== undefined && equalBytes(stored, encoded);
         if (!isThere) changes.push(DIRECTORIES.put(digest, encoded));
         if (state.phase !== "sweeping") continue;

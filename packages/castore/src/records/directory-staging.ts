@@ -2,14 +2,15 @@ import type { Directory } from "../directory/directory.ts";
 import { CastoreError } from "../errors/castore-error.ts";
 import type { RecordStore } from "./record-store.ts";
 import { removeUpload } from "./remove-expired.ts";
-import { STAGED_DIRECTORIES, type StagedDirectory } from "./tables.ts";
+import { type StagedDirectory, StagedList, splitStaged } from "./staged-directories.ts";
+import { STAGED_DIRECTORIES } from "./tables.ts";
 import { UploadLease } from "./upload-lease.ts";
 
-/** Memory of directories that are held before they become records, in bytes. */
-const HELD_BYTES = 2 << 20;
+/** From this length on, in bytes, a list is complete: a record of its own. */
+const LIST_BYTES = 32 << 10;
 
-/** What each takes beside its bytes. */
-const OBJECT_BYTES = 500;
+/** Memory of what is held before it becomes records, in bytes. */
+const HELD_BYTES = 2 << 20;
 
 /**
  * Holds the directories of one upload until all of them are known to be valid: a few in
@@ -18,8 +19,12 @@ const OBJECT_BYTES = 500;
 export class DirectoryStaging {
   readonly #records: RecordStore;
   readonly #lease: UploadLease;
-  #held: StagedDirectory[] = [];
-  #heldBytes = 0;
+  /** Complete ones. */
+  #lists: Uint8Array[] = [];
+  #listBytes = 0;
+  /** The one behind them. */
+  readonly #last: StagedList = new StagedList();
+  /** How many there are before them, which are records. */
   #spilled = 0;
 
   constructor(records: RecordStore) {
@@ -28,23 +33,23 @@ export class DirectoryStaging {
   }
 
   async add(directory: Directory): Promise<void> {
-    const encoded = directory.encode();
-    this.#held.push({ digest: directory.digest(), encoded });
-    this.#heldBytes += encoded.length + OBJECT_BYTES;
-    if (this.#heldBytes >= HELD_BYTES) await this.#spill();
+    this.#last.add({ digest: directory.digest(), encoded: directory.encode() });
+    if (this.#last.length >= LIST_BYTES) this.#complete();
+    if (this.#listBytes >= HELD_BYTES) await this.#spill();
     else await this.#lease.keep();
   }
 
-  /** Everything that was added, in the same order. */
+  /** Everything that was added, in the same order. Asked for once, at the end. */
   async *directories(): AsyncGenerator<StagedDirectory, void, undefined> {
-    for (let index = 0; index < this.#spilled; index++) {
-      const staged = await STAGED_DIRECTORIES.get(this.#records, { id: this.#lease.id, number: index });
-      if (staged === undefined) {
+    for (let number = 0; number < this.#spilled; number++) {
+      const list = await STAGED_DIRECTORIES.get(this.#records, { id: this.#lease.id, number });
+      if (list === undefined) {
         throw new CastoreError("UNAVAILABLE", "the upload has stood still for too long, and was given up");
       }
-      yield staged;
+      yield* splitStaged(list);
     }
-    yield* this.#held;
+    for (const list of this.#lists) yield* splitStaged(list);
+    yield* splitStaged(this.#last.take());
   }
 
   /** Removes what became records. */
@@ -52,12 +57,18 @@ export class DirectoryStaging {
     if (this.#lease.isHeld) await removeUpload(this.#records, this.#lease.id);
   }
 
+  #complete(): void {
+    const list = this.#last.take();
+    this.#lists.push(list);
+    this.#listBytes += list.length;
+  }
+
   async #spill(): Promise<void> {
-    const changes = this.#held.map((staged) =>
-      STAGED_DIRECTORIES.put({ id: this.#lease.id, number: this.#spilled++ }, staged),
+    const changes = this.#lists.map((list) =>
+      STAGED_DIRECTORIES.put({ id: this.#lease.id, number: this.#spilled++ }, list),
     );
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#lists = [];
+    this.#listBytes = 0;
     await this.#lease.write(changes);
   }
 }

@@ -3,8 +3,8 @@ import { isDamage, type Table, type TableEntry } from "./table.ts";
 import { LIST_SEGMENTS, type Numbered, OLD_UPLOADS, STAGED_DIRECTORIES, UPLOADS } from "./tables.ts";
 import { isLeased } from "./upload-lease.ts";
 
-/** Records removed with one write. */
-const REMOVED_TOGETHER = 10_000;
+/** Records removed with one write, which nothing else gets in between. */
+const REMOVED_TOGETHER = 1000;
 
 /** From when on nobody may complete an upload: its records are being removed. */
 const GIVEN_UP = 0;

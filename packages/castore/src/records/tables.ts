@@ -124,29 +124,15 @@ export const DIRECTORIES: Table<B3Digest, Uint8Array> = new Table({
   sealed: false,
 });
 
-/** A directory that waits for the end of its upload. */
-export interface StagedDirectory {
-  readonly digest: B3Digest;
-  readonly encoded: Uint8Array;
-}
-
-/** Directories whose upload has not ended, by the upload and their number. */
-export const STAGED_DIRECTORIES: Table<Numbered, StagedDirectory> = new Table({
+/**
+ * Lists of directories whose upload has not ended, by the upload and their number. Nobody reads them but the upload itself,
+ * so that their form may be another one in another version.
+ */
+export const STAGED_DIRECTORIES: Table<Numbered, Uint8Array> = new Table({
   prefix: "s1",
-  subject: () => "a staged directory",
+  subject: () => "staged directories",
   key: numbered(UPLOAD_ID_BYTES),
-  value: {
-    encode({ digest, encoded }) {
-      const value = new Uint8Array(B3_DIGEST_LENGTH + encoded.length);
-      value.set(digest.bytes);
-      value.set(encoded, B3_DIGEST_LENGTH);
-      return value;
-    },
-    decode: (bytes) => ({
-      digest: B3Digest.from(bytes.slice(0, B3_DIGEST_LENGTH)),
-      encoded: bytes.subarray(B3_DIGEST_LENGTH),
-    }),
-  },
+  value: BYTES,
   sealed: false,
 });
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { DirectoryService } from "../directory/directory-service.ts";
+import { SymlinkTarget } from "../directory/symlink-target.ts";
 import {
   DIRECTORY_A,
   DIRECTORY_B,
@@ -27,8 +28,9 @@ export interface DirectoryServiceFixture {
   readonly close?: () => Promise<void>;
 }
 
-/** How many directories the test of a large tree has at the bottom. */
+/** How many directories the test of a large tree has at the bottom, and how long what is in each: more than is held in memory. */
 const MANY = 3000;
+const LONG_TARGET = SymlinkTarget.from("x".repeat(800));
 
 /**
  * Registers, with vitest, the tests that every {@link DirectoryService} passes.
@@ -113,7 +115,7 @@ export function testDirectoryService(name: string, setUp: () => Promise<Director
 
     test("a tree of many directories comes back", async () => {
       const leaves = Array.from({ length: MANY }, (_, index) =>
-        directoryOf({ [`file ${index} ${"x".repeat(200)}`]: EMPTY_FILE }),
+        directoryOf({ [`link ${index}`]: { type: "symlink", target: LONG_TARGET } }),
       );
       const root = directoryOf(
         Object.fromEntries(leaves.map((leaf, index) => [`directory ${index}`, directoryNode(leaf)])),

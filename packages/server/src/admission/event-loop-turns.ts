@@ -1,7 +1,7 @@
 import { FairQueue } from "./fair-queue.ts";
 
 /** Time that each kind of work may take before others are looked at, in milliseconds. */
-const SLICE_MS = 2;
+const SLICE_MS = 1;
 
 /** Work of one kind. */
 class Lane {

@@ -7,6 +7,12 @@ const HEAD_BYTES = 5;
 /** Set in the flags of a message that is compressed. */
 const COMPRESSED = 1;
 
+/**
+ * Messages that are looked at together: whoever takes a piece makes something of all messages in it, before the first one
+ * has been dealt with, and a piece may hold thousands.
+ */
+const TOGETHER = 32;
+
 /** Follows the messages in a body as its pieces come. */
 export class MessageBoundaries {
   readonly #makeCounter: () => FieldCounter;
@@ -37,14 +43,11 @@ export class MessageBoundaries {
     return this.#left > 0 && this.#counter !== undefined ? parsedBeyond(this.#counter, this.begunBytes) : 0;
   }
 
-  /**
-   * Sees a piece.
-   *
-   * @returns the messages that end in it
-   */
-  see(piece: Uint8Array): readonly EndedMessage[] {
+  /** Sees a piece, or as much of it as has so many messages as are looked at together. */
+  see(piece: Uint8Array): SeenPart {
     const ended: EndedMessage[] = [];
-    for (let at = 0; at < piece.length; ) {
+    let at = 0;
+    while (at < piece.length && ended.length < TOGETHER) {
       if (this.#left > 0) {
         const taken = Math.min(this.#left, piece.length - at);
         this.#counter?.see(piece.subarray(at, at + taken));
@@ -61,7 +64,7 @@ export class MessageBoundaries {
       }
       if (this.#headFilled === 0 && this.#left === 0) ended.push(this.#end());
     }
-    return ended;
+    return { length: at, ended };
   }
 
   #end(): EndedMessage {
@@ -77,4 +80,12 @@ export interface EndedMessage {
   readonly isCompressed: boolean;
   /** Bytes that it takes, when it is parsed, beyond what is taken for granted; nothing for a compressed one. */
   readonly beyond: number;
+}
+
+/** The part of a piece that has been seen. */
+export interface SeenPart {
+  /** In bytes, from its beginning. */
+  readonly length: number;
+  /** The messages that end in it. */
+  readonly ended: readonly EndedMessage[];
 }

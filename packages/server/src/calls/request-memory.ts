@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { HeldMemory, MemoryLedger } from "@tvix/castore";
 import { toConnectError } from "@tvix/castore-grpc";
 import type { FieldCounter } from "./field-counter.ts";
-import { MessageBoundaries } from "./message-boundary.ts";
+import { type EndedMessage, MessageBoundaries } from "./message-boundary.ts";
 import { parsedBeyond } from "./parsed-memory.ts";
 import { withNext } from "./with-next.ts";
 
@@ -46,56 +46,74 @@ export class RequestMemory {
   #held: HeldMemory | undefined;
   #heldBytes = 0;
   #isOver = false;
+  /** Of the one message that a body is: bytes that have come. */
   #gathered = 0;
+  /** Of the message that has come in part: in how many pieces. */
   #pieces = 0;
-  #counter: FieldCounter | undefined;
 
   constructor(options: RequestMemoryOptions) {
     this.#options = options;
   }
 
   /**
-   * The same body, which waits for memory where a message is long.
+   * The same body, which waits for memory where a message is long. A piece with many messages comes in several.
    *
    * @throws ConnectError RESOURCE_EXHAUSTED when there is none for a while
    */
   watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    const { isUnary, onBoundary, makeCounter } = this.#options;
-    const boundaries = isUnary ? undefined : new MessageBoundaries(makeCounter);
-    if (isUnary && this.#options.encoding === undefined) this.#counter = makeCounter();
+    const { isUnary, onBoundary, makeCounter, encoding } = this.#options;
     onBoundary?.(true);
+    if (isUnary) {
+      const counter = encoding === undefined ? makeCounter() : undefined;
+      return withNext(body, async (next) => {
+        const piece = await next();
+        await this.#takeUnary(piece, counter);
+        return piece;
+      });
+    }
+    const boundaries = new MessageBoundaries(makeCounter);
+    let rest: Uint8Array | undefined;
     return withNext(body, async (next) => {
-      const piece = await next();
-      await this.#take(piece, boundaries);
-      return piece;
+      const piece = rest === undefined ? await next() : { value: rest };
+      rest = undefined;
+      if (piece.done === true) return piece;
+      const { length, ended } = boundaries.see(piece.value);
+      if (length < piece.value.length) rest = piece.value.subarray(length);
+      await this.#takeMessages(boundaries, ended);
+      return { value: rest === undefined ? piece.value : piece.value.subarray(0, length) };
     });
   }
 
-  /** Holds what a piece needs; at the end of a body, what that needs as a whole. */
-  async #take(
+  /** Holds what a piece of the one message needs; at its end, what that needs as a whole. */
+  async #takeUnary(
     piece: IteratorResult<Uint8Array, unknown>,
-    boundaries: MessageBoundaries | undefined,
+    counter: FieldCounter | undefined,
   ): Promise<void> {
     if (piece.done === true) {
-      if (boundaries === undefined) await this.#needExpanded(this.#gathered);
+      await this.#needExpanded(this.#gathered);
       return;
     }
-    this.#counter?.see(piece.value);
-    const ended = boundaries?.see(piece.value) ?? [];
-    // Many short messages in one piece need nothing: whoever takes them may wait for memory of its own.
-    this.#gathered = boundaries?.begunBytes ?? this.#gathered + piece.value.length;
+    counter?.see(piece.value);
+    this.#gathered += piece.value.length;
     // A client may send each byte on its own.
+    this.#pieces++;
+    const parsed = counter === undefined ? 0 : parsedBeyond(counter, this.#gathered);
+    await this.#need(this.#gathered, this.#pieces * PIECE_BYTES + parsed);
+    this.#options.onBoundary?.(false);
+  }
+
+  /** Holds what the message needs of which a part has come, and what those need that have ended. */
+  async #takeMessages(boundaries: MessageBoundaries, ended: readonly EndedMessage[]): Promise<void> {
+    // Many short messages in one piece need nothing: whoever takes them may wait for memory of its own.
     this.#pieces = ended.length > 0 ? 1 : this.#pieces + 1;
-    const parsed = this.#counter === undefined ? 0 : parsedBeyond(this.#counter, this.#gathered);
-    const beyond = this.#pieces * PIECE_BYTES + parsed;
-    await this.#need(this.#gathered, beyond + (boundaries?.begunBeyond ?? 0));
+    await this.#need(boundaries.begunBytes, this.#pieces * PIECE_BYTES + boundaries.begunBeyond);
     // They are parsed one after the other, and given on at once.
     await this.#need(
       0,
       ended.reduce((sum, message) => sum + message.beyond, 0),
     );
     for (const { length, isCompressed } of ended) if (isCompressed) await this.#needExpanded(length);
-    this.#options.onBoundary?.(boundaries?.isBetweenMessages === true);
+    this.#options.onBoundary?.(boundaries.isBetweenMessages);
   }
 
   /** Gives it back, when the request has been dealt with. */

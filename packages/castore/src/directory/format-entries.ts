@@ -1,5 +1,3 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import { DirectorySchema } from "@tvix/protocol/tvix/castore";
 import type { DirectoryMessage } from "./messages.ts";
 import type { DirectoryEntry } from "./node.ts";
 
@@ -17,12 +15,4 @@ export function formatEntries(entries: readonly DirectoryEntry[]): DirectoryMess
     }
   }
   return message;
-}
-
-/**
- * The canonical encoding of sorted entries: fields in ascending order, defaults left out,
- * as every protobuf library writes them.
- */
-export function encodeEntries(entries: readonly DirectoryEntry[]): Uint8Array {
-  return toBinary(DirectorySchema, create(DirectorySchema, formatEntries(entries)));
 }
