@@ -1,4 +1,6 @@
 import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { QuietHeap } from "./quiet-heap.ts";
 
 /**
  * What the heap and its buffers may come to before the process looks for garbage as hard as it
@@ -26,7 +28,7 @@ const READINGS = 5;
  * Has this process look for garbage when its heap has grown by a part of what is alive, buffers
  * included: by a smaller part, the less room is left. V8 otherwise lets a heap of little content
  * grow to several times that, and runs a full collection for every 64 MiB of buffers, however
- * many there are for good reason.
+ * many there are for good reason. And where nothing is asked of it any more it looks for what the busy time has left.
  *
  * At run time and not on the command line, where an engine that has no such flags would not start.
  */
@@ -37,6 +39,8 @@ export function limitHeapGrowth(): void {
     return;
   }
   setFlagsFromString("--external-memory-accounted-in-global-limit");
+  const collect = collector();
+  const quiet = new QuietHeap();
   const held: number[] = [];
   let percent: number | undefined;
   const adapt = () => {
@@ -48,9 +52,16 @@ export function limitHeapGrowth(): void {
     const fitting = heapGrowthPercent(Math.min(...held), rss);
     if (fitting !== percent) setGrowth(fitting);
     percent = fitting;
+    if (quiet.note(heapUsed + external)) collect();
   };
   adapt();
   setInterval(adapt, INTERVAL_MS).unref();
+}
+
+/** What collects garbage at once. */
+function collector(): () => void {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
 }
 
 /** Undefined where it cannot be read, as when the process has as many files open as it may. */
