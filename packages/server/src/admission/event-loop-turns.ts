@@ -1,14 +1,23 @@
 import { FairQueue } from "./fair-queue.ts";
 
-/** Time that each kind of work may take before others are looked at, in milliseconds. */
-const SLICE_MS = 1;
+/**
+ * Time that work of a kind may take before others are looked at, in milliseconds: less for messages, of which a stream brings
+ * thousands, than for requests, since whoever waits for anything waits for that long.
+ */
+const SLICE_MS = 2;
+const MESSAGES_SLICE_MS = 1;
 
 /** Work of one kind. */
 class Lane {
   /** Each tells whether there may be more of its kind in the same turn. */
   readonly waiting: FairQueue<() => boolean> = new FairQueue();
+  readonly #sliceMs: number;
   /** When the first of this slice was begun; undefined: none has been. */
   #began: number | undefined;
+
+  constructor(sliceMs: number) {
+    this.#sliceMs = sliceMs;
+  }
 
   /**
    * Whether there is time left in this slice. It may have begun in another turn: to be told of each turn, one
@@ -17,7 +26,7 @@ class Lane {
   hasTime(): boolean {
     const now = performance.now();
     this.#began ??= now;
-    return now - this.#began < SLICE_MS;
+    return now - this.#began < this.#sliceMs;
   }
 
   /** Another turn has begun, and with it another slice. */
@@ -42,9 +51,9 @@ class Lane {
  * those of one connection behind those of others.
  */
 export class EventLoopTurns {
-  readonly #requests = new Lane();
-  readonly #connections = new Lane();
-  readonly #messages = new Lane();
+  readonly #requests = new Lane(SLICE_MS);
+  readonly #connections = new Lane(SLICE_MS);
+  readonly #messages = new Lane(MESSAGES_SLICE_MS);
   #isScheduled = false;
 
   /** Begins a request of a connection, at once when there is time left, as there mostly is. */
