@@ -57,7 +57,7 @@ function isUnwritable(error: unknown): boolean {
 /** Records that are looked up at a time. */
 const TOGETHER = 256;
 
-/** The same for many: what there is of each. */
+/** As {@link claim}, for many: what there is of each, in their order. */
 export async function claimMany(
   records: RecordStore,
   contents: readonly Content[],
@@ -76,7 +76,7 @@ export async function claimMany(
   return claimed;
 }
 
-/** The same. @returns the first that is not there, undefined when all are */
+/** As {@link claimMany}. @returns the first that is not there, undefined when all are */
 export async function claimAll(
   records: RecordStore,
   contents: readonly Content[],

@@ -40,7 +40,10 @@ export class StagedList {
 
   /** All of it; it is empty then. */
   take(): Uint8Array {
-    const list = this.#bytes.slice(0, this.#length);
+    // What a long directory has made room for is handed over with it, and not kept.
+    const isFull = this.#length === this.#bytes.length;
+    const list = isFull ? this.#bytes : this.#bytes.slice(0, this.#length);
+    if (isFull) this.#bytes = new Uint8Array(FIRST_BYTES);
     this.#length = 0;
     return list;
   }

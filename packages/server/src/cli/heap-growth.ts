@@ -39,7 +39,6 @@ export function limitHeapGrowth(): void {
     return;
   }
   setFlagsFromString("--external-memory-accounted-in-global-limit");
-  const collect = collector();
   const quiet = new QuietHeap();
   const held: number[] = [];
   let percent: number | undefined;
@@ -58,10 +57,15 @@ export function limitHeapGrowth(): void {
   setInterval(adapt, INTERVAL_MS).unref();
 }
 
-/** What collects garbage at once. */
-function collector(): () => void {
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
+let gc: (() => void) | undefined;
+
+/** Collects garbage at once, without going on meanwhile. */
+function collect(): void {
+  if (gc === undefined) {
+    setFlagsFromString("--expose-gc");
+    gc = runInNewContext("gc") as () => void;
+  }
+  gc();
 }
 
 /** Undefined where it cannot be read, as when the process has as many files open as it may. */
