@@ -36,7 +36,7 @@ export interface DatabaseOptions {
 
 const VIEWS = { keyEncoding: "view", valueEncoding: "view" } as const;
 
-/** What the changes of one batch weigh together, in bytes: some thousand short ones, which is a millisecond or two. */
+/** What the changes of one batch weigh together, in bytes: some thousand short ones, or as much as this of long ones. */
 const BATCH_BYTES = 4 << 20;
 
 /**
