@@ -11,6 +11,7 @@ import { NarInfoTexts } from "./read/narinfo.ts";
 import { addReadRoutes } from "./read/routes.ts";
 import { addSideFileRoutes } from "./side-files/routes.ts";
 import { PullThrough } from "./upstream/pull-through.ts";
+import { LengthsAhead } from "./write/lengths-ahead.ts";
 import { addWriteRoutes } from "./write/routes.ts";
 import { UploadGate } from "./write/upload-gate.ts";
 
@@ -60,6 +61,7 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
   expiry.unref();
   app.addHook("onClose", async () => {
     clearInterval(expiry);
+    bridge.lengthsAhead.close();
     await pullThrough?.close();
   });
 };
@@ -96,6 +98,7 @@ function decided(options: NarBridgeOptions): Bridge {
     limits,
     decoders: { memory, maxWindowBytes: limits.maxWindowBytes },
     readAhead: new ByteBudget(limits.readAheadBytes),
+    lengthsAhead: new LengthsAhead(narLengths),
     buffers: new BufferPool(UNIT_BUFFER_BYTES, KEPT_BUFFERS),
     underWay: new ByteBudget(limits.underWayBytes),
   };

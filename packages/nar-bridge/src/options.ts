@@ -23,6 +23,7 @@ import type { PendingNarInfos } from "./pending/pending-narinfos.ts";
 import type { SideFiles } from "./side-files/side-files.ts";
 import type { Offers } from "./upstream/offers.ts";
 import type { Upstream } from "./upstream/upstream.ts";
+import type { LengthsAhead } from "./write/lengths-ahead.ts";
 
 /** What a binary cache serves from, and stores to. */
 export interface NarBridgeServices extends NarBridgeRecords {
@@ -153,6 +154,8 @@ export interface Bridge extends NarBridgeServices {
   readonly decoders: DecoderLimits;
   /** What all readers together may read ahead. */
   readonly readAhead: ByteBudget;
+  /** Measures what was uploaded before somebody asks. */
+  readonly lengthsAhead: LengthsAhead;
   /** What pieces of stored NARs are made in: whoever sends them is done with one when it asks for the next. */
   readonly buffers: UnitBuffers;
   /** What files of all uploads may hold until they are stored. */

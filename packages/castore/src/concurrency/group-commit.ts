@@ -7,8 +7,8 @@ interface Waiting<T> {
 
 /**
  * Time from the start of one flush of several items to the start of the next, in milliseconds:
- * a stream of small ones shares flushes. Behind a single item there is no such pause, so that
- * one who puts one after the other never waits for company.
+ * a stream of small ones shares flushes. There is no such pause behind a single item, nor where
+ * nobody waits when a flush ends, so that one who puts one after the other never waits for company.
  */
 const INTERVAL_MS = 4;
 
@@ -60,7 +60,8 @@ export class GroupCommit<T> {
       } catch (error) {
         for (const { reject } of group) reject(error);
       }
-      if (group.length > 1) await this.#pause(INTERVAL_MS - (performance.now() - start));
+      const isStream = group.length > 1 && this.#waiting.length > 0;
+      if (isStream) await this.#pause(INTERVAL_MS - (performance.now() - start));
     }
     this.#running = undefined;
   }

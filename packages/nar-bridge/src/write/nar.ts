@@ -43,9 +43,12 @@ export async function storeNar(
     expected: isPlain ? { narHash: name.hash } : { check: (found) => checkName(name, found, file) },
     underWay: bridge.underWay,
   });
-  await bridge.narIndex.put({ narHash, narSize, node, lasting: false });
+  // Flushed together; a file is known as long as its NAR is, so it comes after that.
+  await Promise.all([
+    bridge.narIndex.put({ narHash, narSize, node, lasting: false }),
+    bridge.narCalculationService?.keep?.(node, { narHash, narSize }),
+  ]);
   if (file.digest !== undefined) await bridge.narIndex.putFile(file.digest, { narHash, compression });
-  await bridge.narCalculationService?.keep?.(node, { narHash, narSize });
   await storePending(bridge, narHash, request.log, options);
 }
 

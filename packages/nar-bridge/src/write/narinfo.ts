@@ -2,7 +2,14 @@ import { equalBytes } from "@tvix/byte-stream";
 import type { OperationOptions } from "@tvix/castore";
 import { extraFieldsOf, type NarInfo, parseNarInfo } from "@tvix/narinfo";
 import type { NixHash } from "@tvix/nix-compat";
-import { checkContentAddress, type KnownNar, type PathInfo, StoreError, unitedSignatures } from "@tvix/store";
+import {
+  checkContentAddress,
+  indexNar,
+  type KnownNar,
+  type PathInfo,
+  StoreError,
+  unitedSignatures,
+} from "@tvix/store";
 import type { FastifyBaseLogger } from "fastify";
 import { NarBridgeError } from "../errors.ts";
 import type { Bridge } from "../options.ts";
@@ -109,14 +116,13 @@ async function storeComplete(
   const info = pathInfoOf(narInfo, nar.node);
   const signatures = known === undefined ? info.signatures : unitedSignatures(info, known);
   await bridge.pathInfoService.put({ ...info, signatures }, options);
-  await bridge.narIndex.put({ ...nar, lasting: true });
+  await indexNar(bridge.narIndex, { ...info, ...nar });
   // Whoever may only add changes nothing that is there.
   if (known === undefined || options.principal?.mayReplace !== false) {
     const fields = extraFieldsOf(narInfo);
     await bridge.narInfoExtras.put(storePath.digest, info.narHash, { fields, plain: false });
   }
-  // Whoever asks for the narinfo next need not wait for it. It is measured then if not now.
-  if (bridge.compression === "zstd") await bridge.narLengths.files(nar.node).catch(() => {});
+  if (bridge.compression === "zstd") bridge.lengthsAhead.begin(nar.node);
 }
 
 /** What a narinfo tells of contents. */
