@@ -1,6 +1,7 @@
 const FRAME_MAGIC = 0xfd2fb528;
 const BLOCK_HEAD_BYTES = 3;
 const RLE_BLOCK = 1;
+const SINGLE_SEGMENT = 0x20;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4];
 
 /** Most bytes that come out of one block. */
@@ -16,10 +17,10 @@ export function frameBlocks(bytes: Uint8Array): number | undefined {
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 5 || words.getUint32(0, true) !== FRAME_MAGIC) return undefined;
   const descriptor = words.getUint8(4);
-  const isSingleSegment = (descriptor & 0x20) !== 0;
+  const isSingle = (descriptor & SINGLE_SEGMENT) !== 0;
   const sizeFlag = descriptor >> 6;
-  const sizeBytes = sizeFlag === 0 ? Number(isSingleSegment) : 1 << sizeFlag;
-  const windowBytes = isSingleSegment ? 0 : 1;
+  const sizeBytes = sizeFlag === 0 ? Number(isSingle) : 1 << sizeFlag;
+  const windowBytes = isSingle ? 0 : 1;
   let at = 5 + windowBytes + (DICTIONARY_ID_BYTES[descriptor & 3] as number) + sizeBytes;
   let blocks = 0;
   for (let isLast = false; !isLast; blocks++) {
@@ -30,4 +31,9 @@ export function frameBlocks(bytes: Uint8Array): number | undefined {
   }
   const checksumBytes = (descriptor & 4) === 0 ? 0 : 4;
   return at + checksumBytes === bytes.length ? blocks : undefined;
+}
+
+/** Whether the window of a zstd frame is its contents: a decoder that has room for these needs no more memory. */
+export function isSingleSegment(frame: Uint8Array): boolean {
+  return ((frame[4] ?? 0) & SINGLE_SEGMENT) !== 0;
 }

@@ -1,6 +1,11 @@
 import type { FileHandle } from "node:fs/promises";
 import { type B3Digest, CastoreError, type EncodedChunk } from "@tvix/castore";
-import { BufferPool, type ChunkPlacement, type ExtentLocation, unreadableChunk } from "@tvix/castore/backend";
+import {
+  type ChunkPlacement,
+  type ExtentLocation,
+  SizedBuffers,
+  unreadableChunk,
+} from "@tvix/castore/backend";
 import type { PackDirectory } from "./pack-directory.ts";
 import { RUN_BYTES, readRuns } from "./read-runs.ts";
 import { isIntactRecord, RECORD_HEAD_BYTES } from "./record.ts";
@@ -8,11 +13,9 @@ import { isIntactRecord, RECORD_HEAD_BYTES } from "./record.ts";
 /** Packs held open at the same time. */
 const OPEN_PACKS = 64;
 
-/** Buffers for what lies close together that are kept to be used again. */
+/** Lengths of buffers for what lies close together, and how many of each are kept to be used again. */
+const BUFFER_LENGTHS = [RUN_BYTES / 8, RUN_BYTES / 4, RUN_BYTES / 2, RUN_BYTES];
 const KEPT_BUFFERS = 4;
-
-/** What would leave half of a buffer empty has memory of its own. */
-const LEAST_POOLED_BYTES = RUN_BYTES / 2;
 
 /** What was read together. */
 interface FoundRecords {
@@ -31,7 +34,7 @@ interface OpenPack {
 /** Reads payloads out of packs. A pack stays open while it is used, the latest used ones longer. */
 export class PackReader {
   readonly #directory: PackDirectory;
-  readonly #buffers: BufferPool = new BufferPool(RUN_BYTES, KEPT_BUFFERS);
+  readonly #buffers: SizedBuffers = new SizedBuffers(BUFFER_LENGTHS, KEPT_BUFFERS);
   #closed = false;
   /** In the order of their last use. */
   readonly #open: Map<number, OpenPack> = new Map();
@@ -92,9 +95,8 @@ export class PackReader {
     const taken: Uint8Array[] = [];
     const runs = readRuns(wanted).map(async ({ extent, start, end, members }) => {
       const length = end - start;
-      const isPooled = length >= LEAST_POOLED_BYTES && length <= RUN_BYTES;
-      const buffer = isPooled ? this.#buffers.acquire() : unshared(length);
-      if (isPooled) taken.push(buffer);
+      const buffer = this.#buffers.acquire(length);
+      taken.push(buffer);
       const bytes = await this.#readInto(buffer.subarray(0, length), extent, start);
       if (bytes === undefined) return;
       for (const index of members) {

@@ -1,7 +1,9 @@
 import { promisify } from "node:util";
 import { zstdDecompress, zstdDecompressSync } from "node:zlib";
-import { concatBytes } from "@tvix/byte-stream";
+import { concatBytes, copyBytes } from "@tvix/byte-stream";
+import type { EncodedChunk } from "@tvix/castore";
 import { asItIs, type ChunkCodec } from "@tvix/castore/backend";
+import { DecompressorPool } from "./decompressor-pool.ts";
 import { FrameDecompressor } from "./frame-decompressor.ts";
 import { SLOT_BYTES, type ZstdPool } from "./zstd-pool.ts";
 
@@ -15,32 +17,43 @@ const decompress = promisify(zstdDecompress);
 
 /** Stores each chunk as one zstd frame, or raw where that does not pay. */
 export function zstdCodec(pool: ZstdPool): ChunkCodec {
-  const decompressor = new FrameDecompressor();
+  const short = new FrameDecompressor();
+  const long = new DecompressorPool();
+
+  /** Decodes, and has the bytes looked at, which may lie in memory that is used again. */
+  async function lend<T>(
+    { encoding, size, payload }: EncodedChunk,
+    use: (bytes: Uint8Array) => T,
+  ): Promise<T> {
+    if (encoding === "raw") return use(exactly(payload, size));
+    if (size <= ON_THE_SPOT) {
+      // A frame may come in two pieces, where one block of output ends and the next begins.
+      const pieces = short.decompress(payload, size);
+      if (pieces !== undefined) return use(concatBytes(pieces));
+    } else if (long.takes(payload, size)) {
+      return await long.lend(payload, (bytes) => use(exactly(bytes, size)));
+    }
+    return use(exactly(await decompressAlone(payload, size), size));
+  }
+
   return {
     encode(bytes, release) {
       if (bytes.length < LEAST_COMPRESSED || bytes.length > SLOT_BYTES) return asItIs(bytes);
       return pool.encode(bytes, release);
     },
-    async decode({ encoding, size, payload }) {
-      if (encoding === "raw") return exactly(payload, size);
-      // A frame may come in two pieces, where one block of output ends and the next begins.
-      const pieces = size <= ON_THE_SPOT ? decompressor.decompress(payload, size) : undefined;
-      if (pieces !== undefined) return unshared(concatBytes(pieces));
-      // A frame that decodes to more than it should fails instead of filling memory.
-      // One byte of room to spare tells the decoder that it is done: it does not ask for more.
-      const options = { chunkSize: Math.max(size + 1, 64), maxOutputLength: Math.max(size, 1) };
-      const bytes =
-        size <= ON_THE_SPOT ? zstdDecompressSync(payload, options) : await decompress(payload, options);
-      return exactly(unshared(bytes), size);
+    lend,
+    async decode(chunk) {
+      return chunk.encoding === "raw" ? exactly(chunk.payload, chunk.size) : await lend(chunk, copyBytes);
     },
   };
 }
 
-/** Without the methods of Buffer. One that is a part of a long Buffer would keep all of it, so it is copied. */
-function unshared(bytes: Uint8Array): Uint8Array {
-  const { buffer, byteOffset, byteLength } = bytes;
-  const isShared = buffer.byteLength > byteLength + 64;
-  return isShared ? new Uint8Array(bytes) : new Uint8Array(buffer, byteOffset, byteLength);
+/** Decompresses with a decompressor of its own. */
+async function decompressAlone(frame: Uint8Array, size: number): Promise<Uint8Array> {
+  // A frame that decodes to more than it should fails instead of filling memory.
+  // One byte of room to spare tells the decoder that it is done: it does not ask for more.
+  const options = { chunkSize: Math.max(size + 1, 64), maxOutputLength: Math.max(size, 1) };
+  return size <= ON_THE_SPOT ? zstdDecompressSync(frame, options) : await decompress(frame, options);
 }
 
 function exactly(bytes: Uint8Array, size: number): Uint8Array {

@@ -68,8 +68,31 @@ test("many chunks are read as they are one by one, in any order, twice over, in 
   const decoded = await storedBlobs.readMany(asked);
   // Memory is used again: what was read before is not touched by that.
   await storedBlobs.readMany(chunks.slice(0, 10));
+  const whole = new Uint8Array(asked.reduce((sum, { size }) => sum + size, 0));
+  let end = 0;
+  const places = asked.map(({ size }) => {
+    end += size;
+    return whole.subarray(end - size, end);
+  });
+  await storedBlobs.readManyInto(asked, places);
+  expect(Buffer.concat(decoded).equals(whole)).toBe(true);
   for (const [index, chunk] of asked.entries()) {
     expect(stored[index]?.equals((await storedBlobs.readStored(chunk)).payload)).toBe(true);
     expect(B3Digest.of(decoded[index] as Uint8Array).equals(chunk.digest)).toBe(true);
+  }
+});
+
+test("a chunk is not written to a place of another length", async () => {
+  await using store = await openStore(await temporaryDirectory(), { sync: false });
+  const { blobService, storedBlobs } = store;
+  for (const contents of [new Uint8Array(100_000), new Uint8Array(randomBytes(10)), new Uint8Array(5000)]) {
+    const digest = await blobService.put(contents);
+    const chunks = await Array.fromAsync((await storedBlobs.storedChunks(digest)) ?? []);
+    for (const length of [contents.length - 1, contents.length + 1]) {
+      const reading = storedBlobs.readManyInto(chunks, [new Uint8Array(length)]);
+      await expect(reading).rejects.toMatchObject({ code: "CORRUPT" });
+    }
+    // Nothing is noted against the chunk for that.
+    expect(await blobService.has(digest)).toBe(true);
   }
 });

@@ -48,6 +48,7 @@ export { MemoryExtents } from "./extents/memory-extents.ts";
 export { unreadableChunk } from "./extents/unreadable-chunk.ts";
 export { BufferPool } from "./memory-use/buffer-pool.ts";
 export { RecentReads, recentChunks, recentStoredForms } from "./memory-use/recent-reads.ts";
+export { SizedBuffers } from "./memory-use/sized-buffers.ts";
 export { CallObserver, done, foundOrMissing } from "./observed/observe.ts";
 export { RecordChunkListStore } from "./records/chunk-list-store.ts";
 export { holds, nameOfKey } from "./records/condition.ts";

@@ -1,6 +1,6 @@
 import { ByteBudget, UNLIMITED_MEMORY } from "@tvix/castore";
-import { BufferPool } from "@tvix/castore/backend";
-import { UNIT_BUFFER_BYTES } from "@tvix/store";
+import { SizedBuffers } from "@tvix/castore/backend";
+import { UNIT_BUFFER_LENGTHS } from "@tvix/store";
 import type { FastifyPluginAsync } from "fastify";
 import { addBatchRoutes } from "./batch/routes.ts";
 import { addExportRoutes } from "./export/routes.ts";
@@ -66,7 +66,7 @@ export const narBridge: FastifyPluginAsync<NarBridgeOptions> = async (app, optio
   });
 };
 
-/** Buffers that stay when nobody uses them. */
+/** Buffers of each length that stay when nobody uses them. */
 const KEPT_BUFFERS = 4;
 
 function decided(options: NarBridgeOptions): Bridge {
@@ -99,7 +99,7 @@ function decided(options: NarBridgeOptions): Bridge {
     decoders: { memory, maxWindowBytes: limits.maxWindowBytes },
     readAhead: new ByteBudget(limits.readAheadBytes),
     lengthsAhead: new LengthsAhead(narLengths),
-    buffers: new BufferPool(UNIT_BUFFER_BYTES, KEPT_BUFFERS),
+    buffers: new SizedBuffers(UNIT_BUFFER_LENGTHS, KEPT_BUFFERS),
     underWay: new ByteBudget(limits.underWayBytes),
   };
 }

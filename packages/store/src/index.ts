@@ -40,11 +40,11 @@ export type { StoredNarServices, StoredPart, StoredParts } from "./nar/stored/pa
 export { type KeptEnd, type NarPlans, onlyKept, type PlannedNarServices } from "./nar/stored/plans.ts";
 export { renderStoredNar } from "./nar/stored/render-plain.ts";
 export {
-  type RenderZstdOptions,
-  renderZstdNar,
-  UNIT_BUFFER_BYTES,
+  type RenderStoredOptions,
+  UNIT_BUFFER_LENGTHS,
   type UnitBuffers,
-} from "./nar/stored/render-zstd.ts";
+} from "./nar/stored/render-units.ts";
+export { type RenderZstdOptions, renderZstdNar } from "./nar/stored/render-zstd.ts";
 export { IndexingPathInfoService, indexNar } from "./nar-index/indexing-path-info-service.ts";
 export type { KnownNar, Lasting, NarFileRecord, NarIndex } from "./nar-index/nar-index.ts";
 export { observedPathInfoService } from "./observed/path-info-service.ts";

@@ -55,10 +55,20 @@ export class ChunkedStoredBlobs implements StoredBlobs {
 
   async readMany(
     chunks: readonly StoredChunk[],
-    { signal, onMoved }: ReadManyOptions = {},
+    options: ReadManyOptions = {},
   ): Promise<readonly Uint8Array[]> {
+    const read = chunks.map(({ size }) => new Uint8Array(size));
+    await this.readManyInto(chunks, read, options);
+    return read;
+  }
+
+  async readManyInto(
+    chunks: readonly StoredChunk[],
+    places: readonly Uint8Array[],
+    { signal, onMoved }: ReadManyOptions = {},
+  ): Promise<void> {
     signal?.throwIfAborted();
-    return await this.#chunks.readMany(chunks, onMoved);
+    await this.#chunks.readManyInto(chunks, places, onMoved);
   }
 
   async *#listed(blob: B3Digest, signal: AbortSignal | undefined): AsyncIterable<StoredChunk> {

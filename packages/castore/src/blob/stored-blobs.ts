@@ -72,6 +72,19 @@ export interface StoredBlobs {
    * @throws as {@link readStored}
    */
   readMany(chunks: readonly StoredChunk[], options?: ReadManyOptions): Promise<readonly Uint8Array[]>;
+
+  /**
+   * The same, each chunk written to a place of the caller's. When this has ended nothing is written any more, also when
+   * it has failed; then the places may hold anything.
+   *
+   * @param places of the chunks, each as long as its chunk
+   * @throws as {@link readStored}; CastoreError CORRUPT for a chunk that is not as long as its place
+   */
+  readManyInto(
+    chunks: readonly StoredChunk[],
+    places: readonly Uint8Array[],
+    options?: ReadManyOptions,
+  ): Promise<void>;
 }
 
 /** Chunks in the form in which they are stored. */
@@ -90,6 +103,10 @@ export interface StoredChunkStore {
     use: (stored: readonly EncodedChunk[]) => Promise<T> | T,
     onMoved?: () => void,
   ): Promise<T>;
-  /** As {@link StoredBlobs.readMany}. */
-  readMany(chunks: readonly StoredChunk[], onMoved?: () => void): Promise<readonly Uint8Array[]>;
+  /** As {@link StoredBlobs.readManyInto}. */
+  readManyInto(
+    chunks: readonly StoredChunk[],
+    places: readonly Uint8Array[],
+    onMoved?: () => void,
+  ): Promise<void>;
 }

@@ -31,6 +31,15 @@ export interface ChunkCodec {
    * @throws Error when the payload does not decode to exactly `size` bytes
    */
   decode(chunk: EncodedChunk): Promise<Uint8Array> | Uint8Array;
+
+  /**
+   * The same for bytes that are looked at on the spot: they may lie in memory that is used again, or in that of the
+   * payload. Default: by {@link decode}.
+   *
+   * @returns what `use` returns
+   * @throws as {@link decode}, and what `use` throws
+   */
+  lend?<T>(chunk: EncodedChunk, use: (bytes: Uint8Array) => T): Promise<T>;
 }
 
 /** A chunk that is stored as it is, in the memory in which it came. */

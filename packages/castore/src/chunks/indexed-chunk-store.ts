@@ -14,7 +14,7 @@ import { ChunkRecorder } from "./chunk-recorder.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import { DamagedChunks } from "./damaged-chunks.ts";
 import { findLostChunks } from "./find-lost-chunks.ts";
-import { readMany, readManyStored } from "./read-many.ts";
+import { readManyInto, readManyStored } from "./read-many.ts";
 import { decodeVerified } from "./verify-chunk.ts";
 
 /** What an {@link IndexedChunkStore} is made of. */
@@ -154,8 +154,12 @@ export class IndexedChunkStore implements ChunkStore, StoredChunkStore {
     return await readManyStored(chunks, { extents: this.#extents, readStored, onMoved }, use);
   }
 
-  async readMany(chunks: readonly StoredChunk[], onMoved?: () => void): Promise<readonly Uint8Array[]> {
-    return await readMany(chunks, {
+  async readManyInto(
+    chunks: readonly StoredChunk[],
+    places: readonly Uint8Array[],
+    onMoved?: () => void,
+  ): Promise<void> {
+    await readManyInto(chunks, places, {
       extents: this.#extents,
       codec: this.#codec,
       readStored: (chunk) => this.readStored(chunk),

@@ -1,10 +1,9 @@
-import { copyBytes } from "@tvix/byte-stream";
 import type { StoredChunk } from "../blob/stored-blobs.ts";
 import type { B3Digest } from "../digest/b3-digest.ts";
 import type { ChunkPlacement, Extents } from "../extents/extents.ts";
 import type { ChunkCodec, EncodedChunk } from "./chunk-codec.ts";
 import { decodeChunkRecord } from "./chunk-record.ts";
-import { decodeVerified } from "./verify-chunk.ts";
+import { decodeVerifiedInto, writeTo } from "./verify-chunk.ts";
 
 /** A chunk that lies in an extent. */
 interface PlacedChunk extends ChunkPlacement {
@@ -20,7 +19,7 @@ export interface ReadStoredParts {
   readonly onMoved: (() => void) | undefined;
 }
 
-/** What {@link readMany} reads with. */
+/** What {@link readManyInto} reads with. */
 export interface ReadManyParts extends ReadStoredParts {
   readonly codec: ChunkCodec;
   /** Reads one that does not prove right, by itself: there it is noted what is wrong with it. */
@@ -52,19 +51,23 @@ export async function readManyStored<T>(
   });
 }
 
-/** Several chunks, each checked against its digest, and in memory of its own. */
-export async function readMany(
+/**
+ * Several chunks, each checked against its digest, and written to its place. When this has ended nothing is written any
+ * more, also when it has failed.
+ *
+ * @param places of the chunks, each as long as its chunk
+ */
+export async function readManyInto(
   chunks: readonly StoredChunk[],
+  places: readonly Uint8Array[],
   parts: ReadManyParts,
-): Promise<readonly Uint8Array[]> {
+): Promise<void> {
   const { codec, readStored, readAgain } = parts;
-  const decode = async ({ digest }: StoredChunk, stored: EncodedChunk) => {
+  const decode = async ({ digest }: StoredChunk, stored: EncodedChunk, place: Uint8Array) => {
     try {
-      const bytes = await decodeVerified(codec, digest, stored);
-      // What is not compressed may be the very memory that is read into next.
-      return bytes.buffer === stored.payload.buffer ? copyBytes(bytes) : bytes;
+      await decodeVerifiedInto(place, codec, digest, stored);
     } catch {
-      return await readAgain(digest);
+      writeTo(place, digest, await readAgain(digest));
     }
   };
   // What lies in a record is checked when it is decoded here, not twice.
@@ -72,13 +75,15 @@ export async function readMany(
     const place = decodeChunkRecord(chunk.record, chunk.digest);
     return "payload" in place ? place : readStored(chunk);
   };
-  return await readManyStored(chunks, { ...parts, readStored: readOne }, (stored) =>
-    allOf(chunks.map((chunk, index) => decode(chunk, stored[index] as EncodedChunk))),
+  await readManyStored(chunks, { ...parts, readStored: readOne }, (stored) =>
+    allOf(
+      chunks.map((chunk, index) => decode(chunk, stored[index] as EncodedChunk, places[index] as Uint8Array)),
+    ),
   );
 }
 
 /** The same as `Promise.all`, but ends with the last of them, also when one fails: they still look at memory that is lent. */
-async function allOf<T>(promises: readonly Promise<T>[]): Promise<readonly T[]> {
+async function allOf(promises: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(promises);
-  return await Promise.all(promises);
+  await Promise.all(promises);
 }

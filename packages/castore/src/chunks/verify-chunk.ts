@@ -18,9 +18,47 @@ export async function decodeVerified(
   } catch (cause) {
     throw corrupt(digest, "cannot be decoded", cause);
   }
+  checkContents(digest, bytes);
+  return bytes;
+}
+
+/**
+ * The same bytes, written to a place that is as long as they are. On failure it may hold anything.
+ *
+ * @throws CastoreError CORRUPT also when they have another length
+ */
+export async function decodeVerifiedInto(
+  place: Uint8Array,
+  codec: ChunkCodec,
+  digest: B3Digest,
+  stored: EncodedChunk,
+): Promise<void> {
+  const take = (bytes: Uint8Array) => {
+    checkContents(digest, bytes);
+    writeTo(place, digest, bytes);
+  };
+  if (codec.lend === undefined) {
+    writeTo(place, digest, await decodeVerified(codec, digest, stored));
+    return;
+  }
+  try {
+    await codec.lend(stored, take);
+  } catch (cause) {
+    throw CastoreError.is(cause) ? cause : corrupt(digest, "cannot be decoded", cause);
+  }
+}
+
+/** @throws CastoreError CORRUPT when the place has not the length of the chunk */
+export function writeTo(place: Uint8Array, digest: B3Digest, bytes: Uint8Array): void {
+  if (bytes.length !== place.length) {
+    throw corrupt(digest, `has ${bytes.length} bytes, and was described with ${place.length}`);
+  }
+  place.set(bytes);
+}
+
+function checkContents(digest: B3Digest, bytes: Uint8Array): void {
   const found = B3Digest.of(bytes);
   if (!found.equals(digest)) throw corrupt(digest, `has contents of digest ${found}`);
-  return bytes;
 }
 
 function corrupt(digest: B3Digest, fault: string, cause?: unknown): CastoreError {

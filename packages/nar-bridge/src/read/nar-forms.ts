@@ -6,11 +6,11 @@ import { watchedForDamage } from "./notice-damage.ts";
 
 /** The NAR itself. */
 export function plainForm(bridge: Bridge, node: Node, name: string, length: number): Resource {
-  const { readAhead, storedBlobs } = bridge;
+  const { readAhead, storedBlobs, buffers } = bridge;
   const whole = (signal: AbortSignal) =>
     storedBlobs === undefined
       ? renderNar(node, bridge, { signal, readAhead })
-      : renderStoredNar(node, { ...bridge, storedBlobs }, { signal, readAhead });
+      : renderStoredNar(node, { ...bridge, storedBlobs }, { signal, readAhead, buffers });
   return {
     etag: `"${name}"`,
     length,

@@ -1,14 +1,10 @@
-import { type ByteStream, concatBytes } from "@tvix/byte-stream";
-import type { Node, OperationOptions } from "@tvix/castore";
-import type { RenderOptions } from "../render.ts";
+import type { ByteStream } from "@tvix/byte-stream";
+import type { Node } from "@tvix/castore";
 import { MovedChunks } from "./moved-chunks.ts";
 import { narLengthOf } from "./parts.ts";
 import { type PlannedNarServices, partsOf } from "./plans.ts";
-import { chunksOf, type MadeUnit, renderUnits } from "./render-units.ts";
+import { chunksOf, type MadeUnit, type RenderStoredOptions, renderUnits } from "./render-units.ts";
 import { type Unit, unitsOf } from "./units.ts";
-
-/** From this length on a write costs less than a copy. */
-const LONG_BYTES = 32 << 10;
 
 const ALL = { start: 0, end: Number.MAX_SAFE_INTEGER };
 
@@ -21,7 +17,7 @@ const ALL = { start: 0, end: Number.MAX_SAFE_INTEGER };
 export async function* renderStoredNar(
   root: Node,
   services: PlannedNarServices,
-  options: RenderOptions = {},
+  options: RenderStoredOptions = {},
 ): ByteStream {
   const parts = partsOf(root, services, { ...options, keeps: true });
   const moved = new MovedChunks(root, services);
@@ -31,28 +27,20 @@ export async function* renderStoredNar(
 }
 
 async function readPlain(
-  { parts }: Unit,
+  { parts, length }: Unit,
   { storedBlobs }: PlannedNarServices,
-  { signal }: OperationOptions,
+  { signal, buffers }: RenderStoredOptions,
   onMoved: () => void,
 ): Promise<MadeUnit> {
-  const contents = await storedBlobs.readMany(chunksOf(parts), { signal, onMoved });
-  let next = 0;
-  const pieces = parts.map((part) => ("syntax" in part ? part.syntax : (contents[next++] as Uint8Array)));
-  return { pieces: joinShort(pieces) };
-}
-
-/** The same bytes in fewer pieces: short ones are put together, long ones are not copied. */
-function joinShort(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
-  const joined: Uint8Array[] = [];
-  let short: Uint8Array[] = [];
-  for (const piece of pieces) {
-    if (piece.length < LONG_BYTES) {
-      short.push(piece);
-      continue;
-    }
-    joined.push(concatBytes(short), piece);
-    short = [];
+  const buffer = buffers?.acquire(length) ?? new Uint8Array(length);
+  const places: Uint8Array[] = [];
+  let at = 0;
+  for (const part of parts) {
+    const place = buffer.subarray(at, at + narLengthOf(part));
+    if ("syntax" in part) place.set(part.syntax);
+    else places.push(place);
+    at += place.length;
   }
-  return [...joined, concatBytes(short)].filter(({ length }) => length > 0);
+  await storedBlobs.readManyInto(chunksOf(parts), places, { signal, onMoved });
+  return { piece: buffer.subarray(0, length), release: () => buffers?.release(buffer) };
 }

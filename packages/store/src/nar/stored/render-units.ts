@@ -1,14 +1,34 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import { ByteBudget, type StoredChunk } from "@tvix/castore";
 import { type Loadable, readAhead } from "../read-ahead.ts";
-import { READ_AHEAD_BYTES } from "../render.ts";
+import { READ_AHEAD_BYTES, type RenderOptions } from "../render.ts";
 import type { StoredParts } from "./parts.ts";
 import type { Unit } from "./units.ts";
 
+/** Options of what is rendered from chunks as they are stored. */
+export interface RenderStoredOptions extends RenderOptions {
+  /**
+   * Buffers that pieces are made in: then each holds anything as soon as the next one is asked for. Default: each has
+   * memory of its own.
+   */
+  readonly buffers?: UnitBuffers | undefined;
+}
+
+/** Buffers that are used again. */
+export interface UnitBuffers {
+  /** One of at least so many bytes, with anything in it. */
+  acquire(length: number): Uint8Array;
+  /** Takes back a buffer as it was acquired. */
+  release(buffer: Uint8Array): void;
+}
+
+/** Lengths of buffers that most pieces fit into, in bytes, ascending: a piece has up to 640 KiB. */
+export const UNIT_BUFFER_LENGTHS: readonly number[] = [176 << 10, 352 << 10, 704 << 10];
+
 /** What is made of a unit, and what is to be done when nobody looks at it any more. */
 export interface MadeUnit {
-  readonly pieces: readonly Uint8Array[];
-  readonly release?: () => void;
+  readonly piece: Uint8Array;
+  readonly release: () => void;
 }
 
 /** The chunks among parts, in their order. */
@@ -22,9 +42,9 @@ export async function* renderUnits(
   make: (unit: Unit) => Promise<MadeUnit>,
   budget: ByteBudget = new ByteBudget(READ_AHEAD_BYTES),
 ): ByteStream {
-  for await (const { pieces, release } of readAhead(loadables(units, make), budget)) {
-    yield* pieces;
-    release?.();
+  for await (const { piece, release } of readAhead(loadables(units, make), budget)) {
+    yield piece;
+    release();
   }
 }
 

@@ -1,36 +1,18 @@
 import type { ByteStream } from "@tvix/byte-stream";
 import { CastoreError, type EncodedChunk, type Node, type StoredChunk } from "@tvix/castore";
-import type { RenderOptions } from "../render.ts";
 import type { NarRange } from "../render-range.ts";
 import { MovedChunks } from "./moved-chunks.ts";
 import { type StoredParts, zstdLengthOf } from "./parts.ts";
 import { type PlannedNarServices, partsOf } from "./plans.ts";
 import { writeRawFrame } from "./raw-frame.ts";
-import { chunksOf, type MadeUnit, renderUnits } from "./render-units.ts";
+import { chunksOf, type MadeUnit, type RenderStoredOptions, renderUnits } from "./render-units.ts";
 import { type Unit, unitsOf } from "./units.ts";
 
 /** Options of {@link renderZstdNar}. */
-export interface RenderZstdOptions extends RenderOptions {
+export interface RenderZstdOptions extends RenderStoredOptions {
   /** Which part of the compressed bytes. Default: all. */
   readonly range?: NarRange | undefined;
-  /**
-   * Buffers of {@link UNIT_BUFFER_BYTES} that pieces are made in: then each holds anything as soon as the next one is
-   * asked for. Default: each has memory of its own.
-   */
-  readonly buffers?: UnitBuffers | undefined;
 }
-
-/** Buffers that are used again. */
-export interface UnitBuffers {
-  acquire(): Uint8Array;
-  release(buffer: Uint8Array): void;
-}
-
-/** Longest pieces that fit into a buffer of {@link UnitBuffers}; longer ones have memory of their own. */
-export const UNIT_BUFFER_BYTES: number = 704 << 10;
-
-/** Pieces that would leave half of a buffer empty have memory of their own. */
-const LEAST_POOLED_BYTES = UNIT_BUFFER_BYTES / 2;
 
 /**
  * The NAR of a node as a zstd stream, without compressing anything: the frames in which chunks are stored, and frames of
@@ -57,19 +39,17 @@ export async function* renderZstdNar(
 async function readZstd(
   { parts, length, from, to }: Unit,
   { storedBlobs }: PlannedNarServices,
-  { signal, buffers: all }: RenderZstdOptions,
+  { signal, buffers }: RenderZstdOptions,
   onMoved: () => void,
 ): Promise<MadeUnit> {
   const chunks = chunksOf(parts);
-  const isPooled = length >= LEAST_POOLED_BYTES && length <= UNIT_BUFFER_BYTES;
-  const buffers = isPooled ? all : undefined;
-  const buffer = buffers?.acquire() ?? new Uint8Array(length);
+  const buffer = buffers?.acquire(length) ?? new Uint8Array(length);
   const write = (stored: readonly EncodedChunk[]) => {
     checkForms(chunks, stored);
     writeFrames(parts, stored, buffer);
   };
   await storedBlobs.readManyStored(chunks, write, { signal, onMoved });
-  return { pieces: [buffer.subarray(from, to)], release: () => buffers?.release(buffer) };
+  return { piece: buffer.subarray(from, to), release: () => buffers?.release(buffer) };
 }
 
 /** Lengths were announced: what has been stored anew since then may have another. */
