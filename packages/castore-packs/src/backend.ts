@@ -7,6 +7,7 @@ export { EXTENTS_ID } from "./extents-id.ts";
 export {
   decodeRecordHead,
   encodeRecordHead,
+  isIntactRecord,
   PAYLOAD_MAX_BYTES,
   RECORD_HEAD_BYTES,
   recordChecksum,

@@ -1,7 +1,6 @@
 import { promisify } from "node:util";
 import { zstdDecompress, zstdDecompressSync } from "node:zlib";
-import { concatBytes, copyBytes } from "@tvix/byte-stream";
-import type { EncodedChunk } from "@tvix/castore";
+import { concatBytes } from "@tvix/byte-stream";
 import { asItIs, type ChunkCodec } from "@tvix/castore/backend";
 import { DecompressorPool } from "./decompressor-pool.ts";
 import { FrameDecompressor } from "./frame-decompressor.ts";
@@ -20,30 +19,24 @@ export function zstdCodec(pool: ZstdPool): ChunkCodec {
   const short = new FrameDecompressor();
   const long = new DecompressorPool();
 
-  /** Decodes, and has the bytes looked at, which may lie in memory that is used again. */
-  async function lend<T>(
-    { encoding, size, payload }: EncodedChunk,
-    use: (bytes: Uint8Array) => T,
-  ): Promise<T> {
-    if (encoding === "raw") return use(exactly(payload, size));
-    if (size <= ON_THE_SPOT) {
-      // A frame may come in two pieces, where one block of output ends and the next begins.
-      const pieces = short.decompress(payload, size);
-      if (pieces !== undefined) return use(concatBytes(pieces));
-    } else if (long.takes(payload, size)) {
-      return await long.lend(payload, (bytes) => use(exactly(bytes, size)));
-    }
-    return use(exactly(await decompressAlone(payload, size), size));
-  }
-
   return {
     encode(bytes, release) {
       if (bytes.length < LEAST_COMPRESSED || bytes.length > SLOT_BYTES) return asItIs(bytes);
       return pool.encode(bytes, release);
     },
-    lend,
-    async decode(chunk) {
-      return chunk.encoding === "raw" ? exactly(chunk.payload, chunk.size) : await lend(chunk, copyBytes);
+    async decode({ encoding, size, payload }) {
+      if (encoding === "raw") return exactly(payload, size);
+      const pieces = size <= ON_THE_SPOT ? short.decompress(payload, size) : undefined;
+      // A frame may come in two pieces, where one block of output ends and the next begins.
+      if (pieces !== undefined) return unshared(concatBytes(pieces));
+      // One that is long is decompressed into memory of its own: to copy it there costs more than the pool gives.
+      return unshared(exactly(await decompressAlone(payload, size), size));
+    },
+    async lend(chunk, use) {
+      const { encoding, size, payload } = chunk;
+      if (encoding === "raw" || size <= ON_THE_SPOT || !long.takes(payload, size))
+        return use(await this.decode(chunk));
+      return await long.lend(payload, (bytes) => use(exactly(bytes, size)));
     },
   };
 }
@@ -54,6 +47,13 @@ async function decompressAlone(frame: Uint8Array, size: number): Promise<Uint8Ar
   // One byte of room to spare tells the decoder that it is done: it does not ask for more.
   const options = { chunkSize: Math.max(size + 1, 64), maxOutputLength: Math.max(size, 1) };
   return size <= ON_THE_SPOT ? zstdDecompressSync(frame, options) : await decompress(frame, options);
+}
+
+/** Without the methods of Buffer. One that is a part of a long Buffer would keep all of it, so it is copied. */
+function unshared(bytes: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const isShared = buffer.byteLength > byteLength + 64;
+  return isShared ? new Uint8Array(bytes) : new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function exactly(bytes: Uint8Array, size: number): Uint8Array {

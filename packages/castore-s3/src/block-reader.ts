@@ -69,6 +69,15 @@ export class BlockReader {
     return bytes.subarray(0, filled);
   }
 
+  /** The same for who does not change them: they may lie in memory that others look at as well. */
+  async lend(extent: number, start: number, length: number): Promise<Uint8Array> {
+    const index = Math.floor(start / BLOCK_BYTES);
+    const from = start - index * BLOCK_BYTES;
+    if (from + length > BLOCK_BYTES) return await this.read(extent, start, length);
+    this.#fetchMissing(extent, index, index);
+    return (await this.#block(extent, index)).subarray(from, from + length);
+  }
+
   /** Remembers what lies in an extent: who has just stored something reads it, mostly. */
   remember(extent: number, bytes: Uint8Array): void {
     for (let index = 0; index * BLOCK_BYTES < bytes.length; index++) {

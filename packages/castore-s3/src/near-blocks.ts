@@ -117,7 +117,7 @@ export class NearBlocks {
     const path = join(this.#folder, name);
     const part = `${path}.${process.pid}.part`;
     // Never half a file under its name. It is not flushed: after a crash it is damaged at worst.
-    await writeFile(part, Buffer.concat([head, block]));
+    await writeFile(part, [head, block]);
     await rename(part, path);
     this.#forget(name);
     this.#note(name, HEAD_BYTES + block.length);

@@ -1,5 +1,6 @@
 import { type B3Digest, CastoreError, type RecordCondition, type RecordStore } from "@tvix/castore";
 import {
+  type ChunkPlacement,
   type EncodedChunk,
   type ExtentInfo,
   type ExtentLocation,
@@ -10,6 +11,7 @@ import {
 } from "@tvix/castore/backend";
 import {
   decodeRecordHead,
+  isIntactRecord,
   PAYLOAD_MAX_BYTES,
   RECORD_HEAD_BYTES,
   recordChecksum,
@@ -142,6 +144,20 @@ export class S3Extents implements Extents {
     );
   }
 
+  /** What lies within a block is not copied. */
+  async readManyIntact<T>(
+    wanted: readonly ChunkPlacement[],
+    use: (found: readonly (EncodedChunk | undefined)[]) => Promise<T>,
+  ): Promise<T> {
+    this.#checkOpen();
+    const reading = wanted.map(async ({ digest, location }) => {
+      const { extent, offset, storedLength } = location;
+      const record = await this.#reader.lend(extent, offset, RECORD_HEAD_BYTES + storedLength);
+      return chunkOf(digest, location, record);
+    });
+    return await use(await Promise.all(reading));
+  }
+
   async *list(): AsyncGenerator<ExtentInfo, void, undefined> {
     this.#checkOpen();
     for await (const { extent, record } of this.#registry.list()) {
@@ -254,16 +270,7 @@ export class S3Extents implements Extents {
 
 /** The chunk in a record that is whole; undefined where it is not, or that of another one. */
 function chunkOf(digest: B3Digest, location: ExtentLocation, record: Uint8Array): EncodedChunk | undefined {
-  const { encoding, size, storedLength } = location;
-  if (record.length < RECORD_HEAD_BYTES + storedLength) return undefined;
-  const head = decodeRecordHead(record);
+  const { encoding, size } = location;
   const payload = record.subarray(RECORD_HEAD_BYTES);
-  const isIt =
-    head !== undefined &&
-    head.encoding === encoding &&
-    head.size === size &&
-    head.storedLength === storedLength &&
-    head.digest.equals(digest) &&
-    head.checksum === recordChecksum(record, payload);
-  return isIt ? { encoding, size, payload } : undefined;
+  return isIntactRecord(record, digest, location) ? { encoding, size, payload } : undefined;
 }
