@@ -193,11 +193,11 @@ async function compareNarInfos(
     closure.paths.map(({ path }) => `/${path.digestText()}.narinfo`),
   );
   console.log(
-    `\n### narinfos a second\n\n| connections | ${contenders.map(({ name }) => name).join(" | ")} |`,
+    `\n### narinfos a second\n\n| connections | ${contenders.map(({ name }) => name).join(" | ")} | of the one before |`,
   );
-  console.log(`|---|${"---|".repeat(contenders.length)}`);
+  console.log(`|---|${"---|".repeat(contenders.length + 1)}`);
   for (const connections of [1, 64]) {
-    const cells: string[] = [];
+    const rates: number[] = [];
     for (const one of contenders) {
       const rounds: number[] = [];
       for (let round = 0; round < ROUNDS; round++) {
@@ -205,9 +205,11 @@ async function compareNarInfos(
         const { seconds } = await fetchAll({ ...one, list }, connections, passes);
         rounds.push((passes * closure.paths.length) / seconds);
       }
-      cells.push(median(rounds).toFixed(0));
+      rates.push(median(rounds));
     }
-    console.log(`| ${connections} | ${cells.join(" | ")} |`);
+    const cells = rates.map((rate) => rate.toFixed(0));
+    const ratio = (rates.at(-1) as number) / (rates.at(-2) ?? Number.NaN);
+    console.log(`| ${connections} | ${cells.join(" | ")} | ${ratio.toFixed(2)} |`);
   }
 }
 

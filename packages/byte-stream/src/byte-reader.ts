@@ -1,6 +1,5 @@
 import type { ByteSource, ByteStream } from "./byte-stream.ts";
 import { copyBytes, plainBytes } from "./byte-string.ts";
-import { concatBytes } from "./collect.ts";
 import { StreamEndedError } from "./errors.ts";
 import { pieces } from "./pieces.ts";
 
@@ -35,16 +34,21 @@ export class ByteReader {
   async read(length: number): Promise<Uint8Array> {
     const atHand = this.readNow(length);
     if (atHand !== undefined) return atHand;
-    const parts: Uint8Array[] = [];
+    const front: Uint8Array[] = [];
     let found = 0;
+    let whole: Uint8Array | undefined;
     while (found < length) {
       const part = await this.#take(length - found);
       if (part === undefined) throw new StreamEndedError(length, found);
-      found += part.length;
+      if (part.length === length) return part;
+      // Who announces much and sends little does not get memory for all of it.
+      if (whole === undefined && 2 * (found + part.length) >= length) whole = join(front, length);
       // The memory of a piece may be used again when the next one is asked for.
-      parts.push(found < length ? copyBytes(part) : part);
+      if (whole === undefined) front.push(copyBytes(part));
+      else whole.set(part, found);
+      found += part.length;
     }
-    return concatBytes(parts);
+    return whole ?? NOTHING;
   }
 
   /** The next `length` bytes when they are at hand in one piece; undefined otherwise. */
@@ -106,4 +110,15 @@ export class ByteReader {
     }
     return true;
   }
+}
+
+/** Pieces at the beginning of memory of some length. */
+function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  let end = 0;
+  for (const piece of pieces) {
+    whole.set(piece, end);
+    end += piece.length;
+  }
+  return whole;
 }

@@ -10,14 +10,19 @@ const HELD_CHUNK_BYTES = 16 << 20;
 
 /** The next bytes of a stream: `most` of them, or all that are left. */
 export async function readUpTo(reader: ByteReader, most: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+  return concatBytes(await readPieces(reader, most));
+}
+
+/** The same in the pieces in which they come, each in memory of its own. */
+async function readPieces(reader: ByteReader, most: number): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
   let length = 0;
   while (length < most && !(await reader.atEnd())) {
-    const part = await reader.readSome(most - length);
-    parts.push(part);
-    length += part.length;
+    const piece = await reader.readSome(most - length);
+    pieces.push(piece);
+    length += piece.length;
   }
-  return concatBytes(parts);
+  return pieces;
 }
 
 /**
@@ -55,23 +60,23 @@ export async function* verifyByChunks(
       if (chunk.size > HELD_CHUNK_BYTES) {
         throw new CastoreError("INVALID_RESPONSE", `chunks[${index}].size: ${chunk.size} is too large`);
       }
-      const bytes = await source.read(chunk.size);
-      hasher.update(bytes);
-      checkDigest(chunk.digest, B3Digest.of(bytes));
+      const pieces = await source.read(chunk.size);
+      for (const piece of pieces) hasher.update(piece);
+      checkDigest(chunk.digest, digestOf(pieces));
       if (index === chunks.length - 1) {
         if ((await source.read(1)).length > 0) throw corrupt(digest, "peer sent more than it lists");
         checkDigest(digest, B3Digest.finish(hasher));
       }
-      yield bytes;
+      yield* pieces;
     }
     if (chunks.length > 0) return;
     for (
-      let bytes = await source.read(PIECE_BYTES);
-      bytes.length > 0;
-      bytes = await source.read(PIECE_BYTES)
+      let pieces = await source.read(PIECE_BYTES);
+      pieces.length > 0;
+      pieces = await source.read(PIECE_BYTES)
     ) {
-      hasher.update(bytes);
-      yield bytes;
+      for (const piece of pieces) hasher.update(piece);
+      yield* pieces;
     }
     checkDigest(digest, B3Digest.finish(hasher));
   } finally {
@@ -89,14 +94,21 @@ class Prefixed {
     this.#reader = reader;
   }
 
-  /** The next `length` bytes, fewer at the end. */
-  async read(length: number): Promise<Uint8Array> {
+  /** The next `length` bytes, fewer at the end, none behind it. */
+  async read(length: number): Promise<Uint8Array[]> {
     const front = this.#head.subarray(0, length);
     this.#head = this.#head.subarray(front.length);
-    if (front.length === length) return front;
-    const rest = await readUpTo(this.#reader, length - front.length);
-    return front.length === 0 ? rest : concatBytes([front, rest]);
+    const rest = await readPieces(this.#reader, length - front.length);
+    return front.length === 0 ? rest : [front, ...rest];
   }
+}
+
+function digestOf(pieces: readonly Uint8Array[]): B3Digest {
+  const [first = new Uint8Array(), ...others] = pieces;
+  if (others.length === 0) return B3Digest.of(first);
+  const hasher = B3Digest.createHasher();
+  for (const piece of pieces) hasher.update(piece);
+  return B3Digest.finish(hasher);
 }
 
 function checkDigest(expected: B3Digest, found: B3Digest): void {

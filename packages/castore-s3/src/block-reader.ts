@@ -1,21 +1,28 @@
 import { copyBytes } from "@tvix/byte-stream";
+import { BLOCK_BYTES, Block, BlockMemory } from "./block.ts";
 import type { Bucket } from "./bucket.ts";
 import { fetchRange } from "./fetch-range.ts";
 import type { NearBlocks } from "./near-blocks.ts";
 import { nameOf } from "./object-names.ts";
 
-/** Length of a block, in bytes: what is worth a journey. */
-export const BLOCK_BYTES: number = 1 << 20;
-
 /** Blocks that are fetched with one request at the most, when somebody reads on and on. */
 const MOST_AHEAD = 8;
+
+/** Where blocks are kept nearby. */
+type KeptNearby = Pick<NearBlocks, "get" | "put" | "remove" | "removeAll" | "extents">;
 
 /** How a {@link BlockReader} works. */
 export interface BlockReaderOptions {
   /** Blocks that are remembered, in bytes. */
   readonly memoryBytes: number;
   /** Where blocks are kept nearby. Default: in memory only. */
-  readonly near?: NearBlocks | undefined;
+  readonly near?: KeptNearby | undefined;
+}
+
+/** Bytes that are lent until they are given back, once. */
+export interface LentBytes {
+  readonly bytes: Uint8Array;
+  readonly release: () => void;
 }
 
 /** How somebody reads on in an extent. */
@@ -34,13 +41,14 @@ const COURSES = 256;
  * read together were mostly stored together: what follows is fetched ahead, more the longer somebody reads on.
  */
 export class BlockReader {
-  readonly #bucket: Bucket;
+  readonly #bucket: Pick<Bucket, "get">;
   readonly #options: BlockReaderOptions;
   /** In the order of their last use. */
-  readonly #blocks: Map<string, Promise<Uint8Array>> = new Map();
+  readonly #blocks: Map<string, Block> = new Map();
+  readonly #memory: BlockMemory = new BlockMemory();
   readonly #courses: Map<number, Course> = new Map();
 
-  constructor(bucket: Bucket, options: BlockReaderOptions) {
+  constructor(bucket: Pick<Bucket, "get">, options: BlockReaderOptions) {
     this.#bucket = bucket;
     // One block is read at a time at least.
     this.#options = { ...options, memoryBytes: Math.max(options.memoryBytes, BLOCK_BYTES) };
@@ -59,32 +67,49 @@ export class BlockReader {
     const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
     let filled = 0;
     for (let index = first; index <= last; index++) {
-      const block = await this.#block(extent, index);
-      const from = index === first ? start - first * BLOCK_BYTES : 0;
-      const piece = block.subarray(from, from + length - filled);
-      bytes.set(piece, filled);
-      filled += piece.length;
-      if (block.length < BLOCK_BYTES) break;
+      const block = this.#hold(extent, index);
+      try {
+        const found = await block.bytes;
+        const from = index === first ? start - first * BLOCK_BYTES : 0;
+        const piece = found.subarray(from, from + length - filled);
+        bytes.set(piece, filled);
+        filled += piece.length;
+        if (found.length < BLOCK_BYTES) break;
+      } finally {
+        block.release();
+      }
     }
     return bytes.subarray(0, filled);
   }
 
-  /** The same for who does not change them: they may lie in memory that others look at as well. */
-  async lend(extent: number, start: number, length: number): Promise<Uint8Array> {
+  /** The same, not copied where they lie in one block. Nobody may change them. */
+  async lend(extent: number, start: number, length: number): Promise<LentBytes> {
     const index = Math.floor(start / BLOCK_BYTES);
     const from = start - index * BLOCK_BYTES;
-    if (from + length > BLOCK_BYTES) return await this.read(extent, start, length);
+    if (from + length > BLOCK_BYTES) {
+      return { bytes: await this.read(extent, start, length), release: () => {} };
+    }
     this.#fetchMissing(extent, index, index);
-    return (await this.#block(extent, index)).subarray(from, from + length);
+    const block = this.#hold(extent, index);
+    const release = () => block.release();
+    try {
+      return { bytes: (await block.bytes).subarray(from, from + length), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   /** Remembers what lies in an extent: who has just stored something reads it, mostly. */
   remember(extent: number, bytes: Uint8Array): void {
     for (let index = 0; index * BLOCK_BYTES < bytes.length; index++) {
       // Memory of its own: the pack as a whole is not kept.
-      const block = copyBytes(bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES));
-      this.#blocks.set(keyOf(extent, index), Promise.resolve(block));
-      this.#options.near?.put(extent, index, block);
+      const own = copyBytes(bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES));
+      this.#drop(keyOf(extent, index));
+      const block = new Block(this.#memory);
+      this.#blocks.set(keyOf(extent, index), block);
+      this.#keepNearby(extent, index, block, own);
+      block.arrive(own);
     }
     this.#makeRoom();
   }
@@ -92,7 +117,7 @@ export class BlockReader {
   /** Forgets what it has of a range: it may have arrived damaged. */
   async forget(extent: number, start: number, length: number): Promise<void> {
     for (let index = Math.floor(start / BLOCK_BYTES); index * BLOCK_BYTES < start + length; index++) {
-      this.#blocks.delete(keyOf(extent, index));
+      this.#drop(keyOf(extent, index));
       await this.#options.near?.remove(extent, index);
     }
   }
@@ -106,22 +131,38 @@ export class BlockReader {
   /** Forgets all that it has of an extent. */
   async forgetAll(extent: number): Promise<void> {
     this.#courses.delete(extent);
-    for (const key of this.#blocks.keys()) if (key.startsWith(`${extent} `)) this.#blocks.delete(key);
+    for (const key of [...this.#blocks.keys()]) if (key.startsWith(`${extent} `)) this.#drop(key);
     await this.#options.near?.removeAll(extent);
   }
 
-  /** One that is there, or on its way. */
-  async #block(extent: number, index: number): Promise<Uint8Array> {
+  /** Holds one that is there, or on its way. */
+  #hold(extent: number, index: number): Block {
     const key = keyOf(extent, index);
     const block = this.#blocks.get(key);
     if (block === undefined) {
       // It had to make room already.
       this.#fetch(extent, index, 1);
-      return await this.#block(extent, index);
+      return this.#hold(extent, index);
     }
     this.#blocks.delete(key);
     this.#blocks.set(key, block);
-    return await block;
+    block.hold();
+    return block;
+  }
+
+  /** Forgets a block, whoever holds it; only this one where it is given. */
+  #drop(key: string, only?: Block): void {
+    const block = this.#blocks.get(key);
+    if (block === undefined || (only !== undefined && only !== block)) return;
+    this.#blocks.delete(key);
+    block.forget();
+  }
+
+  #keepNearby(extent: number, index: number, block: Block, bytes: Uint8Array): void {
+    const { near } = this.#options;
+    if (near === undefined) return;
+    block.hold();
+    void near.put(extent, index, bytes).finally(() => block.release());
   }
 
   #fetchMissing(extent: number, first: number, last: number): void {
@@ -157,30 +198,25 @@ export class BlockReader {
 
   /** Fetches those of some blocks that are not there. */
   #fetch(extent: number, first: number, count: number): void {
-    const wanted: PromiseWithResolvers<Uint8Array>[] = [];
+    const wanted: Block[] = [];
     for (let index = first; index < first + count; index++) {
       if (this.#blocks.has(keyOf(extent, index))) break;
-      const block = Promise.withResolvers<Uint8Array>();
-      // What is fetched ahead may be wanted by nobody.
-      block.promise.catch(() => {});
+      const block = new Block(this.#memory);
       wanted.push(block);
-      this.#blocks.set(keyOf(extent, index), block.promise);
+      this.#blocks.set(keyOf(extent, index), block);
     }
     void this.#fill(extent, first, wanted);
     this.#makeRoom();
   }
 
-  async #fill(
-    extent: number,
-    first: number,
-    wanted: readonly PromiseWithResolvers<Uint8Array>[],
-  ): Promise<void> {
+  async #fill(extent: number, first: number, wanted: readonly Block[]): Promise<void> {
     const { near } = this.#options;
     let done = 0;
     const settle = (bytes: Uint8Array) => {
-      wanted[done]?.resolve(bytes);
+      const block = wanted[done] as Block;
+      block.arrive(bytes);
       // What is not there may be written yet, and an end is the end of what somebody else is sending.
-      if (bytes.length === 0) this.#blocks.delete(keyOf(extent, first + done));
+      if (bytes.length === 0) this.#drop(keyOf(extent, first + done), block);
       done++;
     };
     try {
@@ -192,29 +228,32 @@ export class BlockReader {
       if (done === wanted.length) return;
       const start = (first + done) * BLOCK_BYTES;
       const length = (wanted.length - done) * BLOCK_BYTES;
-      let block = new Uint8Array(BLOCK_BYTES);
+      let memory = this.#memory.acquire();
       let filled = 0;
       const finish = () => {
-        const bytes = filled === BLOCK_BYTES ? block : block.slice(0, filled);
-        if (bytes.length > 0) near?.put(extent, first + done, bytes);
+        const bytes = filled === BLOCK_BYTES ? memory : memory.slice(0, filled);
+        if (bytes.length > 0) this.#keepNearby(extent, first + done, wanted[done] as Block, bytes);
         settle(bytes);
         filled = 0;
       };
       for await (let piece of fetchRange(this.#bucket, nameOf(extent), start, length)) {
         while (piece.length > 0) {
-          if (filled === 0) block = new Uint8Array(Buffer.allocUnsafeSlow(BLOCK_BYTES).buffer);
           const part = piece.subarray(0, BLOCK_BYTES - filled);
-          block.set(part, filled);
+          memory.set(part, filled);
           filled += part.length;
           piece = piece.subarray(part.length);
-          if (filled === BLOCK_BYTES) finish();
+          if (filled < BLOCK_BYTES) continue;
+          finish();
+          memory = this.#memory.acquire();
         }
       }
       while (done < wanted.length) finish();
+      this.#memory.release(memory);
     } catch (error) {
       for (; done < wanted.length; done++) {
-        this.#blocks.delete(keyOf(extent, first + done));
-        wanted[done]?.reject(error);
+        const block = wanted[done] as Block;
+        this.#drop(keyOf(extent, first + done), block);
+        block.fail(error);
       }
     }
   }
@@ -222,7 +261,7 @@ export class BlockReader {
   #makeRoom(): void {
     for (const oldest of this.#blocks.keys()) {
       if (this.#blocks.size * BLOCK_BYTES <= this.#options.memoryBytes) return;
-      this.#blocks.delete(oldest);
+      this.#drop(oldest);
     }
   }
 }

@@ -16,7 +16,7 @@ const SHORT_BYTES = 1024;
  * @throws CastoreError UNAVAILABLE, STORAGE_FAILURE
  */
 export async function* fetchRange(
-  bucket: Bucket,
+  bucket: Pick<Bucket, "get">,
   name: string,
   start: number,
   length: number,
@@ -47,7 +47,7 @@ export async function* fetchRange(
  *
  * @throws CastoreError UNAVAILABLE, STORAGE_FAILURE
  */
-export async function fetchShort(bucket: Bucket, name: string): Promise<Uint8Array | undefined> {
+export async function fetchShort(bucket: Pick<Bucket, "get">, name: string): Promise<Uint8Array | undefined> {
   const bytes = await collect(fetchRange(bucket, name, 0, SHORT_BYTES), SHORT_BYTES);
   return bytes.length === 0 ? undefined : bytes;
 }

@@ -89,14 +89,19 @@ export class NearBlocks {
     return undefined;
   }
 
-  /** Keeps a block, behind what is being done; not where too many wait, or the disk takes nothing. */
-  put(extent: number, index: number, block: Uint8Array): void {
+  /**
+   * Keeps a block; not where too many wait, or the disk takes nothing.
+   *
+   * @returns resolves when nobody looks at its bytes any more
+   */
+  async put(extent: number, index: number, block: Uint8Array): Promise<void> {
     const name = nameOf(extent, index);
     if (this.#writing.size >= MOST_WAITING || this.#writing.has(name)) return;
     const writing = this.#write(name, block)
       .catch(() => {})
       .finally(() => this.#writing.delete(name));
     this.#writing.set(name, writing);
+    await writing;
   }
 
   /** Removes a block, also one that is being written. */

@@ -18,7 +18,7 @@ import {
 } from "@tvix/castore-packs/backend";
 import { parseS3Address, type S3Address } from "./address.ts";
 import { bindObjects, MARKER } from "./bind-objects.ts";
-import { BlockReader } from "./block-reader.ts";
+import { BlockReader, type LentBytes } from "./block-reader.ts";
 import { Bucket, type BucketOptions } from "./bucket.ts";
 import { ExtentRegistry } from "./extent-registry.ts";
 import type { NearBlocks } from "./near-blocks.ts";
@@ -150,12 +150,20 @@ export class S3Extents implements Extents {
     use: (found: readonly (EncodedChunk | undefined)[]) => Promise<T>,
   ): Promise<T> {
     this.#checkOpen();
+    const lent: LentBytes[] = [];
     const reading = wanted.map(async ({ digest, location }) => {
       const { extent, offset, storedLength } = location;
       const record = await this.#reader.lend(extent, offset, RECORD_HEAD_BYTES + storedLength);
-      return chunkOf(digest, location, record);
+      lent.push(record);
+      return chunkOf(digest, location, record.bytes);
     });
-    return await use(await Promise.all(reading));
+    try {
+      // Whatever is still on its way when one fails is given back as well.
+      await Promise.allSettled(reading);
+      return await use(await Promise.all(reading));
+    } finally {
+      for (const { release } of lent) release();
+    }
   }
 
   async *list(): AsyncGenerator<ExtentInfo, void, undefined> {
