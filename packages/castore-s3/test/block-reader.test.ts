@@ -9,7 +9,8 @@ const LENGTHS = [3_700_000, 1 << 20, 900_000] as const;
 /** Bytes of objects 1, 2 and 3, no two blocks alike. */
 const OBJECTS = LENGTHS.map((length, number) => {
   const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; at++) bytes[at] = (at * 7 + (at >>> 8) + 37 * (at >>> 20) + 101 * number) & 0xff;
+  for (let at = 0; at < length; at++)
+    bytes[at] = (at * 7 + (at >>> 8) + 37 * (at >>> 20) + 101 * number) & 0xff;
   return bytes;
 });
 
