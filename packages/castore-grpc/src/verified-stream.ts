@@ -13,7 +13,7 @@ export async function readUpTo(reader: ByteReader, most: number): Promise<Uint8A
   return concatBytes(await readPieces(reader, most));
 }
 
-/** The same in the pieces in which they come, each in memory of its own. */
+/** The same as views of the messages in which they come, whose memory is not used again. */
 async function readPieces(reader: ByteReader, most: number): Promise<Uint8Array[]> {
   const pieces: Uint8Array[] = [];
   let length = 0;

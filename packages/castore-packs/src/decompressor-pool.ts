@@ -17,8 +17,8 @@ const DECOMPRESSORS = 4;
  */
 export class DecompressorPool {
   readonly #free: Decompressor[] = [];
-  readonly #waiting: ((decompressor: Decompressor) => void)[] = [];
-  #count = 0;
+  readonly #waiting: (() => void)[] = [];
+  #atWork = 0;
 
   /** Whether a frame is one for this pool: its contents fit, and it needs no memory besides them. */
   takes(frame: Uint8Array, size: number): boolean {
@@ -36,29 +36,25 @@ export class DecompressorPool {
    * @throws Error for a damaged frame, and what `use` throws
    */
   async lend<T>(frame: Uint8Array, use: (contents: Uint8Array) => T): Promise<T> {
-    const decompressor = await this.#acquire();
+    await this.#turn();
     try {
-      return use(await decompressor.decompress(frame));
+      const decompressor = this.#free.pop() ?? new Decompressor();
+      try {
+        return use(await decompressor.decompress(frame));
+      } finally {
+        if (!decompressor.hasFailed) this.#free.push(decompressor);
+      }
     } finally {
-      this.#release(decompressor);
+      // The place goes to the next one, so nobody comes in between.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#atWork--;
+      else next();
     }
   }
 
-  async #acquire(): Promise<Decompressor> {
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    if (this.#count < DECOMPRESSORS) {
-      this.#count++;
-      return new Decompressor();
-    }
-    return await new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  #release(decompressor: Decompressor): void {
-    const usable = decompressor.hasFailed ? new Decompressor() : decompressor;
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free.push(usable);
-    else next(usable);
+  async #turn(): Promise<void> {
+    if (this.#atWork < DECOMPRESSORS) this.#atWork++;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 }
 
@@ -81,10 +77,13 @@ class Decompressor {
 
   constructor() {
     this.#zstd.on("data", (piece) => this.#pieces.push(piece));
-    this.#zstd.on("error", (error) => {
+    // Whatever ends it leaves it of no more use, and who waits for it is told.
+    const fail = (error: unknown) => {
       this.#failed = true;
       this.#onFailure(error);
-    });
+    };
+    this.#zstd.on("error", fail);
+    this.#zstd.on("end", () => fail(new Error("the decompressor has ended")));
   }
 
   /** Whether it is of no more use. */

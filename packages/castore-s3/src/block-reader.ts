@@ -33,6 +33,9 @@ interface Course {
   window: number;
 }
 
+/** What is shorter is copied: many short ones from as many blocks would hold all of these. */
+const LEAST_LENT_BYTES = 128 << 10;
+
 /** Courses that are remembered. */
 const COURSES = 256;
 
@@ -82,11 +85,11 @@ export class BlockReader {
     return bytes.subarray(0, filled);
   }
 
-  /** The same, not copied where they lie in one block. Nobody may change them. */
+  /** The same, not copied where many lie in one block. Nobody may change them. */
   async lend(extent: number, start: number, length: number): Promise<LentBytes> {
     const index = Math.floor(start / BLOCK_BYTES);
     const from = start - index * BLOCK_BYTES;
-    if (from + length > BLOCK_BYTES) {
+    if (length < LEAST_LENT_BYTES || from + length > BLOCK_BYTES) {
       return { bytes: await this.read(extent, start, length), release: () => {} };
     }
     this.#fetchMissing(extent, index, index);
@@ -244,6 +247,7 @@ export class BlockReader {
           piece = piece.subarray(part.length);
           if (filled < BLOCK_BYTES) continue;
           finish();
+          if (done === wanted.length) return;
           memory = this.#memory.acquire();
         }
       }

@@ -155,7 +155,7 @@ export class S3Extents implements Extents {
       const { extent, offset, storedLength } = location;
       const record = await this.#reader.lend(extent, offset, RECORD_HEAD_BYTES + storedLength);
       lent.push(record);
-      return chunkOf(digest, location, record.bytes);
+      return chunkOf(digest, location, record.bytes) ?? (await this.#fetchedAnew(digest, location));
     });
     try {
       // Whatever is still on its way when one fails is given back as well.
@@ -163,6 +163,16 @@ export class S3Extents implements Extents {
       return await use(await Promise.all(reading));
     } finally {
       for (const { release } of lent) release();
+    }
+  }
+
+  /** A chunk that was damaged on its way, or nearby; undefined for one that is not there. */
+  async #fetchedAnew(digest: B3Digest, location: ExtentLocation): Promise<EncodedChunk | undefined> {
+    try {
+      return await this.readIntact(digest, location);
+    } catch (error) {
+      if (CastoreError.is(error) && error.code === "CORRUPT") return undefined;
+      throw error;
     }
   }
 

@@ -7,8 +7,9 @@ interface Waiting<T> {
 
 /**
  * Time from the start of one flush of several items to the start of the next, in milliseconds:
- * a stream of small ones shares flushes. There is no such pause behind a single item, nor where
- * nobody waits when a flush ends, so that one who puts one after the other never waits for company.
+ * a stream of small ones shares flushes. There is no such pause behind a single item, nor behind several at once
+ * that follow a single one while nobody else waits: who puts one after the other, some of them in parts, never
+ * waits for company, and many who each wait for an answer go on together.
  */
 const INTERVAL_MS = 4;
 
@@ -22,6 +23,8 @@ export class GroupCommit<T> {
   #waiting: Waiting<T>[] = [];
   #waitingWeight = 0;
   #onFull: (() => void) | undefined;
+  /** Whether the last group had several items. */
+  #wereSeveral = false;
   #running: Promise<void> | undefined;
 
   /**
@@ -60,7 +63,8 @@ export class GroupCommit<T> {
       } catch (error) {
         for (const { reject } of group) reject(error);
       }
-      const isStream = group.length > 1 && this.#waiting.length > 0;
+      const isStream = group.length > 1 && (this.#waiting.length > 0 || this.#wereSeveral);
+      this.#wereSeveral = group.length > 1;
       if (isStream) await this.#pause(INTERVAL_MS - (performance.now() - start));
     }
     this.#running = undefined;

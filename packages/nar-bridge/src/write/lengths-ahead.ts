@@ -25,7 +25,7 @@ export class LengthsAhead {
     if (!this.#isRunning) void this.#run();
   }
 
-  /** Begins nothing more. What is under way ends by itself: a NAR may have gigabytes. */
+  /** Begins nothing more. Nobody waits for what is under way, which may have gigabytes: it fails when its store is closed. */
   close(): void {
     this.#isClosed = true;
     this.#waiting.length = 0;
@@ -34,8 +34,11 @@ export class LengthsAhead {
   async #run(): Promise<void> {
     this.#isRunning = true;
     for (let node = this.#waiting.shift(); node !== undefined; node = this.#waiting.shift()) {
-      // What cannot be measured is told to whoever asks for it.
-      await this.#lengths.files(node).catch(() => {});
+      try {
+        await this.#lengths.files(node);
+      } catch {
+        // What cannot be measured is told to whoever asks for it.
+      }
     }
     this.#isRunning = false;
   }
