@@ -85,7 +85,7 @@ export class BlockReader {
     return bytes.subarray(0, filled);
   }
 
-  /** The same, not copied where many lie in one block. Nobody may change them. */
+  /** The same; what is long and lies in one block is not copied. Nobody may change it. */
   async lend(extent: number, start: number, length: number): Promise<LentBytes> {
     const index = Math.floor(start / BLOCK_BYTES);
     const from = start - index * BLOCK_BYTES;
