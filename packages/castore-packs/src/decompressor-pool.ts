@@ -13,7 +13,7 @@ const DECOMPRESSORS = 4;
 
 /**
  * Decompresses long frames in threads of Node, with a few decompressors that stay, each into a buffer that stays: to make
- * these anew for each frame takes as much processor time as to decompress it, and more from the garbage collector.
+ * these anew takes up to as much processor time as to decompress a frame, and more from the garbage collector.
  */
 export class DecompressorPool {
   readonly #free: Decompressor[] = [];

@@ -144,7 +144,7 @@ export class S3Extents implements Extents {
     );
   }
 
-  /** What lies within a block is not copied. */
+  /** What is long and lies within a block is not copied. */
   async readManyIntact<T>(
     wanted: readonly ChunkPlacement[],
     use: (found: readonly (EncodedChunk | undefined)[]) => Promise<T>,
