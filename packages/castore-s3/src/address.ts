@@ -48,7 +48,7 @@ export function parseS3Address(text: string): S3Address {
   if (pathStyle !== "0" && pathStyle !== "1") throw new RangeError("path-style is 0 or 1");
   const adopt = url.searchParams.get("adopt") ?? "0";
   if (adopt !== "0" && adopt !== "1") throw new RangeError("adopt is 0 or 1");
-  const prefix = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, "");
+  const prefix = pathOf(url).replace(/^\/+|\/+$/g, "");
   return {
     toString: () => text,
     bucket,
@@ -59,6 +59,14 @@ export function parseS3Address(text: string): S3Address {
     profile: url.searchParams.get("profile") ?? undefined,
     adopts: adopt === "1",
   };
+}
+
+function pathOf({ pathname }: URL): string {
+  try {
+    return decodeURIComponent(pathname);
+  } catch (cause) {
+    throw new RangeError("a % in the prefix is followed by two hexadecimal digits", { cause });
+  }
 }
 
 function checkEndpoint(endpoint: string): void {

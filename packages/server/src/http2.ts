@@ -2,6 +2,7 @@ import {
   constants,
   createServer,
   type Http2Server,
+  type Http2Session,
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
@@ -20,9 +21,11 @@ import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
 import { holdEnd } from "./admission/held-end.ts";
 import { Http2Exchange } from "./admission/http2-exchange.ts";
 import { endIdleSession } from "./admission/idle-session.ts";
+import { ReadTurns } from "./admission/read-turns.ts";
 import type { Refusal } from "./admission/refusal.ts";
 import { gatherShortPieces } from "./admission/short-pieces.ts";
 import { StreamBytes } from "./admission/stream-bytes.ts";
+import { TakenBack } from "./admission/taken-back.ts";
 import { UnreadBytes } from "./admission/unread-bytes.ts";
 import { authorityOf } from "./authority.ts";
 import type { FailedCall } from "./calls/call-log.ts";
@@ -81,7 +84,10 @@ export function createHttp2(options: Http2Options): Http2Server {
     unread.addConnection(session);
     endIdleSession(session, options.idleMs);
   });
+  const takenBack = new TakenBack();
+  const reads = new ReadTurns();
   server.on("stream", (stream, headers, flags, rawHeaders) => {
+    reads.note(stream.session);
     const serve = (caller: Caller | undefined) => {
       const blobCall = caller === undefined ? undefined : findBlobCall(headers);
       if (blobCall === undefined) serveAsRequest(stream, headers, flags, rawHeaders);
@@ -90,7 +96,13 @@ export function createHttp2(options: Http2Options): Http2Server {
     };
     // It may fail before there is time for it; afterwards, its failure shows where it is read and written.
     stream.on("error", () => {});
-    const bytes = new StreamBytes(stream, unread);
+    stream.once("aborted", () => {
+      const { session } = stream;
+      if (stream.headersSent || session === undefined || session.destroyed) return;
+      const isOneTooMany = takenBack.note(session.socket.remoteAddress, session);
+      if (isOneTooMany) endAtOnce(session);
+    });
+    const bytes = new StreamBytes(stream, { unread, reads });
     const releaseEnd = holdEnd(stream);
     options.turns.request(stream.session ?? stream, () => {
       // One that was taken back before anybody has looked at it costs no more than this.
@@ -131,6 +143,12 @@ export function createHttp2(options: Http2Options): Http2Server {
     const authority = authorityOf(headers[":authority"] ?? headers.host);
     requests.emit("stream", stream, { ...headers, ":authority": authority }, flags, rawHeaders);
   }
+}
+
+/** Ends a connection whose client is to come more rarely: what else has come with this is not looked at. */
+function endAtOnce(session: Http2Session): void {
+  // Without an error Node takes undefined for the code 0.
+  session.destroy(null as unknown as undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 /** Time that the trailers of a response have to go out, in milliseconds. */

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect, createServer, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
+import { ReadTurns } from "../src/admission/read-turns.ts";
 import { StreamBytes } from "../src/admission/stream-bytes.ts";
 import { UnreadBytes } from "../src/admission/unread-bytes.ts";
 import { beginCall, over } from "./raw-http2.ts";
@@ -13,7 +14,7 @@ async function sendUnread(streams: number, unread: UnreadBytes) {
   const taken: ServerHttp2Stream[] = [];
   const server = createServer().on("stream", (stream) => {
     taken.push(stream.on("error", () => {}));
-    new StreamBytes(stream, unread);
+    new StreamBytes(stream, { unread, reads: new ReadTurns() });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -92,7 +93,7 @@ async function startSharing(unread: UnreadBytes, seen?: () => void): Promise<() 
   const server = createServer()
     .on("session", (session) => unread.addConnection(session))
     .on("stream", (stream) => {
-      new StreamBytes(stream, unread);
+      new StreamBytes(stream, { unread, reads: new ReadTurns() });
       stream.on("error", () => {});
       seen?.();
     });

@@ -28,6 +28,7 @@ import { detectCompression } from "../../../packages/nar-bridge/src/compression/
 import { findInNetrc } from "../../../packages/nar-bridge/src/upstream/netrc.ts";
 import { parseGrpcPeer } from "../../../packages/server/src/compose/grpc-peer.ts";
 import { readComposition } from "../../../packages/server/src/compose/read-composition.ts";
+import { entryOfAddress } from "../../../packages/server/src/compose/registry.ts";
 
 /** A parser of bytes from outside: it gives something, or fails as it says that it does. */
 export interface Target {
@@ -37,6 +38,7 @@ export interface Target {
 }
 
 const utf8 = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+const KINDS = ["blob", "directory", "path-info"] as const;
 const CASTORE = ["CastoreError", "RangeError"];
 const WRONG_ADDRESS = ["RangeError", "TypeError", "NarInfoError", "UsageError"];
 
@@ -134,6 +136,10 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   },
   upstream: { parse: (bytes) => parseUpstreamAddress(utf8(bytes)), errors: WRONG_ADDRESS },
   peer: { parse: (bytes) => parseGrpcPeer(utf8(bytes)), errors: WRONG_ADDRESS },
+  "service-address": {
+    parse: (bytes) => KINDS.map((kind) => entryOfAddress(kind, utf8(bytes))),
+    errors: WRONG_ADDRESS,
+  },
   "listen-address": { parse: (bytes) => parseListenAddress(utf8(bytes)), errors: WRONG_ADDRESS },
   composition: { parse: (bytes) => readComposition(utf8(bytes)), errors: [] },
 };

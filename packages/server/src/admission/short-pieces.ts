@@ -12,8 +12,10 @@ const NOTHING = Buffer.alloc(0);
  * Has a stream put short pieces together while nobody reads them. Each piece is an object of some hundred bytes, and keeps
  * the whole read of its connection in memory: a client that sends each byte in a frame or chunk of its own would take a
  * hundred times what is counted.
+ *
+ * @param onPiece told of each piece that comes
  */
-export function gatherShortPieces(stream: Readable): void {
+export function gatherShortPieces(stream: Readable, onPiece?: () => void): void {
   const { push, read } = stream;
   let gathered = NOTHING;
   let length = 0;
@@ -38,6 +40,7 @@ export function gatherShortPieces(stream: Readable): void {
     length += piece.length;
   };
   stream.push = (piece: Uint8Array | null, encoding?: BufferEncoding) => {
+    onPiece?.();
     if (piece === null || piece.length >= SHORT_BYTES) {
       deliver();
       return push.call(stream, piece, encoding);

@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ReadTurns } from "./read-turns.ts";
 import { gatherShortPieces } from "./short-pieces.ts";
 import type { UnreadBytes } from "./unread-bytes.ts";
 
@@ -7,6 +8,14 @@ const STEP_BYTES = 16 << 10;
 
 /** A piece that is less than one part in so many of the memory that it keeps is copied. */
 const PART_OF_MEMORY = 8;
+
+/** What a {@link StreamBytes} tells of what comes. */
+export interface StreamBytesOptions {
+  /** What the unread bytes of all streams draw on. */
+  readonly unread: UnreadBytes;
+  /** Told of each piece. */
+  readonly reads: ReadTurns;
+}
 
 /**
  * Counts the bytes of a stream, which Node does only for whole connections: where it hands on what has
@@ -21,8 +30,7 @@ export class StreamBytes {
   readonly #unread: UnreadBytes;
   #held = 0;
 
-  /** @param unread what the unread bytes of all streams draw on */
-  constructor(stream: ServerHttp2Stream, unread: UnreadBytes) {
+  constructor(stream: ServerHttp2Stream, { unread, reads }: StreamBytesOptions) {
     this.#unread = unread;
     let mayComeMore = !stream.endAfterHeaders;
     if (mayComeMore) unread.begin();
@@ -43,7 +51,7 @@ export class StreamBytes {
       return false;
     };
     // In front of all that: each byte may come on its own.
-    if (mayComeMore) gatherShortPieces(stream);
+    if (mayComeMore) gatherShortPieces(stream, () => reads.note(stream.session));
     stream._write = (chunk: Uint8Array, encoding, done) => {
       this.sent += chunk.length;
       _write.call(stream, chunk, encoding, done);

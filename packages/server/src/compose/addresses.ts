@@ -34,10 +34,25 @@ export function memoryAddress(url: URL): Record<never, never> {
 /** `level:///path`: a data directory. */
 export function levelAddress(url: URL): { readonly path: string } {
   checkAddress(url, { path: true });
-  const path = decodeURIComponent(url.pathname);
+  const path = filePathOf(url);
   if (path === "") throw new RangeError("the path of the data directory is missing");
   if (path === "/") throw new RangeError("the path of a data directory is not /");
   return { path };
+}
+
+/**
+ * The path of a file that an address has, without its escapes.
+ *
+ * @throws RangeError when they are none
+ */
+export function filePathOf({ pathname }: URL): string {
+  try {
+    return decodeURIComponent(pathname);
+  } catch (cause) {
+    throw new RangeError("a % in the path is followed by two hexadecimal digits, and %25 stands for itself", {
+      cause,
+    });
+  }
 }
 
 /** A parameter that has to be there. */

@@ -1,4 +1,5 @@
 import type { ServerAddress } from "@tvix/castore-grpc/http2";
+import { filePathOf } from "./addresses.ts";
 
 /** A server of gRPC, and how to talk to it. */
 export interface GrpcPeer {
@@ -51,7 +52,7 @@ function serverOf(url: URL): ServerAddress {
     if (url.host !== "") throw new RangeError("host may not be set for unix domain sockets");
     if (url.pathname === "" || url.pathname === "/")
       throw new RangeError("the path of the socket is missing");
-    return { socketPath: decodeURIComponent(url.pathname) };
+    return { socketPath: filePathOf(url) };
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new RangeError(`${url.protocol.slice(0, -1)} is not supported`);
