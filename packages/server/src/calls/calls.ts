@@ -10,12 +10,7 @@ import type {
   UniversalServerRequest,
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
-import {
-  compressionBrotli,
-  compressionGzip,
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { MemoryLedger } from "@tvix/castore";
 import { callPrincipal, isRequestComplete, onAnswered } from "@tvix/castore-grpc";
 import type { Logger } from "pino";
@@ -27,9 +22,9 @@ import { answerStatus } from "./answer-status.ts";
 import { callerAddress, callSubject, logFailures } from "./call-log.ts";
 import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
-import { refuseDenseMessages } from "./dense-messages.ts";
 import { BinaryFieldCounter, JsonFieldCounter } from "./field-counter.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
+import { MESSAGE_COMPRESSIONS } from "./message-compressions.ts";
 import { withReadableStatus } from "./readable-answer.ts";
 import { blameClient } from "./request-failures.ts";
 import { RequestMemory } from "./request-memory.ts";
@@ -79,7 +74,7 @@ export class Calls {
       interceptors: [logFailures(log), noteSubjects(), takeTurns(turns), blameClient],
       readMaxBytes: maxMessageBytes,
       compressMinBytes: NEVER_COMPRESS,
-      acceptCompression: [compressionGzip, compressionBrotli].map(refuseDenseMessages),
+      acceptCompression: [...MESSAGE_COMPRESSIONS],
       // What nobody knows would be kept, an object for each field, and looked at by nobody.
       binaryOptions: { readUnknownFields: false },
     });
