@@ -115,6 +115,20 @@ describe("a deadline", () => {
     },
   );
 
+  test.each([
+    put,
+    "/tvix.castore.v1.BlobService/Put",
+    "/tvix.castore.v1.BlobService/Read",
+    "/tvix.castore.v1.BlobService/Stat",
+  ])("that is none is refused by %s", async (path) => {
+    const { url, close } = await runningServer();
+    for (const timeout of ["soon", "1", "123456789S", "-1S", ""]) {
+      const answer = await callRaw(url, path, new Uint8Array(0), { "grpc-timeout": timeout });
+      expect(answer["grpc-status"]).toBe(String(Code.InvalidArgument));
+    }
+    await close();
+  });
+
   test("ends a call of Connect over HTTP/1.1, of which half has come", async () => {
     const { port, close } = await runningServer();
     const socket = connectTcp(port, "127.0.0.1");

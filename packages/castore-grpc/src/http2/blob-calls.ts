@@ -63,6 +63,9 @@ export function findBlobCall(headers: IncomingHttpHeaders): BlobCall | undefined
   const encoding = headers["grpc-encoding"] ?? "identity";
   if (contentType !== "application/grpc" && contentType !== "application/grpc+proto") return undefined;
   if (encoding !== "identity" || headers[":method"] !== "POST") return undefined;
+  // What is no deadline is refused like that of any other call.
+  const timeout = headers["grpc-timeout"];
+  if (timeout !== undefined && parseTimeout(timeout) === undefined) return undefined;
   return CALLS.get(headers[":path"] ?? "");
 }
 
