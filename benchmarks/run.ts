@@ -1,9 +1,10 @@
-// `pnpm bench [blobs] [small-blobs] [trees] [nars] [cache] [start] [closure] [closure-short] [page] [cluster] [attack]`: figures as Markdown tables, each beside its baseline.
+// `pnpm bench [blobs] [small-blobs] [trees] [nars] [cache] [start] [closure] [closure-short] [page] [collection] [cluster] [attack]`: figures as Markdown tables, each beside its baseline.
 import { benchmarkAttacks } from "./attack/benchmark.ts";
 import { benchmarkBinaryCache } from "./binary-cache.ts";
 import { benchmarkBlobs } from "./blobs.ts";
 import { benchmarkClosure } from "./closure/benchmark.ts";
 import { benchmarkCluster } from "./cluster.ts";
+import { benchmarkCollection } from "./collection/benchmark.ts";
 import { benchmarkNars } from "./nars.ts";
 import { benchmarkPage } from "./page.ts";
 import { benchmarkSmallBlobs } from "./small-blobs.ts";
@@ -20,11 +21,12 @@ const benchmarks: Record<string, () => Promise<void>> = {
   closure: () => benchmarkClosure("all"),
   "closure-short": () => benchmarkClosure("short"),
   page: benchmarkPage,
+  collection: benchmarkCollection,
   cluster: benchmarkCluster,
   attack: benchmarkAttacks,
 };
 /** They take long, or what not everybody has: only where they are named. */
-const ONLY_BY_NAME = ["attack", "cluster", "closure", "closure-short"];
+const ONLY_BY_NAME = ["attack", "cluster", "collection", "closure", "closure-short"];
 const chosen = process.argv.slice(2);
 const usual = Object.keys(benchmarks).filter((name) => !ONLY_BY_NAME.includes(name));
 
