@@ -90,8 +90,12 @@ export function createHttp2(options: Http2Options): Http2Server {
     reads.note(stream.session);
     const serve = (caller: Caller | undefined) => {
       const blobCall = caller === undefined ? undefined : findBlobCall(headers);
-      if (blobCall === undefined) serveAsRequest(stream, headers, flags, rawHeaders);
-      else serveBlobCall(blobCall, caller, stream, headers);
+      const serveDirect =
+        caller === undefined || blobCall !== undefined ? undefined : options.calls.findDirect(headers);
+      const handOn = () => serveAsRequest(stream, headers, flags, rawHeaders);
+      if (blobCall !== undefined) serveBlobCall(blobCall, caller, stream, headers);
+      else if (serveDirect !== undefined) serveDirect(stream, handOn);
+      else handOn();
       releaseEnd();
     };
     // It may fail before there is time for it; afterwards, its failure shows where it is read and written.

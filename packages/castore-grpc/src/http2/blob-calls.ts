@@ -1,4 +1,4 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type ByteSource, followedBy, gatherShort, rechunk } from "@tvix/byte-stream";
@@ -6,11 +6,16 @@ import { B3Digest, type BlobService, ByteBudget, type MemoryLedger, type Princip
 import { type ReadBlobRequest, ReadBlobRequestSchema } from "@tvix/protocol/tvix/castore";
 import { blobNotFound, SENT_PIECE_BYTES } from "../blob-handlers.ts";
 import { blobServiceOf, NAMESPACES } from "../namespace.ts";
-import { toConnectError } from "../status.ts";
+import { answerCall, isPlainCall, sendHeaders } from "./answer-call.ts";
 import { bodyOf } from "./body.ts";
-import { blobChunkHead, framedBytes, onlyBlobData, readBlobData, readMessages } from "./framing.ts";
-import { OK_TRAILERS, trailersOf } from "./status-headers.ts";
-import { parseTimeout } from "./timeout.ts";
+import {
+  blobChunkHead,
+  framedBytes,
+  onlyBlobData,
+  onlyMessage,
+  readBlobData,
+  readMessages,
+} from "./framing.ts";
 import { writeParts } from "./write.ts";
 
 /** What the calls need. */
@@ -59,14 +64,7 @@ const CALLS: ReadonlyMap<string, BlobCall> = new Map(
  *   ordinary handlers know
  */
 export function findBlobCall(headers: IncomingHttpHeaders): BlobCall | undefined {
-  const contentType = headers["content-type"];
-  const encoding = headers["grpc-encoding"] ?? "identity";
-  if (contentType !== "application/grpc" && contentType !== "application/grpc+proto") return undefined;
-  if (encoding !== "identity" || headers[":method"] !== "POST") return undefined;
-  // What is no deadline is refused like that of any other call.
-  const timeout = headers["grpc-timeout"];
-  if (timeout !== undefined && parseTimeout(timeout) === undefined) return undefined;
-  return CALLS.get(headers[":path"] ?? "");
+  return isPlainCall(headers) ? CALLS.get(headers[":path"] ?? "") : undefined;
 }
 
 interface Exchange extends BlobCallOptions {
@@ -144,39 +142,11 @@ class Upload {
   }
 }
 
-/**
- * Runs a call with what every call needs: cancellation, deadline, and a status at the end.
- *
- * @param run resolves with what is left to send
- */
 function call(run: (exchange: Exchange) => Promise<Uint8Array | undefined>): BlobCall {
-  return async (stream, headers, options) => {
-    const cancellation = new AbortController();
-    const cancel = () => cancellation.abort(new ConnectError("the call was cancelled", Code.Canceled));
-    stream.once("aborted", cancel).once("close", cancel);
-    // The failure of a stream shows in what is read from it and written to it.
-    stream.on("error", () => {});
-    const timeoutMs = parseTimeout(headers["grpc-timeout"]);
-    const timer =
-      timeoutMs === undefined
-        ? undefined
-        : setTimeout(
-            () => cancellation.abort(new ConnectError("the deadline has passed", Code.DeadlineExceeded)),
-            timeoutMs,
-          );
-    const { signal } = cancellation;
-    try {
-      const rest = await run({ ...options, stream, body: bodyOf(stream, signal), signal });
-      end(stream, OK_TRAILERS, rest);
-    } catch (reason) {
-      const error = toConnectError(reason, signal);
-      if (isOurs(error)) options.onError(reason);
-      end(stream, trailersOf(error));
-    } finally {
-      clearTimeout(timer);
-      stream.off("aborted", cancel).off("close", cancel);
-    }
-  };
+  return (stream, headers, options) =>
+    answerCall(stream, headers, options.onError, (signal) =>
+      run({ ...options, stream, body: bodyOf(stream, signal), signal }),
+    );
 }
 
 function parseRequest(message: Uint8Array): ReadBlobRequest {
@@ -186,58 +156,4 @@ function parseRequest(message: Uint8Array): ReadBlobRequest {
     const text = "message is no ReadBlobRequest";
     throw new ConnectError(text, Code.InvalidArgument, undefined, undefined, cause);
   }
-}
-
-async function onlyMessage(messages: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  let only: Uint8Array | undefined;
-  for await (const message of messages) {
-    if (only !== undefined)
-      throw new ConnectError("more than one message in the request", Code.InvalidArgument);
-    only = message;
-  }
-  if (only === undefined) throw new ConnectError("no message in the request", Code.InvalidArgument);
-  return only;
-}
-
-const RESPONSE_HEADERS = { ":status": 200, "content-type": "application/grpc+proto" };
-
-function sendHeaders(stream: ServerHttp2Stream): void {
-  if (!stream.headersSent && !stream.destroyed) stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
-}
-
-/**
- * Ends the response with trailers, and tells a client that is still sending to stop.
- *
- * @param rest goes out with the end: one frame, where a write of its own would make two
- */
-function end(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>, rest?: Uint8Array): void {
-  if (stream.destroyed) return;
-  if (stream.closed) {
-    // Reset by the client, while what has arrived is still held: there is nobody to answer.
-    stream.destroy();
-    return;
-  }
-  if (stream.writableNeedDrain) {
-    // Trailers cannot overtake what the client does not take.
-    stream.close(constants.NGHTTP2_CANCEL);
-    return;
-  }
-  if (!stream.headersSent && trailers !== OK_TRAILERS) {
-    stream.respond({ ...RESPONSE_HEADERS, ...trailers }, { endStream: true });
-  } else {
-    sendHeaders(stream);
-    stream.once("wantTrailers", () => stream.sendTrailers(trailers));
-    stream.end(rest);
-  }
-  if (!stream.readableEnded) {
-    const stop = () => stream.close(constants.NGHTTP2_NO_ERROR);
-    if (stream.writableFinished) stop();
-    else stream.once("finish", stop);
-    stream.resume();
-  }
-}
-
-/** Whether a failure belongs into our log rather than only to the client. */
-function isOurs({ code }: ConnectError): boolean {
-  return code === Code.Internal || code === Code.DataLoss || code === Code.Unknown;
 }

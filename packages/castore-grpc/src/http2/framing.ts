@@ -23,6 +23,14 @@ export function frameHead(length: number): Uint8Array {
   return head;
 }
 
+/** A message with what goes in front of it. */
+export function framedMessage(message: Uint8Array): Uint8Array {
+  const framed = allocateShortLived(FRAME_HEAD_BYTES + message.length);
+  writeFrameHead(framed, message.length);
+  framed.set(message, FRAME_HEAD_BYTES);
+  return framed;
+}
+
 function writeFrameHead(target: Uint8Array, length: number): void {
   target[0] = 0;
   target[1] = length >>> 24;
@@ -48,6 +56,22 @@ export async function* readMessages(
   } finally {
     await reader.close();
   }
+}
+
+/**
+ * The message of a request that consists of one.
+ *
+ * @throws ConnectError INVALID_ARGUMENT when there is another number of them
+ */
+export async function onlyMessage(messages: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  let only: Uint8Array | undefined;
+  for await (const message of messages) {
+    if (only !== undefined)
+      throw new ConnectError("more than one message in the request", Code.InvalidArgument);
+    only = message;
+  }
+  if (only === undefined) throw new ConnectError("no message in the request", Code.InvalidArgument);
+  return only;
 }
 
 /**

@@ -61,8 +61,9 @@ export class Http2Exchange implements Exchange {
 
   get awaitsRequest(): boolean {
     const stream = this.#stream;
-    // What was paused holds what we have not yet taken.
-    return !stream.readableEnded && !stream.isPaused() && stream.readableLength === 0;
+    // What was paused holds what we have not yet taken; whoever waits to be told that there is more pauses it as well.
+    const isPaused = stream.isPaused() && stream.listenerCount("readable") === 0;
+    return !stream.readableEnded && !isPaused && stream.readableLength === 0;
   }
 
   get awaitsReader(): boolean {

@@ -1,7 +1,9 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import {
   Code,
   ConnectError,
   type ConnectRouter,
+  type ContextValues,
   createConnectRouter,
   createContextValues,
 } from "@connectrpc/connect";
@@ -14,7 +16,7 @@ import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from
 import type { MemoryLedger } from "@tvix/castore";
 import { callPrincipal, isRequestComplete, onAnswered } from "@tvix/castore-grpc";
 import type { Logger } from "pino";
-import type { Admission } from "../admission/admission.ts";
+import type { Admission, Admitted } from "../admission/admission.ts";
 import type { EventLoopTurns } from "../admission/event-loop-turns.ts";
 import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import { NEVER_COMPRESS } from "../routes.ts";
@@ -22,10 +24,12 @@ import { answerStatus } from "./answer-status.ts";
 import { callerAddress, callSubject, logFailures } from "./call-log.ts";
 import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
+import { DirectCalls } from "./direct-calls.ts";
 import { BinaryFieldCounter, JsonFieldCounter } from "./field-counter.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
 import { MESSAGE_COMPRESSIONS } from "./message-compressions.ts";
 import { withReadableStatus } from "./readable-answer.ts";
+import { type RecordedMethod, recordMethods } from "./recorded-methods.ts";
 import { blameClient } from "./request-failures.ts";
 import { RequestMemory } from "./request-memory.ts";
 import { callConnection, takeTurns } from "./take-turns.ts";
@@ -64,21 +68,25 @@ export function isGrpc(contentType: string | undefined): boolean {
  */
 export class Calls {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly #direct: DirectCalls;
   readonly #admission: Admission;
   readonly #memory: MemoryLedger;
   readonly #maxMessageBytes: number;
   readonly #log: Logger;
 
   constructor({ routes, maxMessageBytes, admission, memory, turns, log }: CallsOptions) {
+    const interceptors = [logFailures(log), noteSubjects(), takeTurns(turns), blameClient];
     const router = createConnectRouter({
-      interceptors: [logFailures(log), noteSubjects(), takeTurns(turns), blameClient],
+      interceptors,
       readMaxBytes: maxMessageBytes,
       compressMinBytes: NEVER_COMPRESS,
       acceptCompression: [...MESSAGE_COMPRESSIONS],
       // What nobody knows would be kept, an object for each field, and looked at by nobody.
       binaryOptions: { readUnknownFields: false },
     });
-    routes(router);
+    const methods = new Map<string, RecordedMethod>();
+    routes(recordMethods(router, methods));
+    this.#direct = new DirectCalls(methods, { interceptors, maxMessageBytes });
     this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
     this.#admission = admission;
     this.#memory = memory;
@@ -89,6 +97,31 @@ export class Calls {
   /** `/service/method` of every call. */
   get paths(): Iterable<string> {
     return this.#handlers.keys();
+  }
+
+  /**
+   * A call of gRPC over HTTP/2 that is answered on its stream; undefined for every other.
+   *
+   * @param handOn answers it where it turns out to need {@link serve}
+   */
+  findDirect(
+    headers: IncomingHttpHeaders,
+  ): ((stream: ServerHttp2Stream, handOn: () => void) => void) | undefined {
+    const call = this.#direct.find(headers);
+    if (call === undefined) return undefined;
+    return (stream, handOn) => {
+      const { session } = stream;
+      const values = valuesOf(this.#admission.findByKey(stream), {
+        from: session?.socket.remoteAddress,
+        connection: session,
+        isComplete: () => !stream.aborted,
+        answer: stream,
+      });
+      call.serve(stream, headers, values, handOn).catch((error) => {
+        this.#log.debug({ err: error, call: headers[":path"] }, "a call was cut off");
+        stream.destroy();
+      });
+    };
   }
 
   /**
@@ -104,23 +137,14 @@ export class Calls {
       return answerStatus(request, response, { code: Code.Unimplemented, httpStatus: 404, message });
     }
     try {
-      const from = request.socket?.remoteAddress;
       const admitted = this.#admission.find(request);
       if (admitted !== undefined) admitted.code = "ok";
-      const isComplete = () => !("stream" in request && request.stream.aborted);
-      const values = createContextValues()
-        .set(isRequestComplete, isComplete)
-        .set(callerAddress, from)
-        .set(callConnection, "stream" in request ? request.stream.session : request.socket)
-        .set(callPrincipal, admitted?.caller)
-        .set(onAnswered, (done) => {
-          if (response.closed) done();
-          else response.once("close", done);
-        })
-        .set(callSubject, () => admitted?.subject)
-        .set(noteSubject, (subject) => {
-          if (admitted !== undefined) admitted.subject = subject;
-        });
+      const values = valuesOf(admitted, {
+        from: request.socket?.remoteAddress,
+        connection: "stream" in request ? request.stream.session : request.socket,
+        isComplete: () => !("stream" in request && request.stream.aborted),
+        answer: response,
+      });
       const received = keepConnection(
         universalRequestFromNodeRequest(request, response, undefined, values),
         request,
@@ -171,6 +195,35 @@ export class Calls {
         : undefined,
     });
   }
+}
+
+/** What is known of a call beside its messages. */
+interface CallOrigin {
+  readonly from: string | undefined;
+  readonly connection: object | undefined;
+  readonly isComplete: () => boolean;
+  /** What the answer is sent on. */
+  readonly answer: { readonly closed: boolean; once(event: "close", listener: () => void): unknown };
+}
+
+/** The same for those who answer it. */
+function valuesOf(
+  admitted: Admitted | undefined,
+  { from, connection, isComplete, answer }: CallOrigin,
+): ContextValues {
+  return createContextValues()
+    .set(isRequestComplete, isComplete)
+    .set(callerAddress, from)
+    .set(callConnection, connection)
+    .set(callPrincipal, admitted?.caller)
+    .set(onAnswered, (done) => {
+      if (answer.closed) done();
+      else answer.once("close", done);
+    })
+    .set(callSubject, () => admitted?.subject)
+    .set(noteSubject, (subject) => {
+      if (admitted !== undefined) admitted.subject = subject;
+    });
 }
 
 /** An answer whose body is let go when its client has left: whoever writes it may wait for ever then. */

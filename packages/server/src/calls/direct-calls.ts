@@ -1,0 +1,186 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { create, fromBinary, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ContextValues, type Interceptor } from "@connectrpc/connect";
+import {
+  answerCall,
+  framedMessage,
+  frameHead,
+  HANDED_ON,
+  isPlainCall,
+  onlyMessage,
+  readMessages,
+  sendHeaders,
+  writeParts,
+} from "@tvix/castore-grpc/http2";
+import { DirectContext, NO_HEADERS } from "./direct-context.ts";
+import type { RecordedMethod } from "./recorded-methods.ts";
+import { shortRequest } from "./short-request.ts";
+import { withNext } from "./with-next.ts";
+
+/** Longest request that is answered here, in bytes: what it takes when it is parsed needs no counting. */
+const SHORT_BYTES = 4096;
+
+type Handler = ReturnType<Interceptor>;
+type Request = Parameters<Handler>[0];
+type Response = Awaited<ReturnType<Handler>>;
+type Output = RecordedMethod["method"]["output"];
+
+/** A call that is answered on its stream. */
+export interface DirectCall {
+  /**
+   * Answers it.
+   *
+   * @param handOn answers it where its request is long
+   */
+  serve(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    values: ContextValues,
+    handOn: () => void,
+  ): Promise<void>;
+}
+
+/** What all of these calls have in common. */
+export interface DirectCallOptions {
+  /** As those of Connect. */
+  readonly interceptors: readonly Interceptor[];
+  /** Longest message that is taken, in bytes. */
+  readonly maxMessageBytes: number;
+}
+
+/**
+ * Calls of gRPC over HTTP/2 whose request is one short message, answered on their streams: such as what is known of a path, a
+ * directory, whether there is a blob. Connect, which serves every protocol by one, takes several times as long for each.
+ */
+export class DirectCalls {
+  readonly #calls: ReadonlyMap<string, DirectCall>;
+
+  constructor(methods: ReadonlyMap<string, RecordedMethod>, options: DirectCallOptions) {
+    this.#calls = new Map(
+      [...methods].map(([path, method]) => [path, { serve: directCall(method, options) }]),
+    );
+  }
+
+  /** Undefined for every other call, and for encodings that only the ordinary handlers know. */
+  find(headers: IncomingHttpHeaders): DirectCall | undefined {
+    return isPlainCall(headers) ? this.#calls.get(headers[":path"] ?? "") : undefined;
+  }
+}
+
+function directCall(
+  recorded: RecordedMethod,
+  { interceptors, maxMessageBytes }: DirectCallOptions,
+): DirectCall["serve"] {
+  const { service, method, run } = recorded;
+  const isStreaming = method.methodKind === "server_streaming";
+  return async (stream, headers, values, handOn) => {
+    let isHandedOn = false;
+    // Whoever is given the call logs its failures.
+    await answerCall(
+      stream,
+      headers,
+      () => {},
+      async (signal) => {
+        const body = await shortRequest(stream, SHORT_BYTES, signal);
+        if (body === undefined) {
+          isHandedOn = true;
+          return HANDED_ON;
+        }
+        const message = await messageOf(body, method, maxMessageBytes);
+        const context = new DirectContext(recorded, headers, { signal, values });
+        const common = { service, header: NO_HEADERS, trailer: NO_HEADERS };
+        const answer = async (request: Request): Promise<Response> => {
+          if (isStreaming) {
+            const only = await onlyOne(request.message as AsyncIterable<unknown>);
+            const answers = run(only, context) as AsyncIterable<MessageInitShape<Output>>;
+            return { ...common, stream: true, method, message: answers } as Response;
+          }
+          const made = (await run(request.message, context)) as MessageInitShape<Output>;
+          return { ...common, stream: false, method, message: create(method.output, made) } as Response;
+        };
+        const { url, requestMethod } = context;
+        const about = {
+          service,
+          method,
+          requestMethod,
+          url,
+          signal,
+          header: NO_HEADERS,
+          contextValues: values,
+        };
+        const request = (
+          isStreaming
+            ? { ...about, stream: true, message: streamOf(message) }
+            : { ...about, stream: false, message }
+        ) as Request;
+        const handle = interceptors.reduceRight<Handler>((next, interceptor) => interceptor(next), answer);
+        const response = await untilAborted(handle(request), signal);
+        if (!response.stream)
+          return framedMessage(toBinary(method.output, response.message as MessageShape<Output>));
+        await sendAll(stream, method.output, response.message, signal);
+        return undefined;
+      },
+    );
+    if (isHandedOn) handOn();
+  };
+}
+
+async function messageOf(
+  body: Uint8Array,
+  { input }: RecordedMethod["method"],
+  maxBytes: number,
+): Promise<unknown> {
+  const bytes = await onlyMessage(readMessages(streamOf(body), maxBytes));
+  try {
+    return fromBinary(input, bytes, { readUnknownFields: false });
+  } catch (cause) {
+    throw new ConnectError(`message is no ${input.name}`, Code.InvalidArgument, undefined, undefined, cause);
+  }
+}
+
+async function sendAll(
+  stream: ServerHttp2Stream,
+  output: Output,
+  answers: AsyncIterable<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const iterator = withNext(answers, (next) => untilAborted(next(), signal))[Symbol.asyncIterator]();
+  let isOver = false;
+  try {
+    for (;;) {
+      const { done, value } = await iterator.next();
+      isOver = done === true;
+      if (isOver) return;
+      const bytes = toBinary(output, create(output, value as MessageInitShape<Output>));
+      sendHeaders(stream);
+      await writeParts(stream, [frameHead(bytes.length), bytes], signal);
+    }
+  } finally {
+    // Whoever waits for something else in there hears of it later, or never.
+    if (!isOver) void iterator.return?.().catch(() => {});
+  }
+}
+
+/** What a promise resolves with, unless the signal is aborted first. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort);
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function* streamOf<T>(only: T): AsyncGenerator<T, void, undefined> {
+  yield only;
+}
+
+async function onlyOne<T>(items: AsyncIterable<T>): Promise<T | undefined> {
+  for await (const item of items) return item;
+  return undefined;
+}
