@@ -56,6 +56,7 @@ export { RecordDirectoryService } from "./records/directory-service.ts";
 export { prefixEnd } from "./records/prefix-end.ts";
 export { removeExpiredUploads } from "./records/remove-expired.ts";
 export { CHUNKS, type Content, FACTS } from "./records/tables.ts";
+export { UnhurriedRecordStore } from "./records/unhurried-record-store.ts";
 export {
   ContentMender,
   type ContentSource,

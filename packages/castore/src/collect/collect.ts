@@ -174,7 +174,7 @@ async function firstLook(
 }
 
 /** Marks that are removed together. */
-const REMOVED_TOGETHER = 1000;
+const REMOVED_TOGETHER = 250;
 
 /** Nothing that an earlier collection has condemned goes with another one. */
 async function removeMarks(collector: Collector, records: RecordStore): Promise<void> {

@@ -10,7 +10,7 @@ import type { LiveSet } from "./live-set.ts";
 import { ContentCounter } from "./sizes.ts";
 
 /** Marks that are set together. */
-const BATCH = 1000;
+const BATCH = 250;
 
 const KINDS: readonly ContentKind[] = ["directory", "blob", "chunk"];
 

@@ -1,8 +1,9 @@
+import { encodeHex } from "@tvix/byte-stream";
 import type { RecordChange, RecordStore } from "../records/record-store.ts";
 import { CONTENT, type Content } from "../records/tables.ts";
 
 /** Marks that are written together. */
-const BATCH = 2000;
+const BATCH = 500;
 
 /**
  * What a look has found reachable, kept in records of its own: so that memory does not grow with the store. The
@@ -10,7 +11,7 @@ const BATCH = 2000;
  */
 export class LiveSet {
   readonly #scratch: RecordStore;
-  /** Marks that are not yet written, by their keys as characters. */
+  /** Marks that are not yet written, by their keys in hexadecimal. */
   #pending: Map<string, Uint8Array> = new Map();
 
   /** @param scratch is empty, and nobody else's */
@@ -22,7 +23,7 @@ export class LiveSet {
   async add(contents: readonly Content[]): Promise<void> {
     for (const content of contents) {
       const key = CONTENT.encode(content);
-      this.#pending.set(nameOf(key), key);
+      this.#pending.set(encodeHex(key), key);
     }
     if (this.#pending.size >= BATCH) await this.flush();
   }
@@ -30,7 +31,7 @@ export class LiveSet {
   /** Whether each of some contents is known to be reachable. */
   async hasMany(contents: readonly Content[]): Promise<readonly boolean[]> {
     const keys = contents.map(CONTENT.encode);
-    const known = keys.map((key) => this.#pending.has(nameOf(key)));
+    const known = keys.map((key) => this.#pending.has(encodeHex(key)));
     const unknown = keys.filter((_, index) => known[index] === false);
     if (unknown.length === 0) return known;
     const found = await this.#scratch.getMany(unknown);
@@ -58,7 +59,3 @@ export class LiveSet {
 }
 
 const NOTHING = new Uint8Array(0);
-
-function nameOf(key: Uint8Array): string {
-  return String.fromCharCode(...key);
-}

@@ -11,7 +11,7 @@ import type { LiveSet } from "./live-set.ts";
 import { ContentCounter, type ContentCounts } from "./sizes.ts";
 
 /** Marks that are looked at together. */
-const BATCH = 500;
+const BATCH = 125;
 
 /**
  * Removes what is condemned and was not reached by a second look either, and takes the marks off the rest. What

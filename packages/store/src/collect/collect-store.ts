@@ -7,6 +7,7 @@ import {
   findGarbage,
   type Marker,
   type Scratch,
+  UnhurriedRecordStore,
 } from "@tvix/castore/backend";
 import type { StorePath } from "@tvix/nix-compat";
 import { sweepFileIndex } from "../file-index/sweep-index.ts";
@@ -59,9 +60,10 @@ export interface StoreCollectionReport extends CollectionReport {
  * @throws CastoreError LOCKED when somebody collects; CORRUPT, INCOMPLETE when it cannot be told what is reachable
  */
 export async function collectStore(
-  parts: StoreCollectionParts,
+  hurried: StoreCollectionParts,
   options: CollectStoreOptions,
 ): Promise<StoreCollectionReport> {
+  const parts = unhurried(hurried);
   await parts.usage?.flush();
   const paths = await removePaths(parts, options);
   const report = await collectGarbage(contentsOf(parts, options), options);
@@ -72,11 +74,24 @@ export async function collectStore(
   return { ...report, paths };
 }
 
+/** The same, done while nobody else has anything to do: a collection has time. */
+function unhurried(parts: StoreCollectionParts): StoreCollectionParts {
+  return {
+    ...parts,
+    records: new UnhurriedRecordStore(parts.records),
+    async openScratch() {
+      const scratch = await parts.openScratch();
+      return { records: new UnhurriedRecordStore(scratch.records), remove: () => scratch.remove() };
+    },
+  };
+}
+
 /** What such a collection would find, if nobody used anything any more: looked at, and nothing else. */
 export async function findStoreGarbage(
-  parts: StoreCollectionParts,
+  hurried: StoreCollectionParts,
   options: Omit<CollectStoreOptions, "graceMs">,
 ): Promise<{ readonly paths: number; readonly contents: ContentCounts }> {
+  const parts = unhurried(hurried);
   let paths = 0;
   const retained = await retain(parts.records, parts.openScratch, options, options);
   try {

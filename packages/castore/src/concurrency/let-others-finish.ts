@@ -1,0 +1,23 @@
+import { letOthersRun } from "./let-others-run.ts";
+
+/** A turn of the event loop in which nobody else has done anything takes less than this, in milliseconds. */
+const IDLE_MS = 0.2;
+
+/** Turns of which nobody has made use, one after the other, until all others count as done with. */
+const IDLE_TURNS = 5;
+
+/** Turns after which it goes on however much others have to do, so that it comes to an end. */
+const MOST_TURNS = 100;
+
+/**
+ * Resolves when nobody else has anything to do, or they have had many turns: for long work that nobody waits for. What answers a
+ * request takes many turns, each of which would otherwise wait for a piece of that work.
+ */
+export async function letOthersFinish(): Promise<void> {
+  let idle = 0;
+  for (let turns = 0; turns < MOST_TURNS && idle < IDLE_TURNS; turns++) {
+    const began = performance.now();
+    await letOthersRun();
+    idle = performance.now() - began < IDLE_MS ? idle + 1 : 0;
+  }
+}
