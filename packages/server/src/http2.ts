@@ -21,6 +21,7 @@ import type { EventLoopTurns } from "./admission/event-loop-turns.ts";
 import { holdEnd } from "./admission/held-end.ts";
 import { Http2Exchange } from "./admission/http2-exchange.ts";
 import { endIdleSession } from "./admission/idle-session.ts";
+import { isClosedByUs } from "./admission/own-close.ts";
 import { ReadTurns } from "./admission/read-turns.ts";
 import type { Refusal } from "./admission/refusal.ts";
 import { gatherShortPieces } from "./admission/short-pieces.ts";
@@ -102,7 +103,9 @@ export function createHttp2(options: Http2Options): Http2Server {
     stream.on("error", () => {});
     stream.once("aborted", () => {
       const { session } = stream;
-      if (stream.headersSent || session === undefined || session.destroyed) return;
+      if (stream.headersSent || isClosedByUs(stream)) return;
+      // One whose connection is gone was not taken back.
+      if (session === undefined || session.destroyed || session.socket.destroyed) return;
       const isOneTooMany = takenBack.note(session.socket.remoteAddress, session);
       if (isOneTooMany) endAtOnce(session);
     });

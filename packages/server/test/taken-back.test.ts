@@ -62,8 +62,11 @@ test("an address goes on from where it was on another connection; a Unix socket 
   expect(note("192.0.2.1", {}, 5, 0)).toBe(5);
   expect(note("::ffff:192.0.2.1", {}, 1, 0)).toBe(1);
   expect(note("192.0.2.2", {}, 2000, 0)).toBe(0);
-  // 200 more each second, and six were too many.
-  expect(note("192.0.2.1", {}, 195, 1000)).toBe(1);
+  // 500 more each second, and six were too many.
+  expect(note("192.0.2.1", {}, 495, 1000)).toBe(1);
+  // However much it was, two seconds later all is well.
+  expect(note("192.0.2.1", {}, 10_000, 1000)).toBe(10_000);
+  expect(note("192.0.2.1", {}, 400, 3000)).toBe(0);
   const one = {};
   expect(note(undefined, one, 2001, 0)).toBe(1);
   expect(note(undefined, {}, 2000, 0)).toBe(0);

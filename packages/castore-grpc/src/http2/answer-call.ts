@@ -22,7 +22,7 @@ export function isPlainCall(headers: IncomingHttpHeaders): boolean {
  * Answers a call of gRPC on its stream with what every call needs: cancellation, deadline, and a status at the end.
  *
  * @param onError sees every failure that is not the client's
- * @param run is given a signal that is aborted when the call is over; resolves with what is left to send, or
+ * @param run is given a signal that is aborted when the client leaves or the deadline passes; resolves with what is left to send, or
  *   HANDED_ON when somebody else answers it
  */
 export async function answerCall(

@@ -6,6 +6,7 @@ import {
 } from "node:http2";
 import { type Exchange, pathOf, type RequestHead } from "./exchange.ts";
 import { CUT_OFF, codeOf } from "./exchange-code.ts";
+import { closeStream } from "./own-close.ts";
 import { type Scope, scopeNeeded } from "./scope.ts";
 import type { StreamBytes } from "./stream-bytes.ts";
 
@@ -77,7 +78,7 @@ export class Http2Exchange implements Exchange {
   cut(): void {
     // One that was closed may wait for somebody to read what has come.
     if (this.#stream.closed) this.#stream.destroy();
-    else this.#stream.close(constants.NGHTTP2_CANCEL);
+    else closeStream(this.#stream, constants.NGHTTP2_CANCEL);
   }
 
   endConnection(): void {

@@ -5,9 +5,14 @@ const SLICE_MS = 2;
 
 /** What Node reads a connection with: nothing else stops it from going on. */
 interface ReadHandle {
+  /** Bytes that its client has not taken yet. */
+  readonly writeQueueSize?: number;
   readStop(): void;
   readStart(): void;
 }
+
+/** Time after which it is looked whether clients have taken what holds their connections up, in milliseconds. */
+const RETRY_MS = 20;
 
 /**
  * Has connections of HTTP/2 be read in turn. While bytes come as fast as they are dealt with, one connection is read
@@ -19,13 +24,13 @@ export class ReadTurns {
   /** When the first bytes of this turn came; undefined: none have. */
   #began: number | undefined;
   readonly #resting = new Set<Http2Session>();
+  #isScheduled = false;
 
   /** Something has come on a connection, and is about to be dealt with. */
   note(session: Http2Session | undefined): void {
     if (this.#began === undefined) {
       this.#began = performance.now();
-      // Runs when all sockets have been looked at that can be read now.
-      setImmediate(() => this.#endTurn());
+      this.#schedule();
       return;
     }
     if (session === undefined || this.#resting.has(session)) return;
@@ -34,20 +39,41 @@ export class ReadTurns {
     handleOf(session)?.readStop();
   }
 
+  /** Ends the turn when all sockets have been looked at that can be read now. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#endTurn());
+  }
+
   #endTurn(): void {
+    this.#isScheduled = false;
     this.#began = undefined;
+    const isAnyRead = this.#readOne();
+    if (this.#resting.size === 0) return;
+    if (isAnyRead) this.#schedule();
+    else setTimeout(() => this.#schedule(), RETRY_MS).unref();
+  }
+
+  /**
+   * Has the first of those that rest be read on which may be: one whose client does not take what it is sent is not read by
+   * Node either, so that what has to be answered does not pile up.
+   */
+  #readOne(): boolean {
     for (const session of this.#resting) {
+      const handle = handleOf(session);
+      if ((handle?.writeQueueSize ?? 0) > 0) continue;
       this.#resting.delete(session);
-      handleOf(session)?.readStart();
-      break;
+      handle?.readStart();
+      return true;
     }
-    if (this.#resting.size > 0) setImmediate(() => this.#endTurn());
+    return false;
   }
 }
 
 /**
  * No public part of Node stops a connection of HTTP/2 from being read: its own way to it, which Node stops and starts by
- * itself as well. Undefined for a connection that has ended or is none of the system, such as standard input.
+ * itself as well. Undefined for a connection that has ended.
  */
 function handleOf(session: Http2Session): ReadHandle | undefined {
   if (session.destroyed) return undefined;

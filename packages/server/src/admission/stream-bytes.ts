@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
+import { closeStream } from "./own-close.ts";
 import type { ReadTurns } from "./read-turns.ts";
 import { gatherShortPieces } from "./short-pieces.ts";
 import type { UnreadBytes } from "./unread-bytes.ts";
@@ -41,13 +42,13 @@ export class StreamBytes {
     const { push, _write, _writev } = stream;
     // It may have come together with the head.
     this.received += stream.readableLength;
-    if (!this.#hold(this.received)) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    if (!this.#hold(this.received)) closeStream(stream, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     stream.push = (piece: Uint8Array | null, encoding?: BufferEncoding) => {
       if (piece === null) end();
       const length = piece?.length ?? 0;
       this.received += length;
       if (this.#hold(stream.readableLength + length)) return push.call(stream, this.#kept(piece), encoding);
-      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      closeStream(stream, constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return false;
     };
     // In front of all that: each byte may come on its own.

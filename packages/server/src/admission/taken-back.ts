@@ -6,7 +6,10 @@ import { TokenBucket } from "./token-bucket.ts";
  * Calls that may be taken back from one address before anything of their answer is sent, at once and how many more each
  * second. A client that gives up a batch of calls stays below; to begin a call takes us longer than it takes a client.
  */
-const RATE = { most: 2000, perSecond: 200 };
+const RATE = { most: 2000, perSecond: 500 };
+
+/** What an address may owe: whoever has stopped is as good as others after a second. */
+const MOST_DEBT = 500;
 
 /** Addresses that are remembered. */
 const REMEMBERED = 10_000;
@@ -16,14 +19,21 @@ const REMEMBERED = 10_000;
  * connection for it and makes another one goes on from there. What comes through a Unix socket counts for its connection.
  */
 export class TakenBack {
-  readonly #buckets = new LRUCache<string | object, TokenBucket>({ max: REMEMBERED });
+  readonly #ofAddress = new LRUCache<string, TokenBucket>({ max: REMEMBERED });
+  readonly #ofConnection: WeakMap<object, TokenBucket> = new WeakMap();
 
   /** Notes one; returns whether it was one too many. */
   note(address: string | undefined, connection: object, now: number = performance.now()): boolean {
-    const key = networkOf(address) || connection;
-    const known = this.#buckets.get(key);
-    const bucket = known ?? new TokenBucket(RATE, now);
-    if (known === undefined) this.#buckets.set(key, bucket);
-    return bucket.take(1, now) < 0;
+    const bucket = this.#bucketOf(networkOf(address), connection, now);
+    return bucket.take(0, now) <= -MOST_DEBT || bucket.take(1, now) < 0;
+  }
+
+  #bucketOf(address: string, connection: object, now: number): TokenBucket {
+    const known = address === "" ? this.#ofConnection.get(connection) : this.#ofAddress.get(address);
+    if (known !== undefined) return known;
+    const bucket = new TokenBucket(RATE, now);
+    if (address === "") this.#ofConnection.set(connection, bucket);
+    else this.#ofAddress.set(address, bucket);
+    return bucket;
   }
 }

@@ -21,7 +21,7 @@ import type { EventLoopTurns } from "../admission/event-loop-turns.ts";
 import type { NodeRequest, NodeResponse } from "../node-messages.ts";
 import { NEVER_COMPRESS } from "../routes.ts";
 import { answerStatus } from "./answer-status.ts";
-import { callerAddress, callSubject, logFailures } from "./call-log.ts";
+import { callerAddress, callSubject, logFailure, logFailures } from "./call-log.ts";
 import { noteSubject, noteSubjects } from "./call-subject.ts";
 import { takeDeadline } from "./deadline.ts";
 import { DirectCalls } from "./direct-calls.ts";
@@ -117,7 +117,9 @@ export class Calls {
         isComplete: () => !stream.aborted,
         answer: stream,
       });
-      call.serve(stream, headers, values, handOn).catch((error) => {
+      const onError = (error: unknown) =>
+        logFailure(this.#log, error, { call: String(headers[":path"]), from: values.get(callerAddress) });
+      call.serve(stream, headers, values, handOn, onError).catch((error) => {
         this.#log.debug({ err: error, call: headers[":path"] }, "a call was cut off");
         stream.destroy();
       });

@@ -17,8 +17,8 @@ import type { RecordedMethod } from "./recorded-methods.ts";
 import { shortRequest } from "./short-request.ts";
 import { withNext } from "./with-next.ts";
 
-/** Longest request that is answered here, in bytes: what it takes when it is parsed needs no counting. */
-const SHORT_BYTES = 4096;
+/** Longest request that is answered here, in bytes: what it takes when it is parsed is not accounted for either way. */
+const SHORT_BYTES = 1024;
 
 type Handler = ReturnType<Interceptor>;
 type Request = Parameters<Handler>[0];
@@ -31,12 +31,14 @@ export interface DirectCall {
    * Answers it.
    *
    * @param handOn answers it where its request is long
+   * @param onError sees every failure that no interceptor can have seen
    */
   serve(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     values: ContextValues,
     handOn: () => void,
+    onError: (error: unknown) => void,
   ): Promise<void>;
 }
 
@@ -73,54 +75,52 @@ function directCall(
 ): DirectCall["serve"] {
   const { service, method, run } = recorded;
   const isStreaming = method.methodKind === "server_streaming";
-  return async (stream, headers, values, handOn) => {
+  return async (stream, headers, values, handOn, onError) => {
     let isHandedOn = false;
-    // Whoever is given the call logs its failures.
-    await answerCall(
-      stream,
-      headers,
-      () => {},
-      async (signal) => {
-        const body = await shortRequest(stream, SHORT_BYTES, signal);
-        if (body === undefined) {
-          isHandedOn = true;
-          return HANDED_ON;
+    // Interceptors have seen what became an error of Connect.
+    const onFailure = (error: unknown) => {
+      if (!(error instanceof ConnectError)) onError(error);
+    };
+    await answerCall(stream, headers, onFailure, async (signal) => {
+      const body = await shortRequest(stream, SHORT_BYTES, signal);
+      if (body === undefined) {
+        isHandedOn = true;
+        return HANDED_ON;
+      }
+      const message = await messageOf(body, method, maxMessageBytes);
+      const context = new DirectContext(recorded, headers, { signal, values });
+      const common = { service, header: NO_HEADERS, trailer: NO_HEADERS };
+      const answer = async (request: Request): Promise<Response> => {
+        if (isStreaming) {
+          const only = await onlyOne(request.message as AsyncIterable<unknown>);
+          const answers = run(only, context) as AsyncIterable<MessageInitShape<Output>>;
+          return { ...common, stream: true, method, message: answers } as Response;
         }
-        const message = await messageOf(body, method, maxMessageBytes);
-        const context = new DirectContext(recorded, headers, { signal, values });
-        const common = { service, header: NO_HEADERS, trailer: NO_HEADERS };
-        const answer = async (request: Request): Promise<Response> => {
-          if (isStreaming) {
-            const only = await onlyOne(request.message as AsyncIterable<unknown>);
-            const answers = run(only, context) as AsyncIterable<MessageInitShape<Output>>;
-            return { ...common, stream: true, method, message: answers } as Response;
-          }
-          const made = (await run(request.message, context)) as MessageInitShape<Output>;
-          return { ...common, stream: false, method, message: create(method.output, made) } as Response;
-        };
-        const { url, requestMethod } = context;
-        const about = {
-          service,
-          method,
-          requestMethod,
-          url,
-          signal,
-          header: NO_HEADERS,
-          contextValues: values,
-        };
-        const request = (
-          isStreaming
-            ? { ...about, stream: true, message: streamOf(message) }
-            : { ...about, stream: false, message }
-        ) as Request;
-        const handle = interceptors.reduceRight<Handler>((next, interceptor) => interceptor(next), answer);
-        const response = await untilAborted(handle(request), signal);
-        if (!response.stream)
-          return framedMessage(toBinary(method.output, response.message as MessageShape<Output>));
-        await sendAll(stream, method.output, response.message, signal);
-        return undefined;
-      },
-    );
+        const made = (await run(request.message, context)) as MessageInitShape<Output>;
+        return { ...common, stream: false, method, message: create(method.output, made) } as Response;
+      };
+      const { url, requestMethod } = context;
+      const about = {
+        service,
+        method,
+        requestMethod,
+        url,
+        signal,
+        header: NO_HEADERS,
+        contextValues: values,
+      };
+      const request = (
+        isStreaming
+          ? { ...about, stream: true, message: streamOf(message) }
+          : { ...about, stream: false, message }
+      ) as Request;
+      const handle = interceptors.reduceRight<Handler>((next, interceptor) => interceptor(next), answer);
+      const response = await untilAborted(handle(request), signal);
+      if (!response.stream)
+        return framedMessage(toBinary(method.output, response.message as MessageShape<Output>));
+      await sendAll(stream, method.output, response.message, signal);
+      return undefined;
+    });
     if (isHandedOn) handOn();
   };
 }
@@ -163,7 +163,11 @@ async function sendAll(
 
 /** What a promise resolves with, unless the signal is aborted first. */
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    // Nobody else waits for it.
+    promise.catch(() => {});
+    throw signal.reason;
+  }
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason);

@@ -43,5 +43,5 @@ export class DirectContext implements HandlerContext {
   }
 }
 
-/** No method sets any: what is set here would be lost. */
-export const NO_HEADERS: Headers = Object.freeze(new Headers());
+/** No method sets any: what were set here would not be sent. */
+export const NO_HEADERS: Headers = new Headers();

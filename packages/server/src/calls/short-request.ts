@@ -2,10 +2,13 @@ import type { ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { concatBytes } from "@tvix/byte-stream";
 
+/** What a piece takes beside its bytes: a client may send each byte on its own. */
+const PIECE_BYTES = 128;
+
 /**
  * The body of a request, as soon as it is whole. What is longer is put back, for whoever reads it then.
  *
- * @param maxBytes longest body that is taken
+ * @param maxBytes what is held of it at the most, pieces included
  * @returns undefined for one that is longer
  * @throws ConnectError CANCELED when the client takes it back; the reason of the signal
  */
@@ -24,7 +27,7 @@ export async function shortRequest(
     const onReadable = () => {
       for (let piece = stream.read(); piece !== null; piece = stream.read()) {
         pieces.push(piece);
-        length += piece.length;
+        length += piece.length + PIECE_BYTES;
         if (length <= maxBytes) continue;
         stop();
         stream.unshift(concatBytes(pieces));
