@@ -25,6 +25,7 @@ export class ReadTurns {
   #began: number | undefined;
   readonly #resting = new Set<Http2Session>();
   #isScheduled = false;
+  #retry: NodeJS.Timeout | undefined;
 
   /** Something has come on a connection, and is about to be dealt with. */
   note(session: Http2Session | undefined): void {
@@ -52,7 +53,12 @@ export class ReadTurns {
     const isAnyRead = this.#readOne();
     if (this.#resting.size === 0) return;
     if (isAnyRead) this.#schedule();
-    else setTimeout(() => this.#schedule(), RETRY_MS).unref();
+    else this.#retry ??= setTimeout(() => this.#lookAgain(), RETRY_MS).unref();
+  }
+
+  #lookAgain(): void {
+    this.#retry = undefined;
+    this.#schedule();
   }
 
   /**
