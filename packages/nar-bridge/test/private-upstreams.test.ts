@@ -246,6 +246,18 @@ test.each([
   expect(asked).toBe(2);
 });
 
+test.each([203, 204, 206])(
+  "a log that is answered with %i, which is not the whole of it: 404",
+  async (status) => {
+    const upstream = await serve((_, response) => {
+      response.writeHead(status, status === 206 ? { "content-range": "bytes 0-4/9" } : {});
+      response.end(status === 204 ? undefined : "all o");
+    });
+    const cache = await startCache({ upstreams: [trusting(upstream)] });
+    expect((await fetch(`${cache.url}/log/${"0".repeat(32)}-name-1.0.drv`)).status).toBe(404);
+  },
+);
+
 test.each([
   ["127.0.0.1", true],
   ["10.1.2.3", true],

@@ -195,6 +195,18 @@ describe("four tiers", () => {
     await expect.poll(() => contentsOf(local, later), { timeout: 30_000, interval: 1000 }).toBe(expected);
   }, 120_000);
 
+  test("one that says nothing any more is given up long before a client gives up", async () => {
+    const { upstream, team, local } = await startTiers();
+    const [one, other] = ["one", "other"].map((name) =>
+      upstream.add(name, Buffer.from(name)).toAbsolute(),
+    ) as [string, string];
+    // The team's daemon has been reached, and has answered.
+    expect(await contentsOf(local, one)).toMatch(/^sha256:/);
+    team.daemon.process.kill("SIGSTOP");
+    onTestFinished(() => void team.daemon.process.kill("SIGCONT"));
+    expect(await contentsOf(local, other)).toMatch(/^sha256:/);
+  }, 40_000);
+
   test("what is damaged here is fetched again, and whole from then on", async () => {
     const { team, local, localData } = await startTiers();
     const base = await temporaryDirectory();

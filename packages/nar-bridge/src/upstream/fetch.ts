@@ -63,11 +63,13 @@ export async function fetchFile(
       url = resolve(upstream, to, url);
       continue;
     }
-    if (statusCode === 200 || (statusCode === 206 && startOf(headers) === part.start)) {
+    // A part that nobody has asked for is no file.
+    const isPart = statusCode === 206 && part.start > 0;
+    if (statusCode === 200 || (isPart && startOf(headers) === part.start)) {
       return fileOf(client, upstream, response);
     }
     await drop(body);
-    if (statusCode === 206 && part.start > 0) {
+    if (isPart) {
       // Another part than was asked for: it knows no parts that can be relied on.
       return await fetchFile(client, upstream, location, signal);
     }

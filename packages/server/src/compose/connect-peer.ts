@@ -8,7 +8,7 @@ import type { GrpcPeer } from "./grpc-peer.ts";
 export interface PeerOptions
   extends Pick<
     GrpcTransportOptions,
-    "maxMessageBytes" | "connectTimeoutMs" | "stallTimeoutMs" | "reconnectMs" | "restMs"
+    "maxMessageBytes" | "connectTimeoutMs" | "keepaliveMs" | "stallTimeoutMs" | "reconnectMs" | "restMs"
   > {
   readonly caFile?: string | undefined;
   /** A file with the token to show. */
