@@ -1,5 +1,5 @@
 import { NarInfoError } from "./errors.ts";
-import { splitFields } from "./fields.ts";
+import { joinFields, splitFields } from "./fields.ts";
 import { PublicKey } from "./keys/public-key.ts";
 
 /** What a binary cache says of itself, in `nix-cache-info`. */
@@ -24,21 +24,26 @@ export interface CacheInfo {
 /** Most digits of a priority. */
 const PRIORITY = /^[0-9]{1,9}$/;
 
-/** Writes `nix-cache-info`. */
-export function formatCacheInfo({
-  storeDir,
-  wantMassQuery,
-  priority,
-  getNarInfosV1,
-  fileIndex,
-  publicKeys = [],
-}: CacheInfo): string {
-  const mass = wantMassQuery === undefined ? "" : `WantMassQuery: ${wantMassQuery ? 1 : 0}\n`;
-  const order = priority === undefined ? "" : `Priority: ${priority}\n`;
-  const batch = getNarInfosV1 === undefined ? "" : `GetNarInfosV1: ${getNarInfosV1}\n`;
-  const files = fileIndex === undefined ? "" : `FileIndex: ${fileIndex}\n`;
-  const keys = publicKeys.length === 0 ? "" : `PublicKeys: ${publicKeys.join(" ")}\n`;
-  return `StoreDir: ${storeDir}\n${mass}${order}${batch}${files}${keys}`;
+/**
+ * Writes `nix-cache-info`.
+ *
+ * @throws NarInfoError INVALID_CACHE_INFO for what nobody could read: a store directory that is no absolute path, a
+ *   priority that is no whole number from 0 of at most nine digits, a line break
+ */
+export function formatCacheInfo(info: CacheInfo): string {
+  const { storeDir, wantMassQuery, priority, getNarInfosV1, fileIndex, publicKeys = [] } = info;
+  const values: Readonly<Record<string, string | number | undefined>> = {
+    StoreDir: storeDir,
+    WantMassQuery: wantMassQuery === undefined ? undefined : Number(wantMassQuery),
+    Priority: priority,
+    GetNarInfosV1: getNarInfosV1,
+    FileIndex: fileIndex,
+    PublicKeys: publicKeys.length === 0 ? undefined : publicKeys.join(" "),
+  };
+  const fields = Object.entries(values).filter(([, value]) => value !== undefined);
+  const text = asCacheInfo(() => joinFields(fields.map(([name, value]) => [name, String(value)])));
+  parseCacheInfo(text);
+  return text;
 }
 
 /**
@@ -47,12 +52,7 @@ export function formatCacheInfo({
  * @throws NarInfoError INVALID_CACHE_INFO
  */
 export function parseCacheInfo(text: string): CacheInfo {
-  let fields: ReadonlyMap<string, string>;
-  try {
-    fields = new Map(splitFields(text));
-  } catch (cause) {
-    throw new NarInfoError("INVALID_CACHE_INFO", (cause as Error).message, { cause });
-  }
+  const fields = new Map(asCacheInfo(() => splitFields(text)));
   const storeDir = fields.get("StoreDir");
   if (storeDir?.startsWith("/") !== true) throw invalid("StoreDir is no absolute path");
   const mass = fields.get("WantMassQuery");
@@ -68,6 +68,15 @@ export function parseCacheInfo(text: string): CacheInfo {
     ...(fileIndex === undefined ? {} : { fileIndex }),
     ...publishedKeys(fields.get("PublicKeys")),
   };
+}
+
+/** Lines that are none are those of no nix-cache-info. */
+function asCacheInfo<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    throw new NarInfoError("INVALID_CACHE_INFO", (cause as Error).message, { cause });
+  }
 }
 
 /** Keys that cannot be read are as if they had not been announced. */

@@ -1,4 +1,4 @@
-import { formatCacheInfo, parseCacheInfo } from "@tvix/narinfo";
+import { type CacheInfo, formatCacheInfo, parseCacheInfo } from "@tvix/narinfo";
 import { expect, test } from "vitest";
 
 test("nix-cache-info comes back", () => {
@@ -15,3 +15,14 @@ test.each(["", "StoreDir: nix\n", "Priority: 1\n", "StoreDir: /nix/store\nPriori
     expect(() => parseCacheInfo(text)).toThrow(expect.objectContaining({ code: "INVALID_CACHE_INFO" }));
   },
 );
+
+test.each<[string, CacheInfo]>([
+  ["nothing", {} as CacheInfo],
+  ["a relative directory", { storeDir: "nix/store" }],
+  ["half a priority", { storeDir: "/nix/store", priority: 0.5 }],
+  ["a priority of ten digits", { storeDir: "/nix/store", priority: 1e9 }],
+  ["a priority that is no number", { storeDir: "/nix/store", priority: Number.NaN }],
+  ["another line", { storeDir: "/nix/store\nPriority: 1" }],
+])("%s is not written", (_, info) => {
+  expect(() => formatCacheInfo(info)).toThrow(expect.objectContaining({ code: "INVALID_CACHE_INFO" }));
+});

@@ -185,6 +185,16 @@ test("an import has the name it is given, and messages name what was wrong", asy
   expect((await tvixStore("castore", "ls", "--help")).stdout).not.toContain("components");
 });
 
+test("an import that fails says which paths are stored before that", async () => {
+  const directory = await temporaryDirectory();
+  await writeFile(join(directory, "file"), "contents");
+  const paths = ["file", "missing"].map((name) => join(directory, name));
+  const ended = await tvixStore("import", ...paths, "--json", "--data", join(directory, "data"));
+  expect(ended).toMatchObject({ status: 1, stderr: expect.stringContaining("missing") });
+  const stored = expect.stringMatching(/^\/nix\/store\/[a-z0-9]{32}-file$/);
+  expect(JSON.parse(ended.stdout)).toEqual([expect.objectContaining({ path: stored })]);
+});
+
 test("extents without records are wrong usage, and nothing is served from elsewhere", async () => {
   const data = join(await temporaryDirectory(), "data");
   const ended = await tvixStore("daemon", "--data", data, "--extents", "s3://bucket/prefix");

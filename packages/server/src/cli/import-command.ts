@@ -25,15 +25,19 @@ export function addImportCommand(program: Command): void {
       }
       const named = paths.map((path) => ({ path, name: options.name ?? importName(path) }));
       await withWritableServices(options, async (services) => {
-        const infos = [];
-        for (const { path, name } of named) {
-          const info = await withProgress(`importing ${name}`, (onProgress) =>
-            importPath(path, services, { name, ...(onProgress === undefined ? {} : { onProgress }) }),
-          );
-          if (options.json === true) infos.push(pathInfoToJson(info));
-          else await print(`${info.storePath.toAbsolute()}\n`);
+        const infos: unknown[] = [];
+        try {
+          for (const { path, name } of named) {
+            const info = await withProgress(`importing ${name}`, (onProgress) =>
+              importPath(path, services, { name, ...(onProgress === undefined ? {} : { onProgress }) }),
+            );
+            if (options.json === true) infos.push(pathInfoToJson(info));
+            else await print(`${info.storePath.toAbsolute()}\n`);
+          }
+        } finally {
+          // Those in front of one that fails are stored.
+          if (options.json === true) await print(`${JSON.stringify(infos, undefined, 2)}\n`);
         }
-        if (options.json === true) await print(`${JSON.stringify(infos, undefined, 2)}\n`);
       });
     },
   );
