@@ -1,4 +1,4 @@
-// A collection through a daemon, and what others wait meanwhile.
+// Verification, statistics and a collection through a daemon, and what others wait meanwhile.
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -30,6 +30,9 @@ export async function benchmarkCollection(): Promise<void> {
   const reader = new Reader(transport, paths);
   await reader.during(() => pause(WARM_MS));
   const calm = await reader.during(() => pause(CALM_MS));
+  const maintain = (...command: string[]) => maintenanceBy(daemon.port, token, command);
+  const verifying = await reader.during(() => maintain("verify", "--read-data"));
+  const counting = await reader.during(() => maintain("stats"));
   let memory = 0;
   const looking = setInterval(async () => {
     memory = Math.max(memory, await anonymousMemory(daemon.pid).catch(() => 0));
@@ -38,13 +41,13 @@ export async function benchmarkCollection(): Promise<void> {
   const start = performance.now();
   const results: string[] = [];
   const busy = await reader.during(async () => {
-    for (let look = 0; look < 2; look++) results.push(await collect(daemon.port, token));
+    for (let look = 0; look < 2; look++) results.push(await maintain("gc", "--grace", "0s"));
   });
   const seconds = (performance.now() - start) / 1000;
   clearInterval(looking);
   const processor = (await processorSeconds(daemon.pid)) - before;
   console.log(
-    `\n## A collection of ${CHUNKS} chunks in ${CHUNKS / FILES} directories, ${paths.length} paths\n`,
+    `\n## Maintenance of ${CHUNKS} chunks in ${CHUNKS / FILES} directories, ${paths.length} paths\n`,
   );
   console.log(
     `Both looks: ${seconds.toFixed(1)} s, ${processor.toFixed(1)} s of the daemon's processor time with the reads,`,
@@ -53,16 +56,18 @@ export async function benchmarkCollection(): Promise<void> {
   console.log(
     "| a path, a directory and a file are read | 50 of 100, ms | 99 of 100 | 999 of 1000 |\n|---|---|---|---|",
   );
-  console.log(rowOf("before", calm));
-  console.log(rowOf("meanwhile", busy));
+  console.log(rowOf("nothing beside", calm));
+  console.log(rowOf("while it is collected", busy));
+  console.log(rowOf("while all bytes are verified", verifying));
+  console.log(rowOf("while all is counted", counting));
   await daemon.stop();
   await rm(base, { recursive: true });
 }
 
-/** Has the daemon take one of the two looks; returns what it says that it has done. */
-async function collect(port: number, token: string): Promise<string> {
+/** Has the daemon do something that takes long; returns what it says that it has done. */
+async function maintenanceBy(port: number, token: string, command: readonly string[]): Promise<string> {
   const address = ["--service-addr", `grpc+http://127.0.0.1:${port}`];
-  return await tvixStore({ TVIX_STORE_TOKEN: token }, "gc", "--grace", "0s", ...address);
+  return await tvixStore({ TVIX_STORE_TOKEN: token }, ...command, ...address);
 }
 
 /** Runs a command; returns what it prints, or else what it says. */

@@ -36,6 +36,7 @@ export { forgetCollector } from "./collect/collector.ts";
 export { LiveSet } from "./collect/live-set.ts";
 export { Marker } from "./collect/marker.ts";
 export type { ContentCounts } from "./collect/sizes.ts";
+export { unhurried, type WorkOnRecords } from "./collect/unhurried.ts";
 export { GroupCommit } from "./concurrency/group-commit.ts";
 export { inBatches } from "./concurrency/in-batches.ts";
 export { digestsSettling } from "./digest/blake3-in-use.ts";

@@ -7,7 +7,7 @@ import {
   findGarbage,
   type Marker,
   type Scratch,
-  UnhurriedRecordStore,
+  unhurried,
 } from "@tvix/castore/backend";
 import type { StorePath } from "@tvix/nix-compat";
 import { sweepFileIndex } from "../file-index/sweep-index.ts";
@@ -72,18 +72,6 @@ export async function collectStore(
   await sweepArrivals(parts.records, options);
   await parts.removeLeftovers?.(parts.records);
   return { ...report, paths };
-}
-
-/** The same, done while nobody else has anything to do: a collection has time. */
-function unhurried(parts: StoreCollectionParts): StoreCollectionParts {
-  return {
-    ...parts,
-    records: new UnhurriedRecordStore(parts.records),
-    async openScratch() {
-      const scratch = await parts.openScratch();
-      return { records: new UnhurriedRecordStore(scratch.records), remove: () => scratch.remove() };
-    },
-  };
 }
 
 /** What such a collection would find, if nobody used anything any more: looked at, and nothing else. */

@@ -6,6 +6,7 @@ import {
   removeIncompleteDirectories,
   removeRecord,
   removeUnreadable,
+  unhurried,
   type VerifyOptions,
 } from "@tvix/castore/backend";
 import { type BrokenRoot, brokenRoots } from "../verify/broken-roots.ts";
@@ -23,11 +24,12 @@ import type { RepairSource, RepairStep, StoreRepairParts } from "./repair.ts";
  * @param counts are counted up while it goes on
  */
 export async function* repairStore(
-  parts: StoreRepairParts,
+  hurried: StoreRepairParts,
   sources: readonly RepairSource[],
   counts: VerifiedStoreCounts,
   options: VerifyOptions = {},
 ): AsyncGenerator<RepairStep, void, undefined> {
+  const parts = unhurried(hurried);
   const contents = new ContentMender(parts, sources);
   const paths = new PathMender(parts, contents, sources);
   const search = new LostChunks(parts);

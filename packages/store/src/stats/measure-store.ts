@@ -1,5 +1,5 @@
 import type { OperationOptions, RecordStore, TableEntry } from "@tvix/castore";
-import { type ContentStats, measureContents } from "@tvix/castore/backend";
+import { type ContentStats, measureContents, UnhurriedRecordStore } from "@tvix/castore/backend";
 import type { PathInfo } from "../path-info/path-info.ts";
 import { PATH_INFOS, PINS, QUARANTINED } from "../records/tables.ts";
 
@@ -15,9 +15,10 @@ export interface StoreStats extends ContentStats {
 
 /** Counts what is stored, by looking at every record. Damaged ones count as such, or not at all. */
 export async function measureStore(
-  records: RecordStore,
+  hurried: RecordStore,
   options: OperationOptions = {},
 ): Promise<StoreStats> {
+  const records = new UnhurriedRecordStore(hurried);
   let [paths, narBytes] = [0, 0];
   for await (const entry of PATH_INFOS.entries(records, undefined, options)) {
     const info = infoOf(entry);

@@ -1,6 +1,12 @@
 import { encodeHex } from "@tvix/byte-stream";
 import type { OperationOptions, RecordStore, Table } from "@tvix/castore";
-import { faultOf, type LocatedFault, type VerifyOptions, verifyContents } from "@tvix/castore/backend";
+import {
+  faultOf,
+  type LocatedFault,
+  unhurried,
+  type VerifyOptions,
+  verifyContents,
+} from "@tvix/castore/backend";
 import { StoreError } from "../errors/store-error.ts";
 import { FILES, NARS } from "../records/nar-tables.ts";
 import { brokenRoots } from "./broken-roots.ts";
@@ -13,10 +19,11 @@ import type { StoreFault, StoreVerificationParts, VerifiedStoreCounts } from "./
  * @param counts are counted up while it goes on
  */
 export async function* verifyStore(
-  parts: StoreVerificationParts,
+  hurried: StoreVerificationParts,
   counts: VerifiedStoreCounts,
   options: VerifyOptions = {},
 ): AsyncGenerator<StoreFault, void, undefined> {
+  const parts = unhurried(hurried);
   yield* verifyContents(parts, counts, options);
   for await (const { fault } of brokenRecords(parts, options)) yield fault;
   for await (const { name, node, faults } of brokenRoots(parts, counts, options)) {
