@@ -115,9 +115,9 @@ export interface NarBridgeMeter {
   /**
    * An upstream is not asked for a while.
    *
-   * @param until in milliseconds since 1970
+   * @param forMs how long, in milliseconds from now
    */
-  upstreamRests(upstream: string, until: number): void;
+  upstreamRests(upstream: string, forMs: number): void;
 }
 
 /** How a binary cache behaves. */

@@ -6,6 +6,7 @@ const REST_MS = 10_000;
 /** Failures of a near service, which those who ask do not see. */
 export class NearFailures {
   readonly #onFailure: (error: unknown) => void;
+  /** By the clock that goes on evenly, whatever becomes of the time of day. */
   #restsUntil = 0;
 
   /** @param onFailure told of each of them */
@@ -15,7 +16,7 @@ export class NearFailures {
 
   /** Whether it makes sense to keep anything near now. */
   get mayKeep(): boolean {
-    return Date.now() >= this.#restsUntil;
+    return performance.now() >= this.#restsUntil;
   }
 
   /** Lets what the near service is asked for count as absent where that fails by itself. */
@@ -36,7 +37,7 @@ export class NearFailures {
 
   /** Notes that something could not be kept. */
   notKept(error: unknown): void {
-    this.#restsUntil = Date.now() + REST_MS;
+    this.#restsUntil = performance.now() + REST_MS;
     this.#onFailure(error);
   }
 }

@@ -52,12 +52,13 @@ export function isSame(one: CollectionState, other: CollectionState): boolean {
   return a === undefined || b === undefined ? a === b : equalBytes(a, b);
 }
 
-/** By so much the clocks of two processes may differ, in milliseconds. */
-const CLOCK_SKEW_MS = 600_000;
-
-/** Whether a collection may have removed something since a moment, in milliseconds since 1970. */
-export function hasCollectedSince(moment: number, { phase, since }: CollectionState): boolean {
-  return phase !== "idle" || since > moment - CLOCK_SKEW_MS;
+/**
+ * Whether a collection may have condemned or removed something since a state was read; undefined: none was. Clocks have no part in
+ * it: they jump, and those of two servers differ.
+ */
+export function mayHaveCollectedSince(seen: CollectionState | undefined, now: CollectionState): boolean {
+  if (now.record === undefined) return false;
+  return now.phase !== "idle" || seen === undefined || !isSame(seen, now);
 }
 
 /** The change that takes a collection on. */

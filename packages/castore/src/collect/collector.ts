@@ -23,6 +23,9 @@ export async function forgetCollector(records: RecordStore): Promise<void> {
 /** Time for which a collector counts as at work without a sign of life, in milliseconds. */
 const LEASE_MS = 30_000;
 
+/** By so much the clocks of two processes may differ, in milliseconds. */
+const CLOCK_SKEW_MS = 600_000;
+
 /**
  * The right to take a collection on. At most one process has it; every write of the collection is made on
  * condition that it still has, and that the collection is as far as it thinks: one that stood still for too long can
@@ -91,7 +94,7 @@ export class Collector {
   async #take(): Promise<void> {
     const [id, until] = [COLLECTOR, UNTIL].map((name) => FACTS.keyOf(name)) as [Uint8Array, Uint8Array];
     const [knownId, knownUntil] = await this.#records.getMany([id, until]);
-    if (knownId !== undefined && momentOf(knownUntil) > Date.now()) throw busy();
+    if (knownId !== undefined && isAhead(momentOf(knownUntil))) throw busy();
     const areAsFound = [
       { key: id, value: knownId },
       { key: until, value: knownUntil },
@@ -114,6 +117,12 @@ function aWhile(): RecordChange {
   const until = new Uint8Array(8);
   new DataView(until.buffer).setBigUint64(0, BigInt(Date.now() + LEASE_MS));
   return FACTS.put(UNTIL, until);
+}
+
+/** Whether a lease holds; one that holds for longer than there are was given by a clock that has gone back since. */
+function isAhead(until: number): boolean {
+  const leftMs = until - Date.now();
+  return leftMs > 0 && leftMs <= LEASE_MS + CLOCK_SKEW_MS;
 }
 
 function busy(): CastoreError {

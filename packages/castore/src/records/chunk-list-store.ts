@@ -1,6 +1,12 @@
 import type { ChunkMeta } from "../blob/blob-service.ts";
 import type { ChunkListStore, ChunkListWriter, PlacedChunk } from "../blob/chunk-list-store.ts";
-import { hasCollectedSince, isSame, isStill, readCollection } from "../collect/collection-state.ts";
+import {
+  type CollectionState,
+  isSame,
+  isStill,
+  mayHaveCollectedSince,
+  readCollection,
+} from "../collect/collection-state.ts";
 import { claim, claimAll } from "../collect/fence.ts";
 import { segmentsOf } from "../collect/sweep.ts";
 import { inBatches } from "../concurrency/in-batches.ts";
@@ -24,6 +30,8 @@ const SEGMENT_CHUNKS = 1024;
  */
 export class RecordChunkListStore implements ChunkListStore {
   readonly #records: RecordStore;
+  /** How far a collection was when it was looked at last: whoever begins to write has its chunks looked up after that. */
+  #seen: CollectionState | undefined;
 
   constructor(records: RecordStore) {
     this.#records = records;
@@ -60,7 +68,9 @@ export class RecordChunkListStore implements ChunkListStore {
   }
 
   write(): ChunkListWriter {
-    return new RecordChunkListWriter(this.#records);
+    return new RecordChunkListWriter(this.#records, this.#seen, (state) => {
+      this.#seen = state;
+    });
   }
 
   async #record(blob: B3Digest): Promise<ChunkListRecord | undefined> {
@@ -89,10 +99,21 @@ class RecordChunkListWriter implements ChunkListWriter {
   #offset = 0;
   #partOffset = 0;
   readonly #segmentOffsets: number[] = [];
-  readonly #begun = Date.now();
+  readonly #seen: CollectionState | undefined;
+  readonly #onSeen: (state: CollectionState) => void;
 
-  constructor(records: RecordStore) {
+  /**
+   * @param seen how far a collection was before any of the chunks was looked up; undefined: nobody knows
+   * @param onSeen told of how far it is later
+   */
+  constructor(
+    records: RecordStore,
+    seen: CollectionState | undefined,
+    onSeen: (state: CollectionState) => void,
+  ) {
     this.#records = records;
+    this.#seen = seen;
+    this.#onSeen = onSeen;
   }
 
   async append(chunk: ChunkMeta): Promise<void> {
@@ -117,11 +138,12 @@ class RecordChunkListWriter implements ChunkListWriter {
     };
     for (;;) {
       const state = await readCollection(this.#records);
+      this.#onSeen(state);
       if (await this.#isIntact(blob)) {
         await this.abort();
         return;
       }
-      if (hasCollectedSince(this.#begun, state)) await this.#claimChunks(blob, list);
+      if (mayHaveCollectedSince(this.#seen, state)) await this.#claimChunks(blob, list);
       const known = await this.#records.get(CHUNK_LISTS.keyOf(blob));
       const changes = [
         CHUNK_LISTS.put(blob, list),

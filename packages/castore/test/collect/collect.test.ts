@@ -133,6 +133,38 @@ describe("a collection", () => {
     }
   });
 
+  test.each([-86_400_000, 0, 86_400_000])(
+    "beneath an upload whose clock jumps by %i ms: it is whole, or has to be put again",
+    async (jumpMs) => {
+      vi.useFakeTimers({ toFake: ["Date"], now: 1e12 });
+      try {
+        const bytes = pseudoRandomBytes(40_000, 9);
+        // Its chunks are there already, and nothing reaches them; nor do those who write know that nothing was collected yet.
+        await blobs.put(bytes);
+        await run();
+        await blobs.put(bytes);
+        const collected = async function* () {
+          yield bytes.subarray(0, 39_000);
+          vi.setSystemTime(Date.now() + jumpMs);
+          await run();
+          yield bytes.subarray(39_000);
+        };
+        const ended = await blobs.put(collected()).catch((error: unknown) => error);
+        if (ended instanceof B3Digest) {
+          expect(Buffer.from(await collect((await blobs.read(ended)) ?? [], 1 << 20)).equals(bytes)).toBe(
+            true,
+          );
+        } else
+          expect(ended).toMatchObject({
+            code: "UNAVAILABLE",
+            message: expect.stringContaining("put it again"),
+          });
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
+
   test("a dry look changes nothing", async () => {
     await tree("gone");
     const before = await contents();

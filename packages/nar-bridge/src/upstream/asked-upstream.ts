@@ -25,6 +25,7 @@ export class AskedUpstream {
   readonly #meter: NarBridgeMeter | undefined;
   /** What has failed since the last success: one file that fails again and again says nothing of others. */
   readonly #failing: Set<string> = new Set();
+  /** By the clock that goes on evenly, whatever becomes of the time of day. */
   #restsUntil = 0;
 
   constructor(upstream: Upstream, log: UpstreamLog, meter: NarBridgeMeter | undefined) {
@@ -34,7 +35,7 @@ export class AskedUpstream {
   }
 
   get isResting(): boolean {
-    return Date.now() < this.#restsUntil;
+    return performance.now() < this.#restsUntil;
   }
 
   /**
@@ -75,10 +76,10 @@ export class AskedUpstream {
     this.#failing.add(what);
     if (this.#failing.size < FAILURES) return;
     const restMs = error.retryAfterMs ?? REST_MS;
-    this.#restsUntil = Date.now() + restMs;
+    this.#restsUntil = performance.now() + restMs;
     this.#failing.clear();
     const upstream = this.upstream.url.host;
-    this.#meter?.upstreamRests(upstream, this.#restsUntil);
+    this.#meter?.upstreamRests(upstream, restMs);
     this.#log.warn(
       { upstream, seconds: restMs / 1000 },
       `an upstream has failed for ${FAILURES} files and is not asked for a while`,

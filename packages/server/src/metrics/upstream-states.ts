@@ -5,7 +5,7 @@ const OUTCOMES = ["found", "missing", "failed"] as const;
 
 interface State {
   readonly counts: Record<(typeof OUTCOMES)[number], number>;
-  /** In milliseconds since 1970. */
+  /** By `performance.now()`. */
   restsUntil: number;
 }
 
@@ -17,16 +17,16 @@ export class UpstreamStates implements NarBridgeMeter {
     this.#of(upstream).counts[outcome]++;
   }
 
-  upstreamRests(upstream: string, until: number): void {
-    this.#of(upstream).restsUntil = until;
+  upstreamRests(upstream: string, forMs: number): void {
+    this.#of(upstream).restsUntil = performance.now() + forMs;
   }
 
   /** Those that are not asked now, and until when. */
   get resting(): readonly { readonly upstream: string; readonly until: Date }[] {
-    const now = Date.now();
     return [...this.#states]
-      .filter(([, { restsUntil }]) => restsUntil > now)
-      .map(([upstream, { restsUntil }]) => ({ upstream, until: new Date(restsUntil) }));
+      .map(([upstream, { restsUntil }]) => ({ upstream, leftMs: restsUntil - performance.now() }))
+      .filter(({ leftMs }) => leftMs > 0)
+      .map(({ upstream, leftMs }) => ({ upstream, until: new Date(Date.now() + leftMs) }));
   }
 
   /** Tells of them. */
@@ -51,7 +51,7 @@ export class UpstreamStates implements NarBridgeMeter {
       registers: [registry],
       collect() {
         for (const [upstream, { restsUntil }] of states) {
-          this.set({ upstream }, restsUntil > Date.now() ? 1 : 0);
+          this.set({ upstream }, restsUntil > performance.now() ? 1 : 0);
         }
       },
     });
