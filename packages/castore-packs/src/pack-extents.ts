@@ -172,11 +172,15 @@ export class PackExtents implements Extents {
   }
 }
 
-/** Whether so many bytes are free on the disk of a folder. */
+/** Files that can be made where there is room: a pack, and those of the database. */
+const FEWEST_FILES = 8;
+
+/** Whether so many bytes are free on the disk of a folder, and some files can be made. */
 export async function hasRoom(path: string, bytes: number): Promise<boolean> {
   try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize >= bytes;
+    const { bavail, bsize, files, ffree } = await statfs(path);
+    // Some file systems have no table of files, which could be full.
+    return bavail * bsize >= bytes && (files === 0 || ffree >= FEWEST_FILES);
   } catch {
     // A disk of which nothing can be learnt is not one to write to.
     return false;

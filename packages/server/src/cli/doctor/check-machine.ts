@@ -9,6 +9,9 @@ const LEAST_FILES = 4096;
 /** Space below which a disk counts as nearly full, in bytes. */
 const LEAST_FREE = 5 * 2 ** 30;
 
+/** Files that can be made, below which a disk counts as nearly full of them. */
+const FEWEST_NEW_FILES = 1000;
+
 /** Looks at the process and at the data directory of a daemon on this machine. */
 export function checkMachine(data: string): readonly Finding[] {
   return [checkNode(), checkOpenFiles(), ...checkData(data)];
@@ -56,18 +59,21 @@ function checkData(data: string): readonly Finding[] {
   if ((statSync(data).mode & 0o002) !== 0) {
     findings.push(problem(subject, "everybody on this machine may write there", `chmod o-w ${data}`));
   }
-  const { bavail, bsize, blocks } = statfsSync(data);
+  findings.push(...checkDisk(data));
+  return findings;
+}
+
+function checkDisk(data: string): Finding[] {
+  const { bavail, bsize, blocks, files, ffree } = statfsSync(data);
   const free = bavail * bsize;
   const told = `${(free / 2 ** 30).toFixed(1)} GiB of ${((blocks * bsize) / 2 ** 30).toFixed(1)} are free`;
-  findings.push(
-    free >= LEAST_FREE
-      ? ok("disk", told)
-      : problem(
-          "disk",
-          told,
-          "make room, collect (tvix-store gc), or set --max-disk-use so that reads go on",
-        ),
-  );
+  const advice = "make room, collect (tvix-store gc), or set --max-disk-use so that reads go on";
+  const findings = [free >= LEAST_FREE ? ok("disk", told) : problem("disk", told, advice)];
+  // Some file systems have no table of files.
+  if (files > 0 && ffree < FEWEST_NEW_FILES) {
+    const text = `${ffree} files can be made on it (df -i)`;
+    findings.push(problem("disk", text, "remove files there that nobody needs, of whatever size"));
+  }
   return findings;
 }
 
