@@ -10,9 +10,12 @@ export function databaseFailure(cause: unknown): CastoreError {
   return new CastoreError("STORAGE_FAILURE", "the database failed", { cause });
 }
 
-/** LevelDB passes on the system's text only, not its code. */
+/** A disk or a quota that is full. LevelDB passes on the system's text only, not its code. */
+const FULL_CODES: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
+const FULL = /No space left on device|Disk quota exceeded/;
+
 function isDiskFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if ("code" in error && error.code === "ENOSPC") return true;
-  return /No space left on device/.test(error.message) || isDiskFull(error.cause);
+  if ("code" in error && FULL_CODES.has(error.code)) return true;
+  return FULL.test(error.message) || isDiskFull(error.cause);
 }

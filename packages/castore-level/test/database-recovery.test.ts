@@ -6,12 +6,12 @@ import { describe, expect, test, vi } from "vitest";
 const put = (key: number) => [{ type: "put", key: Uint8Array.of(key), value: Uint8Array.of(1) }] as const;
 
 describe("a database on a disk that was full", () => {
-  const failing = () => {
+  const failing = (text = "No space left on device") => {
     const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: "view", valueEncoding: "view" });
     const batch = level.batch.bind(level);
     const disk = { isFull: false };
     level.batch = (async (...args: Parameters<typeof batch>) => {
-      if (disk.isFull) throw new Error("IO error: No space left on device");
+      if (disk.isFull) throw new Error(`IO error: ${text}`);
       return await batch(...args);
     }) as unknown as typeof level.batch;
     return { level, disk };
@@ -32,6 +32,12 @@ describe("a database on a disk that was full", () => {
     expect(found).toEqual(Uint8Array.of(1));
     expect(database.failure).toBeUndefined();
     expect(await database.has(Uint8Array.of(3))).toBe(true);
+  });
+
+  test("whose quota is used up is full", async () => {
+    const { level, disk } = failing("Disk quota exceeded");
+    disk.isFull = true;
+    await expect(new Database(level).write(put(1))).rejects.toMatchObject({ code: "NO_SPACE" });
   });
 
   test("is asked for that by those who watch it, too", async () => {

@@ -47,6 +47,29 @@ async function runFailing(args: readonly string[], rule: string): Promise<void> 
 
 const WORKER = join(import.meta.dirname, "worker.ts");
 
+/** Runs the worker, for which no file gets longer than that: a write that would is short, and the next one fails. */
+async function runCutOff(args: readonly string[], fileBytes: number): Promise<void> {
+  // In units of 512 bytes; without the trap the first of these writes would end the process.
+  const script = `trap "" XFSZ; ulimit -f ${Math.ceil(fileBytes / 512)}; exec "$@"`;
+  const worker = spawn("sh", ["-c", script, "sh", process.execPath, "--no-warnings", WORKER, ...args], {
+    stdio: "inherit",
+  });
+  await once(worker, "exit");
+}
+
+/** What has failed is told by an error of ours, and what was acknowledged is there. @returns how much has failed */
+async function expectNoLoss(root: string, notes: string, what: string): Promise<number> {
+  const story = new Story();
+  for (const line of (await readFile(notes, "utf8").catch(() => "")).split("\n")) {
+    if (line.endsWith("}")) story.add(parseNote(line));
+  }
+  for (const { name, code, message } of story.failures) {
+    expect(["CastoreError", "StoreError"], `${what}: ${name} ${code} ${message}`).toContain(name);
+  }
+  await expectStory(root, story, what);
+  return story.failures.length;
+}
+
 test.skipIf(noFaults !== undefined)(
   "a call to the disk that fails, once or from then on: nothing that was acknowledged is lost, and it is told why",
   { timeout: 3_600_000 },
@@ -62,18 +85,28 @@ test.skipIf(noFaults !== undefined)(
       const rule = `inject=${calls}:error=${random.pick(ERRORS)}:when=${when}`;
       const what = `seed ${SEED}, fault ${fault}, ${rule}`;
       await runFailing([root, notes, String(SEED + fault), "60"], rule);
-      const story = new Story();
-      for (const line of (await readFile(notes, "utf8").catch(() => "")).split("\n")) {
-        if (line.endsWith("}")) story.add(parseNote(line));
-      }
-      for (const { name, code, message } of story.failures) {
-        failed++;
-        expect(["CastoreError", "StoreError"], `${what}: ${name} ${code} ${message}`).toContain(name);
-      }
-      await expectStory(root, story, what);
+      failed += await expectNoLoss(root, notes, what);
       await rm(base, { recursive: true, force: true });
     }
     expect(failed).toBeGreaterThan(0);
     console.log(`seed ${SEED}: ${FAULTS} faults, ${failed} calls of the store have failed`);
   },
 );
+
+test("writes that are cut short: nothing that was acknowledged is lost, and it is told why", {
+  timeout: 3_600_000,
+}, async () => {
+  const random = new Random(SEED);
+  let failed = 0;
+  for (let fault = 0; fault < FAULTS; fault++) {
+    const base = await temporaryDirectory();
+    const [root, notes] = [join(base, "store"), join(base, "notes")];
+    await mkdir(root);
+    const fileBytes = 20_000 + random.below(random.pick([50_000, 900_000]));
+    await runCutOff([root, notes, String(SEED + fault), "60"], fileBytes);
+    failed += await expectNoLoss(root, notes, `seed ${SEED}, fault ${fault}, files of ${fileBytes} bytes`);
+    await rm(base, { recursive: true, force: true });
+  }
+  expect(failed).toBeGreaterThan(0);
+  console.log(`seed ${SEED}: ${FAULTS} limits of files, ${failed} calls of the store have failed`);
+});
