@@ -10,6 +10,7 @@ export {
   ERROR_CODE_TRAILER,
   errorCodeOfStatus,
   fromConnectError,
+  isServerFailure,
   STATUS_OF_ERROR,
   toConnectError,
 } from "./status.ts";

@@ -64,6 +64,11 @@ export function toConnectError(error: unknown, signal?: AbortSignal): ConnectErr
   return new ConnectError("internal error", Code.Internal, undefined, undefined, error);
 }
 
+/** Whether a call has failed through no fault of the client's: what belongs into the log of a server. */
+export function isServerFailure({ code }: ConnectError): boolean {
+  return code === Code.Internal || code === Code.DataLoss || code === Code.Unknown;
+}
+
 /**
  * A failed call as this package's error; where the call was given up, the signal's reason.
  *

@@ -1,6 +1,6 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { toConnectError } from "../status.ts";
+import { isServerFailure, toConnectError } from "../status.ts";
 import { OK_TRAILERS, trailersOf } from "./status-headers.ts";
 import { parseTimeout } from "./timeout.ts";
 
@@ -50,7 +50,7 @@ export async function answerCall(
     if (rest !== HANDED_ON) end(stream, OK_TRAILERS, rest);
   } catch (reason) {
     const error = toConnectError(reason, signal);
-    if (isOurs(error)) onError(reason);
+    if (isServerFailure(error)) onError(reason);
     end(stream, trailersOf(error));
   } finally {
     clearTimeout(timer);
@@ -95,9 +95,4 @@ function end(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string
     else stream.once("finish", stop);
     stream.resume();
   }
-}
-
-/** Whether a failure belongs into our log rather than only to the client. */
-function isOurs({ code }: ConnectError): boolean {
-  return code === Code.Internal || code === Code.DataLoss || code === Code.Unknown;
 }

@@ -1,4 +1,5 @@
-import { Code, ConnectError, type ContextKey, createContextKey, type Interceptor } from "@connectrpc/connect";
+import { ConnectError, type ContextKey, createContextKey, type Interceptor } from "@connectrpc/connect";
+import { isServerFailure } from "@tvix/castore-grpc";
 import type { Logger } from "pino";
 
 /** The address from which a call came. */
@@ -29,12 +30,6 @@ export function logFailure(log: Logger, error: unknown, failed: FailedCall): voi
   );
 }
 
-/** Whether a failure belongs into our log rather than only to the client. */
-function isOurs(error: unknown): boolean {
-  const { code } = ConnectError.from(error);
-  return code === Code.Internal || code === Code.DataLoss || code === Code.Unknown;
-}
-
 /** Logs the failures of calls that Connect handles, also those in the middle of a response. */
 export function logFailures(log: Logger): Interceptor {
   return (next) => async (request) => {
@@ -43,7 +38,7 @@ export function logFailures(log: Logger): Interceptor {
       from: request.contextValues.get(callerAddress),
     };
     const note = (error: unknown) => {
-      if (isOurs(error))
+      if (isServerFailure(ConnectError.from(error)))
         logFailure(log, error, { ...failed, subject: request.contextValues.get(callSubject)() });
     };
     try {

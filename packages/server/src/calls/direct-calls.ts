@@ -73,8 +73,7 @@ function directCall(
   recorded: RecordedMethod,
   { interceptors, maxMessageBytes }: DirectCallOptions,
 ): DirectCall["serve"] {
-  const { service, method, run } = recorded;
-  const isStreaming = method.methodKind === "server_streaming";
+  const { method } = recorded;
   return async (stream, headers, values, handOn, onError) => {
     let isHandedOn = false;
     // Interceptors have seen what became an error of Connect.
@@ -89,39 +88,36 @@ function directCall(
       }
       const message = await messageOf(body, method, maxMessageBytes);
       const context = new DirectContext(recorded, headers, { signal, values });
-      const common = { service, header: NO_HEADERS, trailer: NO_HEADERS };
-      const answer = async (request: Request): Promise<Response> => {
-        if (isStreaming) {
-          const only = await onlyOne(request.message as AsyncIterable<unknown>);
-          const answers = run(only, context) as AsyncIterable<MessageInitShape<Output>>;
-          return { ...common, stream: true, method, message: answers } as Response;
-        }
-        const made = (await run(request.message, context)) as MessageInitShape<Output>;
-        return { ...common, stream: false, method, message: create(method.output, made) } as Response;
-      };
-      const { url, requestMethod } = context;
-      const about = {
-        service,
-        method,
-        requestMethod,
-        url,
-        signal,
-        header: NO_HEADERS,
-        contextValues: values,
-      };
-      const request = (
-        isStreaming
-          ? { ...about, stream: true, message: streamOf(message) }
-          : { ...about, stream: false, message }
-      ) as Request;
-      const handle = interceptors.reduceRight<Handler>((next, interceptor) => interceptor(next), answer);
-      const response = await untilAborted(handle(request), signal);
+      const handler = handlerOf(recorded, context);
+      const handle = interceptors.reduceRight<Handler>((next, interceptor) => interceptor(next), handler);
+      const response = await untilAborted(handle(requestOf(recorded, message, context)), signal);
       if (!response.stream)
         return framedMessage(toBinary(method.output, response.message as MessageShape<Output>));
       await sendAll(stream, method.output, response.message, signal);
       return undefined;
     });
     if (isHandedOn) handOn();
+  };
+}
+
+/** What interceptors are given. */
+function requestOf({ service, method }: RecordedMethod, message: unknown, context: DirectContext): Request {
+  const isStreaming = method.methodKind === "server_streaming";
+  const { url, requestMethod, signal, values: contextValues } = context;
+  const about = { service, method, requestMethod, url, signal, header: NO_HEADERS, contextValues };
+  return { ...about, stream: isStreaming, message: isStreaming ? streamOf(message) : message } as Request;
+}
+
+/** What answers when all interceptors have had their say. */
+function handlerOf({ service, method, run }: RecordedMethod, context: DirectContext): Handler {
+  const common = { service, method, header: NO_HEADERS, trailer: NO_HEADERS };
+  return async (request) => {
+    if (!request.stream) {
+      const made = (await run(request.message, context)) as MessageInitShape<Output>;
+      return { ...common, stream: false, message: create(method.output, made) } as Response;
+    }
+    const answers = run(await onlyOne(request.message), context);
+    return { ...common, stream: true, message: answers } as Response;
   };
 }
 
