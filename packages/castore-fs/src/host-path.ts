@@ -1,6 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { escapeBytes } from "@tvix/byte-stream";
-import { CastoreError } from "@tvix/castore";
+import { CastoreError, type CastoreErrorCode } from "@tvix/castore";
 
 /** A path of the host: bytes, because names need not be UTF-8. */
 export type HostPath = Buffer;
@@ -37,12 +37,19 @@ export function onPathSync<T>(verb: string, path: HostPath, operation: () => T):
   }
 }
 
+const CODES: Readonly<Record<string, CastoreErrorCode>> = {
+  ENOSPC: "NO_SPACE",
+  EDQUOT: "NO_SPACE",
+  EEXIST: "ALREADY_EXISTS",
+};
+
 function failureOn(verb: string, path: HostPath, cause: unknown): unknown {
   if (CastoreError.is(cause) || !isSystemError(cause)) return cause;
   const shown = showPath(path);
-  const code =
-    cause.code === "ENOSPC" ? "NO_SPACE" : cause.code === "EEXIST" ? "ALREADY_EXISTS" : "STORAGE_FAILURE";
-  return new CastoreError(code, `cannot ${verb} ${shown}: ${cause.code}`, { cause, subject: shown });
+  return new CastoreError(CODES[cause.code] ?? "STORAGE_FAILURE", `cannot ${verb} ${shown}: ${cause.code}`, {
+    cause,
+    subject: shown,
+  });
 }
 
 function isSystemError(error: unknown): error is Error & { code: string } {
