@@ -47,10 +47,17 @@ export function encodeRecord({
   return record;
 }
 
-/** Reads what {@link encodeRecord} wrote; the checksum around it has been verified. */
+/**
+ * Reads what {@link encodeRecord} wrote; the checksum around it has been verified.
+ *
+ * @throws RangeError for one that is shorter than it says
+ */
 export function decodeRecord(record: Uint8Array): ChunkListRecord {
   const words = new DataView(record.buffer, record.byteOffset, record.byteLength);
   const segments = words.getUint32(8 + LIST_ID_BYTES);
+  // Before room is made for as many as it claims to have.
+  if (8 + LIST_ID_BYTES + 4 + 8 * (segments + 1) > record.length)
+    throw new RangeError(`a chunk list of ${record.length} bytes claims to have ${segments} segments`);
   const offsets = Array.from({ length: segments + 1 }, (_, index) =>
     Number(words.getBigUint64(8 + LIST_ID_BYTES + 4 + 8 * index)),
   );
