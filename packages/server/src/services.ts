@@ -36,8 +36,8 @@ export interface FolderServices extends LocalServices {
   readonly arrivals: Arrivals;
 }
 
-/** PathInfos that are kept in memory, some KiB each. */
-const REMEMBERED_PATH_INFOS = 5000;
+/** PathInfos that are kept in memory: most have some KiB. */
+const REMEMBERED_PATH_INFO_BYTES = 16 << 20;
 
 /** How long they are, of a store that others change as well, in milliseconds. */
 const REMEMBERED_MS = 15_000;
@@ -53,7 +53,7 @@ export function servicesOf(store: Store, signingKeys: readonly SecretKey[] = [])
   const stored = new IndexingPathInfoService(new RecordPathInfoService(database), narIndex);
   const remembered = new CachePathInfoService(
     new MemoryPathInfoService({
-      maxEntries: REMEMBERED_PATH_INFOS,
+      maxBytes: REMEMBERED_PATH_INFO_BYTES,
       maxAgeMs: store.isShared ? REMEMBERED_MS : undefined,
     }),
     stored,

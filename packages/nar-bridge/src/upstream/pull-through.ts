@@ -18,8 +18,12 @@ import { pullSideFile } from "./pull-side-file.ts";
 import { UpstreamError } from "./upstream-error.ts";
 import { WebClient } from "./web-client.ts";
 
-/** Answers of upstreams that are remembered. */
+/** Answers of upstreams that are remembered, and what those that are narinfos may take together, in bytes. */
 const REMEMBERED = 20_000;
+const REMEMBERED_BYTES = 16 << 20;
+
+/** What is remembered of a narinfo beside its text, in bytes. */
+const BESIDE_BYTES = 300;
 
 /** Time for which an answer holds, in milliseconds: a path that is missing may be there soon. */
 const FOUND_MS = 3_600_000;
@@ -65,8 +69,16 @@ export class PullThrough {
     this.#upstreams = options.upstreams.map((upstream) => new AskedUpstream(upstream, log, bridge.meter));
     this.#log = log;
     this.#gate = new UploadGate({ writable: true, ...bridge.limits });
-    this.#texts = new LRUCache({ max: REMEMBERED });
-    this.#offered = new LRUCache({ max: REMEMBERED });
+    this.#texts = new LRUCache({
+      max: REMEMBERED,
+      maxSize: REMEMBERED_BYTES,
+      sizeCalculation: ({ text = "" }) => text.length + BESIDE_BYTES,
+    });
+    this.#offered = new LRUCache({
+      max: REMEMBERED,
+      maxSize: REMEMBERED_BYTES,
+      sizeCalculation: ({ narInfo }) => narInfo.length + BESIDE_BYTES,
+    });
     this.#bad = new LRUCache({ max: REMEMBERED, ttl: BAD_MS });
     this.#missingFiles = new LRUCache({ max: REMEMBERED, ttl: MISSING_MS });
   }

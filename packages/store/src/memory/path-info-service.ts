@@ -15,16 +15,34 @@ export interface MemoryPathInfoOptions {
    * Default: all are kept.
    */
   readonly maxEntries?: number;
-  /** How long each is kept, in milliseconds, where there are at most so many. Default: for ever. */
+  /**
+   * Memory that they take at the most, in bytes, as far as it can be told from what they consist of: one may have two references or
+   * 100,000. What is longer alone is not kept. Default: no matter how much.
+   */
+  readonly maxBytes?: number;
+  /** How long each is kept, in milliseconds, where there are at most so many or so much. Default: for ever. */
   readonly maxAgeMs?: number | undefined;
+}
+
+/** What a path info takes, and each store path or signature in it, beside the characters of their names, in bytes: measured. */
+const INFO_BYTES = 1500;
+const PART_BYTES = 320;
+
+function bytesOf({ references, signatures, deriver }: PathInfo): number {
+  let bytes = INFO_BYTES + PART_BYTES * (references.length + signatures.length);
+  for (const { name } of references) bytes += name.length;
+  for (const { name } of signatures) bytes += name.length;
+  return bytes + (deriver?.name.length ?? 0);
 }
 
 /** PathInfos in memory: of a store, or near to one that is far. */
 export class MemoryPathInfoService implements PathInfoService {
   readonly #infos: Map<string, PathInfo> | LRUCache<string, PathInfo>;
 
-  constructor({ maxEntries, maxAgeMs = 0 }: MemoryPathInfoOptions = {}) {
-    this.#infos = maxEntries === undefined ? new Map() : new LRUCache({ max: maxEntries, ttl: maxAgeMs });
+  constructor({ maxEntries, maxBytes, maxAgeMs = 0 }: MemoryPathInfoOptions = {}) {
+    const isBounded = maxEntries !== undefined || maxBytes !== undefined;
+    const bounds = { max: maxEntries ?? 0, maxSize: maxBytes ?? Number.MAX_SAFE_INTEGER, ttl: maxAgeMs };
+    this.#infos = isBounded ? new LRUCache({ ...bounds, sizeCalculation: bytesOf }) : new Map();
   }
 
   async get(digest: Uint8Array, { signal }: OperationOptions = {}): Promise<PathInfo | undefined> {
