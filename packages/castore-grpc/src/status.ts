@@ -64,7 +64,7 @@ export function toConnectError(error: unknown, signal?: AbortSignal): ConnectErr
   return new ConnectError("internal error", Code.Internal, undefined, undefined, error);
 }
 
-/** Whether a call has failed through no fault of the client's: what belongs into the log of a server. */
+/** Whether a call has failed through a fault of the server's own: what belongs into its log. */
 export function isServerFailure({ code }: ConnectError): boolean {
   return code === Code.Internal || code === Code.DataLoss || code === Code.Unknown;
 }

@@ -49,11 +49,11 @@ const WORKER = join(import.meta.dirname, "worker.ts");
 
 /** Runs the worker, for which no file gets longer than that: a write that would is short, and the next one fails. */
 async function runCutOff(args: readonly string[], fileBytes: number): Promise<void> {
-  // In units of 512 bytes; without the trap the first of these writes would end the process.
-  const script = `trap "" XFSZ; ulimit -f ${Math.ceil(fileBytes / 512)}; exec "$@"`;
-  const worker = spawn("sh", ["-c", script, "sh", process.execPath, "--no-warnings", WORKER, ...args], {
-    stdio: "inherit",
-  });
+  const [root = "", notes = "", ...others] = args;
+  // In units of 512 bytes. Notes go through a pipe, so that they are not cut short.
+  const script = `(ulimit -f ${Math.ceil(fileBytes / 512)}; exec "$@") | cat > "$0"`;
+  const command = [process.execPath, "--no-warnings", WORKER, root, "/proc/self/fd/1", ...others];
+  const worker = spawn("sh", ["-c", script, notes, ...command], { stdio: "inherit" });
   await once(worker, "exit");
 }
 

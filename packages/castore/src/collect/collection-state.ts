@@ -52,13 +52,25 @@ export function isSame(one: CollectionState, other: CollectionState): boolean {
   return a === undefined || b === undefined ? a === b : equalBytes(a, b);
 }
 
+/** What is known of the moment in which an upload began. */
+export interface UploadStart {
+  /** How far a collection was when somebody looked at it before; undefined: nobody has. */
+  readonly seen: CollectionState | undefined;
+  /** In milliseconds since 1970. */
+  readonly time: number;
+}
+
+/** So much longer before an upload a look-up may have begun that the upload shares with others, in milliseconds. */
+const SHARED_LOOKUP_MS = 600_000;
+
 /**
- * Whether a collection may have condemned or removed something since a state was read; undefined: none was. Clocks have no part in
- * it: they jump, and those of two servers differ.
+ * Whether a collection may have condemned or removed something that an upload was told is there. The record tells it, whatever clocks do:
+ * they jump, and those of two servers differ. Time is looked at besides: an upload may share a look-up that began before it did.
  */
-export function mayHaveCollectedSince(seen: CollectionState | undefined, now: CollectionState): boolean {
+export function mayHaveCollectedSince({ seen, time }: UploadStart, now: CollectionState): boolean {
   if (now.record === undefined) return false;
-  return now.phase !== "idle" || seen === undefined || !isSame(seen, now);
+  const isUnchanged = now.phase === "idle" && seen !== undefined && isSame(seen, now);
+  return !isUnchanged || now.since > time - SHARED_LOOKUP_MS;
 }
 
 /** The change that takes a collection on. */

@@ -119,7 +119,10 @@ function aWhile(): RecordChange {
   return FACTS.put(UNTIL, until);
 }
 
-/** Whether a lease holds; one that holds for longer than there are was given by a clock that has gone back since. */
+/**
+ * Whether a lease holds. One that would hold for longer than any that is given, even where two clocks differ, was given by a clock that is
+ * wrong, or ours is: it is taken over, and whoever has it sees that with its next write.
+ */
 function isAhead(until: number): boolean {
   const leftMs = until - Date.now();
   return leftMs > 0 && leftMs <= LEASE_MS + CLOCK_SKEW_MS;

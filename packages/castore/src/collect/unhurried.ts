@@ -9,7 +9,7 @@ export interface WorkOnRecords {
   readonly openScratch: () => Promise<Scratch>;
 }
 
-/** The same parts, for work that nobody waits for: all others go first. */
+/** The same parts, for work that takes long anyway: all others go first. */
 export function unhurried<P extends WorkOnRecords>(parts: P): P {
   return {
     ...parts,

@@ -6,6 +6,7 @@ import {
   isStill,
   mayHaveCollectedSince,
   readCollection,
+  type UploadStart,
 } from "../collect/collection-state.ts";
 import { claim, claimAll } from "../collect/fence.ts";
 import { segmentsOf } from "../collect/sweep.ts";
@@ -68,7 +69,7 @@ export class RecordChunkListStore implements ChunkListStore {
   }
 
   write(): ChunkListWriter {
-    return new RecordChunkListWriter(this.#records, this.#seen, (state) => {
+    return new RecordChunkListWriter(this.#records, { seen: this.#seen, time: Date.now() }, (state) => {
       this.#seen = state;
     });
   }
@@ -99,20 +100,16 @@ class RecordChunkListWriter implements ChunkListWriter {
   #offset = 0;
   #partOffset = 0;
   readonly #segmentOffsets: number[] = [];
-  readonly #seen: CollectionState | undefined;
+  readonly #start: UploadStart;
   readonly #onSeen: (state: CollectionState) => void;
 
   /**
-   * @param seen how far a collection was before any of the chunks was looked up; undefined: nobody knows
+   * @param start as it was before any of the chunks was looked up
    * @param onSeen told of how far it is later
    */
-  constructor(
-    records: RecordStore,
-    seen: CollectionState | undefined,
-    onSeen: (state: CollectionState) => void,
-  ) {
+  constructor(records: RecordStore, start: UploadStart, onSeen: (state: CollectionState) => void) {
     this.#records = records;
-    this.#seen = seen;
+    this.#start = start;
     this.#onSeen = onSeen;
   }
 
@@ -143,7 +140,7 @@ class RecordChunkListWriter implements ChunkListWriter {
         await this.abort();
         return;
       }
-      if (mayHaveCollectedSince(this.#seen, state)) await this.#claimChunks(blob, list);
+      if (mayHaveCollectedSince(this.#start, state)) await this.#claimChunks(blob, list);
       const known = await this.#records.get(CHUNK_LISTS.keyOf(blob));
       const changes = [
         CHUNK_LISTS.put(blob, list),

@@ -52,8 +52,8 @@ export interface DaemonStoreParts {
 
 /**
  * How long a daemon waits for other stores: those who ask it do not wait for one that is away, but while it
- * is restarted. One that takes what it is sent, and says nothing any more, is given up after two times the time between
- * pings. Addresses say what else there is to say.
+ * is restarted. One that takes what it is sent, and says nothing any more, is given up after two to three times the
+ * time between pings. Addresses say what else there is to say.
  */
 const TO_PEERS = { connectTimeoutMs: 3000, keepaliveMs: 5000, reconnectMs: 3000, restMs: 5000 };
 

@@ -26,6 +26,9 @@ export function addImportCommand(program: Command): void {
       const named = paths.map((path) => ({ path, name: options.name ?? importName(path) }));
       await withWritableServices(options, async (services) => {
         const infos: unknown[] = [];
+        const printInfos = async () => {
+          if (options.json === true) await print(`${JSON.stringify(infos, undefined, 2)}\n`);
+        };
         try {
           for (const { path, name } of named) {
             const info = await withProgress(`importing ${name}`, (onProgress) =>
@@ -34,10 +37,12 @@ export function addImportCommand(program: Command): void {
             if (options.json === true) infos.push(pathInfoToJson(info));
             else await print(`${info.storePath.toAbsolute()}\n`);
           }
-        } finally {
-          // Those in front of one that fails are stored.
-          if (options.json === true) await print(`${JSON.stringify(infos, undefined, 2)}\n`);
+        } catch (error) {
+          // Those in front of it are stored.
+          await printInfos().catch(() => {});
+          throw error;
         }
+        await printInfos();
       });
     },
   );

@@ -1,5 +1,5 @@
 import type { OperationOptions } from "@tvix/castore";
-import { type ContentCounts, removeContents, unhurried } from "@tvix/castore/backend";
+import { type ContentCounts, removeContents } from "@tvix/castore/backend";
 import type { StorePath } from "@tvix/nix-compat";
 import { StoreError } from "../errors/store-error.ts";
 import { removeFromFileIndex } from "../file-index/sweep-index.ts";
@@ -31,11 +31,10 @@ const SHOWN = 10;
  * @throws CastoreError LOCKED when somebody collects
  */
 export async function forgetPath(
-  hurried: StoreCollectionParts,
+  parts: StoreCollectionParts,
   storePath: StorePath,
   options: ForgetOptions = {},
 ): Promise<Forgotten | undefined> {
-  const parts = unhurried(hurried);
   const { records } = parts;
   const info = await PATH_INFOS.get(records, storePath.digest);
   if (info === undefined) return await forgetQuarantined(parts, storePath, options);
