@@ -31,7 +31,10 @@ const SEGMENT_CHUNKS = 1024;
  */
 export class RecordChunkListStore implements ChunkListStore {
   readonly #records: RecordStore;
-  /** How far a collection was when it was looked at last: whoever begins to write has its chunks looked up after that. */
+  /**
+   * How far a collection was when a list was written last: whoever begins to write has its chunks looked up
+   * after that, but for look-ups under way that it shares.
+   */
   #seen: CollectionState | undefined;
 
   constructor(records: RecordStore) {
