@@ -9,6 +9,7 @@ const PUT_BLOB = "/tvix.castore.v1.BlobService/Put";
 const READ_BLOB = "/tvix.castore.v1.BlobService/Read";
 const PUT_DIRECTORY = "/tvix.castore.v1.DirectoryService/Put";
 const STAT_BLOB = "/tvix.castore.v1.BlobService/Stat";
+const PUT_PATH_INFO = "/tvix.store.v1.PathInfoService/Put";
 
 /** Directories that are written at once. */
 const BATCH = 1000;
@@ -80,42 +81,67 @@ const resets: Attack = {
   },
 };
 
-const compressedMessages: Attack = {
-  name: "400 messages of 32 KB that are 32 MB when decompressed",
-  async run({ url }, scale) {
-    const bomb = framed(gzipSync(Buffer.alloc(32_000_000)), 1);
-    const sessions = Array.from({ length: 4 * scale }, () => connectTo(url));
-    await Promise.all(
-      sessions.flatMap((session) =>
-        Array.from({ length: 100 }, async () => {
-          const stream = beginCall(session, STAT_BLOB, { "grpc-encoding": "gzip" }).resume();
-          stream.end(bomb);
-          await over(stream);
-        }),
-      ),
-    );
-    for (const session of sessions) session.destroy();
-  },
-};
+/** @param path of the call, which takes short messages only or long ones */
+function compressedMessages(what: string, path: string): Attack {
+  return {
+    name: `400 ${what} of 32 KB that are 32 MB when decompressed`,
+    async run({ url }, scale) {
+      const bomb = framed(gzipSync(Buffer.alloc(32_000_000)), 1);
+      const sessions = Array.from({ length: 4 * scale }, () => connectTo(url));
+      await Promise.all(
+        sessions.flatMap((session) =>
+          Array.from({ length: 100 }, async () => {
+            const stream = beginCall(session, path, { "grpc-encoding": "gzip" }).resume();
+            stream.end(bomb);
+            await over(stream);
+          }),
+        ),
+      );
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
 
-const longMessages: Attack = {
-  name: "100 messages of 30 MB that are none",
-  isLong: true,
+/** In front of a message of 30,000,000 bytes. */
+const LONG_HEAD = Buffer.from([0, 0x01, 0xc9, 0xc3, 0x80]);
+
+/** @param path of the call, which takes short messages only or long ones */
+function longMessages(what: string, path: string): Attack {
+  return {
+    name: `100 ${what} of 30 MB that are none`,
+    async run({ url }, scale) {
+      const piece = Buffer.alloc(1_000_000);
+      const sessions = Array.from({ length: 4 * scale }, () => connectTo(url));
+      await Promise.all(
+        sessions.flatMap((session) =>
+          Array.from({ length: 25 }, async () => {
+            const stream = beginCall(session, path).resume();
+            const closed = over(stream);
+            stream.write(LONG_HEAD);
+            for (let sent = 0; sent < 30 && !stream.destroyed; sent++) {
+              if (!stream.write(piece)) await Promise.race([once(stream, "drain").catch(() => {}), closed]);
+            }
+            stream.end();
+            await closed;
+          }),
+        ),
+      );
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
+
+const announcedMessages: Attack = {
+  name: "1,000 messages of 30 MB of which only the length comes, on 5 connections",
+  options: ["--stall-timeout", "5"],
   async run({ url }, scale) {
-    const piece = Buffer.alloc(1_000_000);
-    const head = Buffer.from([0, 0x01, 0xc9, 0xc3, 0x80]);
-    const sessions = Array.from({ length: 4 * scale }, () => connectTo(url));
+    const sessions = Array.from({ length: 5 * scale }, () => connectTo(url));
     await Promise.all(
       sessions.flatMap((session) =>
-        Array.from({ length: 25 }, async () => {
-          const stream = beginCall(session, STAT_BLOB).resume();
-          const closed = over(stream);
-          stream.write(head);
-          for (let sent = 0; sent < 30 && !stream.destroyed; sent++) {
-            if (!stream.write(piece)) await Promise.race([once(stream, "drain").catch(() => {}), closed]);
-          }
-          stream.end();
-          await closed;
+        Array.from({ length: 200 }, async () => {
+          const stream = beginCall(session, PUT_PATH_INFO).resume();
+          stream.write(LONG_HEAD);
+          await over(stream);
         }),
       ),
     );
@@ -148,7 +174,10 @@ export const CALL_ATTACKS: readonly Attack[] = [
   directories,
   stalledPuts,
   resets,
-  compressedMessages,
-  longMessages,
+  compressedMessages("messages", STAT_BLOB),
+  compressedMessages("path infos", PUT_PATH_INFO),
+  longMessages("messages", STAT_BLOB),
+  longMessages("path infos", PUT_PATH_INFO),
+  announcedMessages,
   zeroWindows,
 ];

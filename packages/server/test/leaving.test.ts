@@ -22,7 +22,7 @@ test("clients that leave while their messages wait for memory leave none of it b
     const session = connect(server.url);
     session.on("error", () => {});
     const calls = Array.from({ length: 8 }, () =>
-      beginCall(session, "/tvix.castore.v1.DirectoryService/Get", { "grpc-encoding": "br" }).resume(),
+      beginCall(session, "/tvix.castore.v1.DirectoryService/Put", { "grpc-encoding": "br" }).resume(),
     );
     for (const call of calls) call.write(message);
     await expect.poll(() => memory.waiting).toBeGreaterThan(0);

@@ -2,27 +2,49 @@ import { connect } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { MemoryLedger, UNLIMITED_MEMORY } from "@tvix/castore";
+import { MemoryBlobService, MemoryDirectoryService, MemoryLedger, UNLIMITED_MEMORY } from "@tvix/castore";
 import { DirectorySchema } from "@tvix/protocol/tvix/castore";
+import { MemoryPathInfoService, RenderingNarCalculation } from "@tvix/store";
 import fc from "fast-check";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { BinaryFieldCounter } from "../src/calls/field-counter.ts";
 import { MessageBoundaries } from "../src/calls/message-boundary.ts";
 import { RequestMemory } from "../src/calls/request-memory.ts";
 import { beginCall, field, framed, over } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
 
-/** A request for a digest, with so many bytes of a field that nobody knows beside it. */
+/** A path info without a node, which is refused with 3, with so many bytes of a field that nobody knows beside it. */
 function longRequest(bytes: number): Buffer {
-  return Buffer.concat([field([0x0a], 32).fill(7, 2), field([0xfa, 0x7f], bytes)]);
+  return Buffer.concat([field([0x12], 0), field([0xfa, 0x7f], bytes)]);
 }
 
-const STAT = "/tvix.castore.v1.BlobService/Stat";
+/** One that takes long messages. */
+const PUT = "/tvix.store.v1.PathInfoService/Put";
 
-async function overGrpc(url: string, body: Uint8Array, encoding = "identity"): Promise<string> {
+/** Some that take short ones. */
+const QUESTIONS = [
+  "/tvix.castore.v1.BlobService/Stat",
+  "/snix.castore.v1.BlobService/Stat",
+  "/snix.store.v1.PathInfoService/Get",
+  "/tvix.store.v1.PathInfoService/CalculateNAR",
+];
+
+/** And of those some whose answer may be a stream, which Connect asks for in another way. */
+const STREAMED = ["/snix.castore.v1.BlobService/Read", "/tvix.castore.v1.DirectoryService/Get"];
+
+/** A server, over stores in memory, that takes path infos. */
+async function servingPathInfos({ memory }: { readonly memory: MemoryLedger }) {
+  const blobService = new MemoryBlobService();
+  const directoryService = new MemoryDirectoryService();
+  const narCalculationService = new RenderingNarCalculation({ blobService, directoryService });
+  const store = { pathInfoService: new MemoryPathInfoService(), narCalculationService };
+  return await runningServer({ memory, blobService, directoryService, store });
+}
+
+async function overGrpc(url: string, body: Uint8Array, encoding = "identity", path = PUT): Promise<string> {
   const session = connect(url);
   onTestFinished(() => session.destroy());
-  const stream = beginCall(session, STAT, { "grpc-encoding": encoding });
+  const stream = beginCall(session, path, { "grpc-encoding": encoding });
   stream.resume().end(body);
   let status = "";
   stream.on("response", (headers) => {
@@ -35,18 +57,28 @@ async function overGrpc(url: string, body: Uint8Array, encoding = "identity"): P
   return status;
 }
 
-async function overGrpcWeb(url: string, body: Uint8Array, encoding = "identity"): Promise<string> {
+async function overGrpcWeb(
+  url: string,
+  body: Uint8Array,
+  encoding = "identity",
+  path = PUT,
+): Promise<string> {
   const headers = { "content-type": "application/grpc-web+proto", "grpc-encoding": encoding };
-  const response = await fetch(`${url}${STAT}`, { method: "POST", headers, body: new Uint8Array(body) });
+  const response = await fetch(`${url}${path}`, { method: "POST", headers, body: new Uint8Array(body) });
   const text = await response.text();
   return response.headers.get("grpc-status") ?? /grpc-status: ?(\d+)/.exec(text)?.[1] ?? "";
 }
 
-async function overConnect(url: string, body: Uint8Array, encoding = "identity"): Promise<string> {
+async function overConnect(
+  url: string,
+  body: Uint8Array,
+  encoding = "identity",
+  path = PUT,
+): Promise<string> {
   const headers = { "content-type": "application/proto", "content-encoding": encoding };
-  const response = await fetch(`${url}${STAT}`, { method: "POST", headers, body: new Uint8Array(body) });
+  const response = await fetch(`${url}${path}`, { method: "POST", headers, body: new Uint8Array(body) });
   const { code } = (await response.json()) as { code?: string };
-  return code === "resource_exhausted" ? "8" : code === "not_found" ? "5" : `${code}`;
+  return code === "resource_exhausted" ? "8" : code === "invalid_argument" ? "3" : `${code}`;
 }
 
 const DOORS = { gRPC: overGrpc, "gRPC-Web": overGrpcWeb, Connect: overConnect };
@@ -56,15 +88,15 @@ describe.each(Object.entries(DOORS))("messages over %s", (name, ask) => {
 
   test("wait for memory when they are long, and are refused when there is none", async () => {
     const memory = new MemoryLedger(4 << 20, { waitMs: 100 });
-    const server = await runningServer({ memory });
+    const server = await servingPathInfos({ memory });
     onTestFinished(server.close);
-    expect(await ask(server.url, body(longRequest(2 << 20)))).toBe("5");
+    expect(await ask(server.url, body(longRequest(2 << 20)))).toBe("3");
     expect(await ask(server.url, body(longRequest(8 << 20)))).toBe("8");
     await expect.poll(() => memory.held, { timeout: 5000 }).toBe(0);
     const held = await memory.hold(3 << 20, "other work");
     expect(await ask(server.url, body(longRequest(2 << 20)))).toBe("8");
     // Those of usual length need none.
-    expect(await ask(server.url, body(longRequest(100)))).toBe("5");
+    expect(await ask(server.url, body(longRequest(100)))).toBe("3");
     held.release();
     await expect.poll(() => memory.held).toBe(0);
   });
@@ -76,7 +108,7 @@ describe.each(Object.entries(DOORS))("messages over %s", (name, ask) => {
     "are not decompressed from %s before there is memory for what they may become",
     async (encoding, compress) => {
       const memory = new MemoryLedger(4 << 20, { waitMs: 100 });
-      const server = await runningServer({ memory });
+      const server = await servingPathInfos({ memory });
       onTestFinished(server.close);
       const bomb = compress(longRequest(16 << 20));
       expect(await ask(server.url, body(bomb, 1), encoding)).toBe("8");
@@ -84,17 +116,32 @@ describe.each(Object.entries(DOORS))("messages over %s", (name, ask) => {
     },
   );
 
+  test.each([...QUESTIONS, ...(name === "Connect" ? [] : STREAMED)])(
+    "of %s are refused when they are long, and need no memory",
+    async (path) => {
+      const memory = new MemoryLedger(1 << 20, { waitMs: 100 });
+      const server = await servingPathInfos({ memory });
+      onTestFinished(server.close);
+      const held = vi.spyOn(memory, "hold");
+      const long = field([0xfa, 0x7f], 100_000);
+      expect(await ask(server.url, body(long), "identity", path)).toBe("8");
+      expect(await ask(server.url, body(gzipSync(long), 1), "gzip", path)).toBe("8");
+      expect(await ask(server.url, body(Buffer.alloc(8_000_000)), "identity", path)).toBe("8");
+      expect(held.mock.calls.every(([bytes]) => bytes <= 512 << 10)).toBe(true);
+    },
+  );
+
   test("that are compressed are understood", async () => {
-    const server = await runningServer({ memory: new MemoryLedger(4 << 20) });
+    const server = await servingPathInfos({ memory: new MemoryLedger(4 << 20) });
     onTestFinished(server.close);
-    expect(await ask(server.url, body(gzipSync(longRequest(100)), 1), "gzip")).toBe("5");
+    expect(await ask(server.url, body(gzipSync(longRequest(100)), 1), "gzip")).toBe("3");
   });
 });
 
 test.each(["application/grpc-web+proto", "application/proto"])(
   "a connection of HTTP/1.1 goes on behind a message of %s that was refused",
   async (type) => {
-    const server = await runningServer({ memory: new MemoryLedger(1 << 20, { waitMs: 100 }) });
+    const server = await servingPathInfos({ memory: new MemoryLedger(1 << 20, { waitMs: 100 }) });
     onTestFinished(server.close);
     const message = longRequest(8 << 20);
     const body = type === "application/proto" ? message : framed(message);
@@ -104,7 +151,7 @@ test.each(["application/grpc-web+proto", "application/proto"])(
     socket.on("data", (piece) => {
       answers += piece;
     });
-    const head = `POST ${STAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const head = `POST ${PUT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`;
     // All but the end, which comes behind the answer.
     socket.write(head);
     socket.write(body.subarray(0, -1));
@@ -116,14 +163,14 @@ test.each(["application/grpc-web+proto", "application/proto"])(
 );
 
 test("a client of HTTP/1.1 that goes on sending what was refused loses its connection", async () => {
-  const server = await runningServer({ memory: new MemoryLedger(1 << 20, { waitMs: 100 }) });
+  const server = await servingPathInfos({ memory: new MemoryLedger(1 << 20, { waitMs: 100 }) });
   onTestFinished(server.close);
   const socket = connectTcp(server.port, "127.0.0.1");
   onTestFinished(() => void socket.destroy());
   socket.on("error", () => {});
   socket.resume();
   socket.write(
-    `POST ${STAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/proto\r\nContent-Length: 30000000\r\n\r\n`,
+    `POST ${PUT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/proto\r\nContent-Length: 30000000\r\n\r\n`,
   );
   const sending = setInterval(() => socket.write(Buffer.alloc(200_000)), 100);
   onTestFinished(() => clearInterval(sending));
@@ -138,7 +185,7 @@ describe.each(Object.entries(DOORS))("messages that are nothing but fields, over
     ["of which there may be one", [0x0a, 0]],
   ])("%s are refused before they are parsed, and cost nobody else", async (_, one) => {
     const memory = new MemoryLedger(64 << 20, { waitMs: 100 });
-    const server = await runningServer({ memory });
+    const server = await servingPathInfos({ memory });
     onTestFinished(server.close);
     const dense = Buffer.alloc(one.length << 20, Uint8Array.from(one));
     expect(await ask(server.url, body(dense))).toBe("8");
@@ -150,12 +197,12 @@ describe.each(Object.entries(DOORS))("messages that are nothing but fields, over
     }
     await expect.poll(() => memory.held, { timeout: 5000 }).toBe(0);
     // As many bytes of one field are none of these.
-    expect(await ask(server.url, body(longRequest(2 << 20)))).toBe("5");
+    expect(await ask(server.url, body(longRequest(2 << 20)))).toBe("3");
   });
 });
 
 test("a directory of entries without anything in them is refused, in JSON as well", async () => {
-  const server = await runningServer({ memory: new MemoryLedger(64 << 20, { waitMs: 100 }) });
+  const server = await servingPathInfos({ memory: new MemoryLedger(64 << 20, { waitMs: 100 }) });
   onTestFinished(server.close);
   const path = `${server.url}/tvix.castore.v1.DirectoryService/Put`;
   const post = async (type: string, message: Uint8Array) => {
@@ -244,7 +291,8 @@ test("a piece of many messages is given on in parts, whole and in order", async 
         encoding: undefined,
         onBoundary: undefined,
       });
-      const parts = await Array.fromAsync(memory.watch(inPieces(pieces)));
+      // What is given is there until the next one is asked for.
+      const parts = await Array.fromAsync(memory.watch(inPieces(pieces)), (part) => Buffer.from(part));
       expect(Buffer.concat(parts)).toEqual(bytes);
       const boundaries = new MessageBoundaries(() => new BinaryFieldCounter(undefined));
       for (const part of parts) {

@@ -163,6 +163,39 @@ describe("a collection", () => {
     },
   );
 
+  test("beneath an upload that shares a look-up older than itself: it has to be put again", async () => {
+    const bytes = pseudoRandomBytes(40_000, 11);
+    await blobs.put(bytes);
+    await run();
+    await blobs.put(bytes);
+    // One upload is told that the chunks are there, and the answers take their time.
+    const answered = Promise.withResolvers<void>();
+    let lookups = 0;
+    const getMany = records.getMany.bind(records);
+    const spy = vi.spyOn(records, "getMany").mockImplementation(async (keys) => {
+      const found = await getMany(keys);
+      lookups++;
+      await answered.promise;
+      return found;
+    });
+    const older = blobs.put(bytes);
+    await vi.waitFor(() => expect(lookups).toBeGreaterThan(1));
+    spy.mockRestore();
+    await run();
+    // It has seen how far the collection came, as the store has, and joins the look-ups from before.
+    await blobs.put(pseudoRandomBytes(20_000, 12));
+    const younger = blobs.put(bytes);
+    await new Promise((resolve) => setImmediate(resolve));
+    answered.resolve();
+    const again = { code: "UNAVAILABLE", message: expect.stringContaining("put it again") };
+    const outcomes = await Promise.allSettled([older, younger]);
+    expect(outcomes.filter(({ status }) => status === "rejected")).toMatchObject(
+      outcomes.map(() => ({ reason: again })),
+    );
+    const digest = await blobs.put(bytes);
+    expect(Buffer.from(await collect((await blobs.read(digest)) ?? [], 1 << 20)).equals(bytes)).toBe(true);
+  });
+
   test("a dry look changes nothing", async () => {
     await tree("gone");
     const before = await contents();

@@ -34,6 +34,7 @@ const ROOTS: Table<string, Uint8Array> = new Table({
 
 const LONG = pseudoRandomBytes(3000, 1);
 const SHORT = Buffer.from("a short one");
+const OTHER = pseudoRandomBytes(1500, 2);
 
 const fileOf = (bytes: Uint8Array): Node => {
   const size = BigInt(bytes.length);
@@ -47,12 +48,20 @@ const PARENT = directoryOf({ child: nodeOf(CHILD), long: fileOf(LONG) });
 
 const open = (records: RecordStore) => openRecordStore(records, { chunkSizes: CHUNK_SIZES });
 
-/** Stores a tree, and a root that reaches it; says nothing of the files when it knows that they are there. */
+interface UploadOptions {
+  /** Whether it says nothing of the files when it knows that they are there. */
+  readonly rely: boolean;
+  /** Whether its store has written before, so that it may know how far the last collection came. */
+  readonly hasWritten?: boolean;
+}
+
+/** Stores a tree, and a root that reaches it. */
 const upload =
-  (rely: boolean, onEnd: (error: Error | undefined) => void): Actor =>
+  ({ rely, hasWritten }: UploadOptions, onEnd: (error: Error | undefined) => void): Actor =>
   async (records) => {
     try {
       const { blobService, directoryService } = await open(records);
+      if (hasWritten === true) await blobService.put(OTHER);
       for (const bytes of [LONG, SHORT]) {
         const isThere = rely && (await blobService.has(B3Digest.of(bytes)));
         if (!isThere) await blobService.put(bytes);
@@ -96,7 +105,7 @@ async function isWhole(records: RecordStore): Promise<boolean> {
 /** A store in which everything lies already and nothing reaches it; condemned, where that is asked for. */
 async function withGarbage(isCondemned: boolean): Promise<RecordStore> {
   const records = new MemoryRecordStore();
-  await upload(false, () => {})(records);
+  await upload({ rely: false }, () => {})(records);
   await records.write([ROOTS.remove("root")]);
   if (isCondemned) await collector(HOUR)(records);
   return records;
@@ -124,7 +133,7 @@ test.each([
   const runs = await everyInterleaving(async (): Promise<Scenario> => {
     const records = await copyOf(garbage);
     let failure: Error | undefined;
-    const writer = upload(rely, (error) => {
+    const writer = upload({ rely }, (error) => {
       failure = error;
     });
     return {
@@ -150,7 +159,7 @@ test.each([
     const records = await copyOf(condemned);
     expect((await readCollection(records)).phase).toBe("waiting");
     let failure: Error | undefined;
-    const writer = upload(rely, (error) => {
+    const writer = upload({ rely }, (error) => {
       failure = error;
     });
     return {
@@ -160,7 +169,39 @@ test.each([
         // One that is told that it was too late stores it again, and nothing is half there.
         if (failure !== undefined) {
           expect(failure).toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|INCOMPLETE)$/) });
-          await upload(false, (error) => expect(error).toBeUndefined())(records);
+          await upload({ rely: false }, (error) => expect(error).toBeUndefined())(records);
+        }
+        await checkWhole(records);
+      },
+    };
+  }, 2);
+
+  expect(runs).toBeGreaterThan(1000);
+});
+
+test("no collection takes what a store finds that knows how far the last one came", {
+  timeout: 600_000,
+}, async () => {
+  vi.setSystemTime(START - HOUR);
+  const collected = new MemoryRecordStore();
+  await upload({ rely: false }, () => {})(collected);
+  await collector(0)(collected);
+  expect((await readCollection(collected)).phase).toBe("idle");
+  await collected.write([ROOTS.remove("root")]);
+  vi.setSystemTime(START);
+  const runs = await everyInterleaving(async (): Promise<Scenario> => {
+    const records = await copyOf(collected);
+    let failure: Error | undefined;
+    const writer = upload({ rely: false, hasWritten: true }, (error) => {
+      failure = error;
+    });
+    return {
+      records,
+      actors: [writer, collector(0)],
+      async check() {
+        if (failure !== undefined) {
+          expect(failure).toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|INCOMPLETE)$/) });
+          await upload({ rely: false }, (error) => expect(error).toBeUndefined())(records);
         }
         await checkWhole(records);
       },

@@ -40,7 +40,7 @@ export type ResponseHeaders = Readonly<Record<string, string | number | string[]
 /** What calls need. */
 export interface CallsOptions {
   readonly routes: (router: ConnectRouter) => void;
-  /** Longest message accepted, in bytes. */
+  /** Longest message accepted of any call, in bytes; most take only short ones. */
   readonly maxMessageBytes: number;
   /** Knows who has sent a request, and how long it may take. */
   readonly admission: Admission;
@@ -71,7 +71,7 @@ export class Calls {
   readonly #direct: DirectCalls;
   readonly #admission: Admission;
   readonly #memory: MemoryLedger;
-  readonly #maxMessageBytes: number;
+  readonly #methods: Map<string, RecordedMethod> = new Map();
   readonly #log: Logger;
 
   constructor({ routes, maxMessageBytes, admission, memory, turns, log }: CallsOptions) {
@@ -84,13 +84,11 @@ export class Calls {
       // What nobody knows would be kept, an object for each field, and looked at by nobody.
       binaryOptions: { readUnknownFields: false },
     });
-    const methods = new Map<string, RecordedMethod>();
-    routes(recordMethods(router, methods));
-    this.#direct = new DirectCalls(methods, { interceptors, maxMessageBytes });
+    routes(recordMethods(router, this.#methods, maxMessageBytes));
+    this.#direct = new DirectCalls(this.#methods, { interceptors });
     this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
     this.#admission = admission;
     this.#memory = memory;
-    this.#maxMessageBytes = maxMessageBytes;
     this.#log = log;
   }
 
@@ -154,9 +152,11 @@ export class Calls {
       const timer = endAtDeadline(takeDeadline(received.header), request, response);
       const isText = isGrpcWebText(received.header);
       const asked = isText ? toBinaryRequest(received) : received;
-      const memory = this.#memoryOf(asked, request, handler);
+      const maxMessageBytes = this.#methods.get(path)?.maxMessageBytes ?? 0;
+      const memory = this.#memoryOf(asked, request, handler, maxMessageBytes);
       response.once("close", () => memory.release());
       const body = isAsyncIterable(asked.body) ? memory.watch(asked.body) : asked.body;
+      forgetLength(asked.header, maxMessageBytes);
       const answer = await handler({ ...asked, body });
       clearTimeout(timer);
       if (response.writableEnded) return;
@@ -179,6 +179,7 @@ export class Calls {
     { header, signal }: UniversalServerRequest,
     request: NodeRequest,
     { method, requestPath: path }: UniversalHandler,
+    maxMessageBytes: number,
   ): RequestMemory {
     const type = header.get("content-type") ?? "";
     const isUnary = UNARY.test(type);
@@ -188,7 +189,7 @@ export class Calls {
     return new RequestMemory({
       memory: this.#memory,
       signal,
-      maxMessageBytes: this.#maxMessageBytes,
+      maxMessageBytes,
       isUnary,
       makeCounter: () => (isJson ? new JsonFieldCounter() : new BinaryFieldCounter(method.input)),
       encoding: encoding === "identity" ? undefined : (encoding ?? undefined),
@@ -246,6 +247,11 @@ function keepConnection(received: UniversalServerRequest, request: NodeRequest):
 
 /** One message as a whole body, as Connect has it for calls without streams. */
 const UNARY = /^application\/(proto|json)\b/i;
+
+/** Connect makes room for all of a body before any of it has come, where its length is told and no more than it may be. */
+function forgetLength(header: Headers, maxMessageBytes: number): void {
+  if (Number(header.get("content-length")) <= maxMessageBytes) header.delete("content-length");
+}
 
 function isAsyncIterable(body: UniversalServerRequest["body"]): body is AsyncIterable<Uint8Array> {
   return typeof body === "object" && body !== null && Symbol.asyncIterator in body;

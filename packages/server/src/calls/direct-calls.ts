@@ -13,7 +13,7 @@ import {
   writeParts,
 } from "@tvix/castore-grpc/http2";
 import { DirectContext, NO_HEADERS } from "./direct-context.ts";
-import type { RecordedMethod } from "./recorded-methods.ts";
+import { hasOneRequest, type OneRequestMethod, type RecordedMethod } from "./recorded-methods.ts";
 import { shortRequest } from "./short-request.ts";
 import { withNext } from "./with-next.ts";
 
@@ -23,7 +23,7 @@ const SHORT_BYTES = 1024;
 type Handler = ReturnType<Interceptor>;
 type Request = Parameters<Handler>[0];
 type Response = Awaited<ReturnType<Handler>>;
-type Output = RecordedMethod["method"]["output"];
+type Output = OneRequestMethod["method"]["output"];
 
 /** A call that is answered on its stream. */
 export interface DirectCall {
@@ -46,8 +46,6 @@ export interface DirectCall {
 export interface DirectCallOptions {
   /** As those of Connect. */
   readonly interceptors: readonly Interceptor[];
-  /** Longest message that is taken, in bytes. */
-  readonly maxMessageBytes: number;
 }
 
 /**
@@ -59,7 +57,9 @@ export class DirectCalls {
 
   constructor(methods: ReadonlyMap<string, RecordedMethod>, options: DirectCallOptions) {
     this.#calls = new Map(
-      [...methods].map(([path, method]) => [path, { serve: directCall(method, options) }]),
+      [...methods].flatMap(([path, method]) =>
+        hasOneRequest(method) ? [[path, { serve: directCall(method, options) }]] : [],
+      ),
     );
   }
 
@@ -69,11 +69,8 @@ export class DirectCalls {
   }
 }
 
-function directCall(
-  recorded: RecordedMethod,
-  { interceptors, maxMessageBytes }: DirectCallOptions,
-): DirectCall["serve"] {
-  const { method } = recorded;
+function directCall(recorded: OneRequestMethod, { interceptors }: DirectCallOptions): DirectCall["serve"] {
+  const { method, maxMessageBytes } = recorded;
   return async (stream, headers, values, handOn, onError) => {
     let isHandedOn = false;
     // Interceptors have seen what became an error of Connect.
@@ -101,7 +98,7 @@ function directCall(
 }
 
 /** What interceptors are given. */
-function requestOf({ service, method }: RecordedMethod, message: unknown, context: DirectContext): Request {
+function requestOf({ service, method }: OneRequestMethod, message: unknown, context: DirectContext): Request {
   const isStreaming = method.methodKind === "server_streaming";
   const { url, requestMethod, signal, values: contextValues } = context;
   const about = { service, method, requestMethod, url, signal, header: NO_HEADERS, contextValues };
@@ -109,7 +106,7 @@ function requestOf({ service, method }: RecordedMethod, message: unknown, contex
 }
 
 /** What answers when all interceptors have had their say. */
-function handlerOf({ service, method, run }: RecordedMethod, context: DirectContext): Handler {
+function handlerOf({ service, method, run }: OneRequestMethod, context: DirectContext): Handler {
   const common = { service, method, header: NO_HEADERS, trailer: NO_HEADERS };
   return async (request) => {
     if (!request.stream) {
@@ -123,7 +120,7 @@ function handlerOf({ service, method, run }: RecordedMethod, context: DirectCont
 
 async function messageOf(
   body: Uint8Array,
-  { input }: RecordedMethod["method"],
+  { input }: OneRequestMethod["method"],
   maxBytes: number,
 ): Promise<unknown> {
   const bytes = await onlyMessage(readMessages(streamOf(body), maxBytes));

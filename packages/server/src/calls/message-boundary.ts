@@ -38,6 +38,11 @@ export class MessageBoundaries {
     return this.#left > 0 ? this.#length - this.#left : 0;
   }
 
+  /** How long that message is as a whole, in bytes, as far as that is known. */
+  get begunLength(): number {
+    return this.#left > 0 ? this.#length : 0;
+  }
+
   /** What that takes, when it is parsed, beyond what is taken for granted, in bytes. */
   get begunBeyond(): number {
     return this.#left > 0 && this.#counter !== undefined ? parsedBeyond(this.#counter, this.begunBytes) : 0;
@@ -47,6 +52,7 @@ export class MessageBoundaries {
   see(piece: Uint8Array): SeenPart {
     const ended: EndedMessage[] = [];
     let at = 0;
+    let whole = 0;
     while (at < piece.length && ended.length < TOGETHER) {
       if (this.#left > 0) {
         const taken = Math.min(this.#left, piece.length - at);
@@ -62,9 +68,11 @@ export class MessageBoundaries {
         this.#isCompressed = (this.#head.getUint8(0) & COMPRESSED) !== 0;
         this.#counter = this.#isCompressed ? undefined : this.#makeCounter();
       }
-      if (this.#headFilled === 0 && this.#left === 0) ended.push(this.#end());
+      if (this.#headFilled > 0 || this.#left > 0) continue;
+      ended.push(this.#end());
+      whole = at;
     }
-    return { length: at, ended };
+    return { length: at, whole, ended };
   }
 
   #end(): EndedMessage {
@@ -86,6 +94,8 @@ export interface EndedMessage {
 export interface SeenPart {
   /** In bytes, from its beginning. */
   readonly length: number;
+  /** How much of it lies before the end of the last message that ends in it, in bytes. */
+  readonly whole: number;
   /** The messages that end in it. */
   readonly ended: readonly EndedMessage[];
 }

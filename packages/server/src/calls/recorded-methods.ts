@@ -1,31 +1,50 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import type { ConnectRouter, HandlerContext, MethodImpl } from "@connectrpc/connect";
+import { longestMessage } from "./longest-message.ts";
 
-/** A method whose request is one message, and what answers it. */
-export interface RecordedMethod {
+/** What answers a method. */
+type Run = (request: unknown, context: HandlerContext) => unknown;
+
+/** A method of a service that is served. */
+export interface RecordedMethod<Method extends DescMethod = DescMethod> {
   readonly service: DescService;
-  readonly method: DescMethod & { readonly methodKind: "unary" | "server_streaming" };
+  readonly method: Method;
+  /** Longest message of a request, in bytes. */
+  readonly maxMessageBytes: number;
   /** Gives the answer, or a promise of it; or answers one after the other. */
-  readonly run: (request: unknown, context: HandlerContext) => unknown;
+  readonly run: Run;
 }
 
+/** One whose request is one message. */
+export type OneRequestMethod = RecordedMethod<
+  DescMethod & { readonly methodKind: "unary" | "server_streaming" }
+>;
+
 /**
- * The same router, which writes down each method with one request by its path: `/service/method`.
+ * The same router, which gives each method its longest message, and writes it down by its path: `/service/method`.
  *
  * @param methods where it is written down
+ * @param maxMessageBytes how long any message may be
  */
-export function recordMethods(router: ConnectRouter, methods: Map<string, RecordedMethod>): ConnectRouter {
+export function recordMethods(
+  router: ConnectRouter,
+  methods: Map<string, RecordedMethod>,
+  maxMessageBytes: number,
+): ConnectRouter {
   const recording: ConnectRouter = {
     ...router,
     service(service, implementation, options) {
-      router.service(service, implementation, options);
       for (const method of service.methods) {
-        const run = (implementation as Readonly<Record<string, unknown>>)[method.localName];
-        if (typeof run !== "function" || !hasOneRequest(method)) continue;
+        const found = (implementation as Readonly<Record<string, unknown>>)[method.localName];
+        if (typeof found !== "function") continue;
+        const run: Run = (request, context) => found.call(implementation, request, context);
+        const longest = longestMessage(method, options?.readMaxBytes, maxMessageBytes);
+        router.rpc(method, run as MethodImpl<typeof method>, { ...options, readMaxBytes: longest });
         methods.set(`/${service.typeName}/${method.name}`, {
           service,
           method,
-          run: (request, context) => run.call(implementation, request, context),
+          maxMessageBytes: longest,
+          run,
         });
       }
       return recording;
@@ -34,6 +53,8 @@ export function recordMethods(router: ConnectRouter, methods: Map<string, Record
   return recording;
 }
 
-function hasOneRequest(method: DescMethod): method is RecordedMethod["method"] {
-  return method.methodKind === "unary" || method.methodKind === "server_streaming";
+/** Whether the request of a method is one message. */
+export function hasOneRequest(recorded: RecordedMethod): recorded is OneRequestMethod {
+  const { methodKind } = recorded.method;
+  return methodKind === "unary" || methodKind === "server_streaming";
 }

@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { HeldMemory, MemoryLedger } from "@tvix/castore";
 import { toConnectError } from "@tvix/castore-grpc";
+import { BegunMessage } from "./begun-message.ts";
 import type { FieldCounter } from "./field-counter.ts";
 import { type EndedMessage, MessageBoundaries } from "./message-boundary.ts";
 import { parsedBeyond } from "./parsed-memory.ts";
@@ -12,14 +13,14 @@ const FREE_BYTES = 64 << 10;
 /** By what it grows from there, so that the ledger is not asked for every piece. */
 const STEP_BYTES = 256 << 10;
 
-/** What a piece of a message takes beside its bytes, until the message is whole. */
-const PIECE_BYTES = 256;
-
 /** The most that a byte of gzip stands for; one of brotli may stand for anything. */
 const GZIP_EXPANSION = 1032;
 
-/** What is decompressed is there in pieces, and then as a whole. */
+/** A message is there as it came, and as a whole for whoever reads it; what is decompressed in pieces, and as a whole. */
 const COPIES = 2;
+
+/** What is asked for behind the end. */
+const OVER: IteratorResult<never> = { done: true, value: undefined };
 
 /** What a body is, and what it may take. */
 export interface RequestMemoryOptions {
@@ -46,79 +47,100 @@ export class RequestMemory {
   #held: HeldMemory | undefined;
   #heldBytes = 0;
   #isOver = false;
-  /** Of the one message that a body is: bytes that have come. */
-  #gathered = 0;
-  /** Of the message that has come in part: in how many pieces. */
-  #pieces = 0;
+  readonly #begun: BegunMessage = new BegunMessage();
 
   constructor(options: RequestMemoryOptions) {
     this.#options = options;
   }
 
   /**
-   * The same body, which waits for memory where a message is long. A piece with many messages comes in several.
+   * The same body, in pieces of whole messages, which waits for memory where a message is long. Nobody sees a message before all of it
+   * is there: who reads it makes room for all of it as soon as its length is known. A piece is there until the next one is asked for.
    *
    * @throws ConnectError RESOURCE_EXHAUSTED when there is none for a while
    */
   watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    const { isUnary, onBoundary, makeCounter, encoding } = this.#options;
-    onBoundary?.(true);
-    if (isUnary) {
-      const counter = encoding === undefined ? makeCounter() : undefined;
-      return withNext(body, async (next) => {
-        const piece = await next();
-        await this.#takeUnary(piece, counter);
-        return piece;
-      });
-    }
-    const boundaries = new MessageBoundaries(makeCounter);
-    let rest: Uint8Array | undefined;
+    this.#options.onBoundary?.(true);
+    return this.#options.isUnary ? this.#watchUnary(body) : this.#watchMessages(body);
+  }
+
+  #watchUnary(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const { makeCounter, encoding, maxMessageBytes, onBoundary } = this.#options;
+    const counter = encoding === undefined ? makeCounter() : undefined;
+    let isOver = false;
     return withNext(body, async (next) => {
-      const piece = rest === undefined ? await next() : { value: rest };
-      rest = undefined;
-      if (piece.done === true) return piece;
-      const { length, ended } = boundaries.see(piece.value);
-      if (length < piece.value.length) rest = piece.value.subarray(length);
-      await this.#takeMessages(boundaries, ended);
-      return { value: rest === undefined ? piece.value : piece.value.subarray(0, length) };
+      for (;;) {
+        const piece = isOver ? OVER : await next();
+        if (piece.done === true) {
+          if (isOver) return piece;
+          isOver = true;
+          await this.#needExpanded(this.#begun.length);
+          return { value: this.#begun.bytes };
+        }
+        counter?.see(piece.value);
+        const length = this.#begun.length + piece.value.length;
+        await this.#need(COPIES * length, counter === undefined ? 0 : parsedBeyond(counter, length));
+        this.#begun.add(piece.value);
+        onBoundary?.(false);
+        // Whoever reads it refuses it.
+        if (length > maxMessageBytes) return { value: this.#begun.bytes };
+      }
     });
   }
 
-  /** Holds what a piece of the one message needs; at its end, what that needs as a whole. */
-  async #takeUnary(
-    piece: IteratorResult<Uint8Array, unknown>,
-    counter: FieldCounter | undefined,
-  ): Promise<void> {
-    if (piece.done === true) {
-      await this.#needExpanded(this.#gathered);
-      return;
-    }
-    counter?.see(piece.value);
-    this.#gathered += piece.value.length;
-    // A client may send each byte on its own.
-    this.#pieces++;
-    const parsed = counter === undefined ? 0 : parsedBeyond(counter, this.#gathered);
-    await this.#need(this.#gathered, this.#pieces * PIECE_BYTES + parsed);
-    this.#options.onBoundary?.(false);
+  #watchMessages(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const boundaries = new MessageBoundaries(this.#options.makeCounter);
+    const begun = this.#begun;
+    /** Of the piece that came last: what begins a message, and what has not been looked at. */
+    let [beginning, rest]: [Uint8Array | undefined, Uint8Array | undefined] = [undefined, undefined];
+    let isOver = false;
+    return withNext(body, async (next) => {
+      begun.clear();
+      if (beginning !== undefined) begun.add(beginning);
+      beginning = undefined;
+      for (;;) {
+        const piece = isOver ? OVER : rest === undefined ? await next() : { value: rest };
+        rest = undefined;
+        if (piece.done === true) {
+          isOver = true;
+          // One that breaks off is for whoever reads it to refuse.
+          return begun.length > 0 ? { value: begun.bytes } : piece;
+        }
+        const { length, whole, ended } = boundaries.see(piece.value);
+        await this.#takeMessages(boundaries, ended);
+        if (length < piece.value.length) rest = piece.value.subarray(length);
+        if (ended.length === 0) {
+          begun.add(piece.value.subarray(0, length));
+          if (boundaries.begunLength <= this.#options.maxMessageBytes) continue;
+          // Too long, which its head tells.
+          return { value: begun.bytes };
+        }
+        if (whole < length) beginning = piece.value.subarray(whole, length);
+        const messages = piece.value.subarray(0, whole);
+        if (begun.length === 0) return { value: messages };
+        begun.add(messages);
+        return { value: begun.bytes };
+      }
+    });
   }
 
   /** Holds what the message needs of which a part has come, and what those need that have ended. */
   async #takeMessages(boundaries: MessageBoundaries, ended: readonly EndedMessage[]): Promise<void> {
-    // Many short messages in one piece need nothing: whoever takes them may wait for memory of its own.
-    this.#pieces = ended.length > 0 ? 1 : this.#pieces + 1;
-    await this.#need(boundaries.begunBytes, this.#pieces * PIECE_BYTES + boundaries.begunBeyond);
+    for (const { length, isCompressed } of ended)
+      await (isCompressed ? this.#needExpanded(length) : this.#need(COPIES * length));
+    await this.#need(COPIES * boundaries.begunBytes, boundaries.begunBeyond);
     // They are parsed one after the other, and given on at once.
     await this.#need(
       0,
       ended.reduce((sum, message) => sum + message.beyond, 0),
     );
-    for (const { length, isCompressed } of ended) if (isCompressed) await this.#needExpanded(length);
     this.#options.onBoundary?.(boundaries.isBetweenMessages);
   }
 
   /** Gives it back, when the request has been dealt with. */
   release(): void {
     this.#isOver = true;
+    this.#begun.release();
     this.#held?.release();
     this.#held = undefined;
     this.#heldBytes = 0;
@@ -128,7 +150,7 @@ export class RequestMemory {
     const { encoding, maxMessageBytes } = this.#options;
     if (encoding === undefined) return;
     const most = encoding === "gzip" ? bytes * GZIP_EXPANSION : maxMessageBytes;
-    await this.#need(bytes + COPIES * Math.min(most, maxMessageBytes));
+    await this.#need(COPIES * (bytes + Math.min(most, maxMessageBytes)));
   }
 
   /**
@@ -138,7 +160,7 @@ export class RequestMemory {
    */
   async #need(bytes: number, beyond = 0): Promise<void> {
     const { memory, signal, maxMessageBytes } = this.#options;
-    const bounded = Math.min(bytes, (1 + COPIES) * maxMessageBytes) + beyond;
+    const bounded = Math.min(bytes, 2 * COPIES * maxMessageBytes) + beyond;
     if (bounded <= FREE_BYTES + this.#heldBytes) return;
     const missing = bounded - FREE_BYTES - this.#heldBytes;
     const step = Math.ceil(missing / STEP_BYTES) * STEP_BYTES;

@@ -86,7 +86,7 @@ export function addDaemonCommand(program: Command): void {
     )
     .option(
       "--max-message-bytes <bytes>",
-      "longest message accepted from a client",
+      "longest message accepted from a client, of calls that bring something",
       integer(64 << 10, 1 << 30),
       DEFAULT_MAX_MESSAGE_BYTES,
     )
