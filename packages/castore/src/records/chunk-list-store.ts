@@ -52,8 +52,10 @@ export class RecordChunkListStore implements ChunkListStore {
     if ((await claim(this.#records, { kind: "blob", digest: blob })) === undefined) return false;
     const after = await readCollection(this.#records);
     // In other phases its chunks stay with a list; while one sweeps, some may have gone.
-    const isQuiet = before.phase !== "sweeping" && isSame(before, after);
-    return isQuiet || (await claimChunks(this.#records, this.read(blob, 0))) === undefined;
+    if (before.phase !== "sweeping" && isSame(before, after)) return true;
+    const isMissing = (await claimChunks(this.#records, this.read(blob, 0))) !== undefined;
+    // The list itself may have gone before it was read: then there was no chunk to be missing.
+    return !isMissing && (await claim(this.#records, { kind: "blob", digest: blob })) !== undefined;
   }
 
   async *read(blob: B3Digest, offset: number): AsyncIterable<PlacedChunk> {

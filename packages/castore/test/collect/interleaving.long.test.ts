@@ -9,7 +9,7 @@ import {
   Table,
   TEXT,
 } from "@tvix/castore";
-import { claimed, collectGarbage, readCollection } from "@tvix/castore/backend";
+import { claimed, claimedWhole, collectGarbage, readCollection } from "@tvix/castore/backend";
 import { fixtures } from "@tvix/castore/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Actor, everyInterleaving, type Scenario } from "./interleaving.ts";
@@ -48,20 +48,12 @@ const PARENT = directoryOf({ child: nodeOf(CHILD), long: fileOf(LONG) });
 
 const open = (records: RecordStore) => openRecordStore(records, { chunkSizes: CHUNK_SIZES });
 
-interface UploadOptions {
-  /** Whether it says nothing of the files when it knows that they are there. */
-  readonly rely: boolean;
-  /** Whether its store has written before, so that it may know how far the last collection came. */
-  readonly hasWritten?: boolean;
-}
-
-/** Stores a tree, and a root that reaches it. */
+/** Stores a tree, and a root that reaches it; says nothing of the files when it knows that they are there. */
 const upload =
-  ({ rely, hasWritten }: UploadOptions, onEnd: (error: Error | undefined) => void): Actor =>
+  (rely: boolean, onEnd: (error: Error | undefined) => void): Actor =>
   async (records) => {
     try {
       const { blobService, directoryService } = await open(records);
-      if (hasWritten === true) await blobService.put(OTHER);
       for (const bytes of [LONG, SHORT]) {
         const isThere = rely && (await blobService.has(B3Digest.of(bytes)));
         if (!isThere) await blobService.put(bytes);
@@ -84,7 +76,9 @@ const collector =
         openScratch: async () => ({ records: new MemoryRecordStore(), remove: async () => {} }),
         async markRoots(marker) {
           for await (const entry of ROOTS.entries(records)) {
-            await marker.node({ type: "directory", digest: B3Digest.from(entry.value()), size: 0n });
+            const digest = B3Digest.from(entry.value());
+            const isFile = digest.equals(B3Digest.of(LONG));
+            await marker.node(isFile ? fileOf(LONG) : { type: "directory", digest, size: 0n });
           }
         },
       },
@@ -105,7 +99,7 @@ async function isWhole(records: RecordStore): Promise<boolean> {
 /** A store in which everything lies already and nothing reaches it; condemned, where that is asked for. */
 async function withGarbage(isCondemned: boolean): Promise<RecordStore> {
   const records = new MemoryRecordStore();
-  await upload({ rely: false }, () => {})(records);
+  await upload(false, () => {})(records);
   await records.write([ROOTS.remove("root")]);
   if (isCondemned) await collector(HOUR)(records);
   return records;
@@ -133,7 +127,7 @@ test.each([
   const runs = await everyInterleaving(async (): Promise<Scenario> => {
     const records = await copyOf(garbage);
     let failure: Error | undefined;
-    const writer = upload({ rely }, (error) => {
+    const writer = upload(rely, (error) => {
       failure = error;
     });
     return {
@@ -159,7 +153,7 @@ test.each([
     const records = await copyOf(condemned);
     expect((await readCollection(records)).phase).toBe("waiting");
     let failure: Error | undefined;
-    const writer = upload({ rely }, (error) => {
+    const writer = upload(rely, (error) => {
       failure = error;
     });
     return {
@@ -169,7 +163,7 @@ test.each([
         // One that is told that it was too late stores it again, and nothing is half there.
         if (failure !== undefined) {
           expect(failure).toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|INCOMPLETE)$/) });
-          await upload({ rely: false }, (error) => expect(error).toBeUndefined())(records);
+          await upload(false, (error) => expect(error).toBeUndefined())(records);
         }
         await checkWhole(records);
       },
@@ -179,34 +173,68 @@ test.each([
   expect(runs).toBeGreaterThan(1000);
 });
 
-test("no collection takes what a store finds that knows how far the last one came", {
+/**
+ * Stores a blob, by a store that has written before and so may know how far the last collection came, and a root.
+ *
+ * @param all the same records, where one need not wait for a turn
+ */
+const uploadBlob =
+  (all: RecordStore, onEnd: (error: Error | undefined) => void): Actor =>
+  async (records) => {
+    try {
+      const { blobService } = await open(records);
+      await blobService.put(OTHER);
+      await blobService.put(LONG);
+      const { record } = await readCollection(all);
+      const root = ROOTS.put("file", B3Digest.of(LONG).bytes);
+      try {
+        while (!(await records.write([root], [await claimedWhole(records, fileOf(LONG))]))) {}
+      } catch (error) {
+        // What was acknowledged is there unless a collection has gone on since.
+        expect((await readCollection(all)).record).not.toEqual(record);
+        throw error;
+      }
+      onEnd(undefined);
+    } catch (error) {
+      onEnd(error as Error);
+    }
+  };
+
+test("no collection, not even one that waits for nobody, takes chunks from under a blob", {
   timeout: 600_000,
 }, async () => {
   vi.setSystemTime(START - HOUR);
-  const collected = new MemoryRecordStore();
-  await upload({ rely: false }, () => {})(collected);
-  await collector(0)(collected);
-  expect((await readCollection(collected)).phase).toBe("idle");
-  await collected.write([ROOTS.remove("root")]);
+  const garbage = new MemoryRecordStore();
+  await uploadBlob(garbage, () => {})(garbage);
+  await collector(0)(garbage);
+  expect((await readCollection(garbage)).phase).toBe("idle");
+  await garbage.write([ROOTS.remove("file")]);
   vi.setSystemTime(START);
+  const outcomes = { stored: 0, refused: 0 };
   const runs = await everyInterleaving(async (): Promise<Scenario> => {
-    const records = await copyOf(collected);
+    const records = await copyOf(garbage);
     let failure: Error | undefined;
-    const writer = upload({ rely: false, hasWritten: true }, (error) => {
+    const writer = uploadBlob(records, (error) => {
       failure = error;
     });
     return {
       records,
       actors: [writer, collector(0)],
       async check() {
-        if (failure !== undefined) {
+        if (failure === undefined) outcomes.stored++;
+        else {
+          outcomes.refused++;
           expect(failure).toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|INCOMPLETE)$/) });
-          await upload({ rely: false }, (error) => expect(error).toBeUndefined())(records);
+          await uploadBlob(records, (error) => expect(error).toBeUndefined())(records);
         }
-        await checkWhole(records);
+        const { blobService } = await open(records);
+        const stream = await blobService.read(B3Digest.of(LONG));
+        expect(Buffer.compare(await collect(stream ?? [], 1 << 20), LONG)).toBe(0);
       },
     };
   }, 2);
 
   expect(runs).toBeGreaterThan(1000);
+  expect(outcomes.stored).toBeGreaterThan(0);
+  expect(outcomes.refused).toBeGreaterThan(0);
 });
