@@ -137,7 +137,14 @@ test("an upload that was answered in its middle gives its place to the next one"
 
 test("memory that is granted in the moment in which its call ends is given back", async () => {
   const memory = new MemoryLedger(MIB);
-  const options = { memory, maxMessageBytes: MIB, isUnary: true, encoding: undefined, onBoundary: undefined };
+  const options = {
+    memory,
+    maxMessageBytes: MIB,
+    isUnary: true,
+    encoding: undefined,
+    announcedBytes: undefined,
+    onBoundary: undefined,
+  };
   const makeCounter = () => new BinaryFieldCounter(undefined);
   const leaving = new AbortController();
   const waiting = new RequestMemory({ ...options, makeCounter, signal: leaving.signal });

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -6,7 +7,8 @@ import { MemoryBlobService, MemoryDirectoryService, MemoryLedger, UNLIMITED_MEMO
 import { DirectorySchema } from "@tvix/protocol/tvix/castore";
 import { MemoryPathInfoService, RenderingNarCalculation } from "@tvix/store";
 import fc from "fast-check";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { BegunMessage } from "../src/calls/begun-message.ts";
 import { BinaryFieldCounter } from "../src/calls/field-counter.ts";
 import { MessageBoundaries } from "../src/calls/message-boundary.ts";
 import { RequestMemory } from "../src/calls/request-memory.ts";
@@ -117,17 +119,15 @@ describe.each(Object.entries(DOORS))("messages over %s", (name, ask) => {
   );
 
   test.each([...QUESTIONS, ...(name === "Connect" ? [] : STREAMED)])(
-    "of %s are refused when they are long, and need no memory",
+    "of %s are refused when they are long",
     async (path) => {
-      const memory = new MemoryLedger(1 << 20, { waitMs: 100 });
-      const server = await servingPathInfos({ memory });
+      // There would be memory for them.
+      const server = await servingPathInfos({ memory: new MemoryLedger(64 << 20) });
       onTestFinished(server.close);
-      const held = vi.spyOn(memory, "hold");
       const long = field([0xfa, 0x7f], 100_000);
       expect(await ask(server.url, body(long), "identity", path)).toBe("8");
       expect(await ask(server.url, body(gzipSync(long), 1), "gzip", path)).toBe("8");
       expect(await ask(server.url, body(Buffer.alloc(8_000_000)), "identity", path)).toBe("8");
-      expect(held.mock.calls.every(([bytes]) => bytes <= 512 << 10)).toBe(true);
     },
   );
 
@@ -199,6 +199,84 @@ describe.each(Object.entries(DOORS))("messages that are nothing but fields, over
     // As many bytes of one field are none of these.
     expect(await ask(server.url, body(longRequest(2 << 20)))).toBe("3");
   });
+});
+
+test("a message is decompressed as the header says that its protocol has, and no other", async () => {
+  const server = await servingPathInfos({ memory: new MemoryLedger(4 << 20, { waitMs: 100 }) });
+  onTestFinished(server.close);
+  const bomb = framed(gzipSync(Buffer.alloc(16 << 20)), 1);
+  const names = ["grpc-encoding", "connect-content-encoding"];
+  for (const [type, read] of [
+    ["application/connect+proto", "connect-content-encoding"],
+    ["application/grpc-web+proto", "grpc-encoding"],
+  ] as const) {
+    const encodings = Object.fromEntries(names.map((name) => [name, name === read ? "gzip" : "identity"]));
+    const headers = { "content-type": type, ...encodings };
+    const path = "/tvix.castore.v1.DirectoryService/Put";
+    const response = await fetch(`${server.url}${path}`, {
+      method: "POST",
+      headers,
+      body: new Uint8Array(bomb),
+    });
+    const told = `${response.headers.get("grpc-message")} ${await response.text()}`;
+    expect(decodeURIComponent(told)).toMatch(/memory/);
+  }
+});
+
+test.each([
+  ["alone", Buffer.alloc(0)],
+  ["behind another", framed(Buffer.alloc(0))],
+])("a message that is too long is refused by its head, %s", async (_, before) => {
+  const server = await servingPathInfos({ memory: new MemoryLedger(64 << 20) });
+  onTestFinished(server.close);
+  const session = connect(server.url);
+  onTestFinished(() => session.destroy());
+  const stream = beginCall(session, "/tvix.castore.v1.DirectoryService/Put").resume();
+  const trailers = once(stream, "trailers");
+  stream.write(Buffer.concat([before, Buffer.from([0, 0xff, 0xff, 0xff, 0xff])]));
+  expect((await trailers)[0]).toMatchObject({ "grpc-status": "8" });
+});
+
+test("a message that never has enough memory is not waited for", async () => {
+  const server = await servingPathInfos({ memory: new MemoryLedger(48 << 20) });
+  onTestFinished(server.close);
+  for (const path of [PUT, "/tvix.castore.v1.DirectoryService/Put"]) {
+    const session = connect(server.url);
+    onTestFinished(() => session.destroy());
+    const stream = beginCall(session, path).resume();
+    const trailers = once(stream, "trailers");
+    // Some of it, so that it is not taken for a short one.
+    stream.write(Buffer.concat([Buffer.from([0, 0x01, 0xc9, 0xc3, 0x80]), Buffer.alloc(2000)]));
+    expect((await trailers)[0]).toMatchObject({
+      "grpc-status": "8",
+      "grpc-message": expect.stringContaining("30000000"),
+    });
+  }
+});
+
+test("what is gathered has no more than twice its length, and is given back at once", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(200_000), { minLength: 1, maxLength: 10 }),
+      fc.boolean(),
+      (lengths, isKnown) => {
+        const whole = isKnown ? lengths.reduce((sum, length) => sum + length, 0) : undefined;
+        const begun = new BegunMessage();
+        for (const [index, length] of lengths.entries()) {
+          const room = begun.roomFor(length, whole);
+          begun.add(new Uint8Array(length).fill(index + 1), whole);
+          expect(begun.bytes.buffer.byteLength).toBe(room);
+          expect(room).toBeLessThanOrEqual(whole ?? Math.max(4096, 2 * begun.length));
+        }
+        const expected = lengths.map((length, index) => Buffer.alloc(length, index + 1));
+        expect(Buffer.compare(begun.bytes, Buffer.concat(expected))).toBe(0);
+        const { buffer } = begun.bytes;
+        begun.release();
+        expect(buffer.byteLength).toBe(0);
+        expect(begun.length).toBe(0);
+      },
+    ),
+  );
 });
 
 test("a directory of entries without anything in them is refused, in JSON as well", async () => {
@@ -289,6 +367,7 @@ test("a piece of many messages is given on in parts, whole and in order", async 
         isUnary: false,
         makeCounter: () => new BinaryFieldCounter(undefined),
         encoding: undefined,
+        announcedBytes: undefined,
         onBoundary: undefined,
       });
       // What is given is there until the next one is asked for.

@@ -19,15 +19,25 @@ export class BegunMessage {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Takes a copy. The memory is at most twice as long as what there is, or has been. */
-  add(piece: Uint8Array): void {
-    const needed = this.#length + piece.length;
-    if (needed > this.#bytes.length) {
-      const room = Math.max(LEAST_BYTES, needed, 2 * this.#bytes.length);
-      this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(room));
-    }
+  /**
+   * How much memory there will be when so many more bytes have come: at most twice what has come, or has come before, and no
+   * more than the message needs.
+   *
+   * @param whole length of the message as a whole, as far as that is known
+   */
+  roomFor(more: number, whole: number | undefined): number {
+    const needed = this.#length + more;
+    const had = this.#bytes.length;
+    if (needed <= had) return had;
+    return Math.max(needed, Math.min(Math.max(LEAST_BYTES, 2 * had), whole ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** Takes a copy. @param whole as for {@link roomFor} */
+  add(piece: Uint8Array, whole?: number): void {
+    const room = this.roomFor(piece.length, whole);
+    if (room > this.#bytes.length) this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(room));
     this.#bytes.set(piece, this.#length);
-    this.#length = needed;
+    this.#length += piece.length;
   }
 
   /** Makes it empty; its memory stays for what comes next. */

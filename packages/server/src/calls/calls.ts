@@ -131,8 +131,8 @@ export class Calls {
    */
   async serve(request: NodeRequest, response: NodeResponse, headers: ResponseHeaders = {}): Promise<void> {
     const path = request.url?.replace(/\?.*$/, "") ?? "";
-    const handler = this.#handlers.get(path);
-    if (handler === undefined) {
+    const [handler, recorded] = [this.#handlers.get(path), this.#methods.get(path)];
+    if (handler === undefined || recorded === undefined) {
       const message = `there is no method ${path}`;
       return answerStatus(request, response, { code: Code.Unimplemented, httpStatus: 404, message });
     }
@@ -152,8 +152,8 @@ export class Calls {
       const timer = endAtDeadline(takeDeadline(received.header), request, response);
       const isText = isGrpcWebText(received.header);
       const asked = isText ? toBinaryRequest(received) : received;
-      const maxMessageBytes = this.#methods.get(path)?.maxMessageBytes ?? 0;
-      const memory = this.#memoryOf(asked, request, handler, maxMessageBytes);
+      const { maxMessageBytes } = recorded;
+      const memory = this.#memoryOf(asked, request, recorded);
       response.once("close", () => memory.release());
       const body = isAsyncIterable(asked.body) ? memory.watch(asked.body) : asked.body;
       forgetLength(asked.header, maxMessageBytes);
@@ -178,22 +178,23 @@ export class Calls {
   #memoryOf(
     { header, signal }: UniversalServerRequest,
     request: NodeRequest,
-    { method, requestPath: path }: UniversalHandler,
-    maxMessageBytes: number,
+    { service, method, maxMessageBytes }: RecordedMethod,
   ): RequestMemory {
     const type = header.get("content-type") ?? "";
     const isUnary = UNARY.test(type);
     const isJson = /\bjson\b/.test(type);
-    const names = isUnary ? ["content-encoding"] : ["grpc-encoding", "connect-content-encoding"];
-    const encoding = names.map((name) => header.get(name)).find((given) => given !== null);
+    // As Connect reads them: others say nothing.
+    const streamed = CONNECT.test(type) ? "connect-content-encoding" : "grpc-encoding";
+    const encoding = header.get(isUnary ? "content-encoding" : streamed) ?? "identity";
     return new RequestMemory({
       memory: this.#memory,
       signal,
       maxMessageBytes,
       isUnary,
+      announcedBytes: lengthOf(header),
       makeCounter: () => (isJson ? new JsonFieldCounter() : new BinaryFieldCounter(method.input)),
-      encoding: encoding === "identity" ? undefined : (encoding ?? undefined),
-      onBoundary: UNHURRIED.test(path)
+      encoding: encoding === "identity" ? undefined : encoding,
+      onBoundary: UNHURRIED.test(`${service.typeName}/${method.name}`)
         ? (isBetween) => this.#admission.setBetweenMessages(request, isBetween)
         : undefined,
     });
@@ -245,12 +246,21 @@ function keepConnection(received: UniversalServerRequest, request: NodeRequest):
   return { ...received, body };
 }
 
+/** Messages with heads, as Connect has them. */
+const CONNECT = /^application\/connect\b/i;
+
 /** One message as a whole body, as Connect has it for calls without streams. */
 const UNARY = /^application\/(proto|json)\b/i;
 
 /** Connect makes room for all of a body before any of it has come, where its length is told and no more than it may be. */
 function forgetLength(header: Headers, maxMessageBytes: number): void {
-  if (Number(header.get("content-length")) <= maxMessageBytes) header.delete("content-length");
+  const length = lengthOf(header);
+  if (length !== undefined && length <= maxMessageBytes) header.delete("content-length");
+}
+
+function lengthOf(header: Headers): number | undefined {
+  const length = header.get("content-length");
+  return length === null ? undefined : Number(length);
 }
 
 function isAsyncIterable(body: UniversalServerRequest["body"]): body is AsyncIterable<Uint8Array> {

@@ -1,4 +1,5 @@
 import type { DescMethod } from "@bufbuild/protobuf";
+import { scopeNeeded } from "../admission/scope.ts";
 
 /**
  * Longest request of a call that asks for something or tells what to do, in bytes: names, digests, and what later
@@ -6,20 +7,24 @@ import type { DescMethod } from "@bufbuild/protobuf";
  */
 const QUESTION_BYTES = 64 << 10;
 
-/** Methods with one request that bring something to be stored. */
-const BRINGING: ReadonlySet<string> = new Set(
-  ["tvix.store.v1.PathInfoService", "snix.store.v1.PathInfoService"].map((service) => `${service}.Put`),
-);
+/** Questions that name many things at once. */
+const LISTS: ReadonlySet<string> = new Set([
+  "/tvix_ts.castore.v1.ChunkExchangeService/FindMissing",
+  "/tvix_store_ext.v1.LookupService/HasMany",
+  "/tvix_store_ext.v1.LookupService/GetMany",
+  // All files that a copy has.
+  "/tvix_store_ext.v1.MaintenanceService/Backup",
+]);
 
 /**
- * How long a message of a method may be, in bytes: one that brings something as long as any, all others as long as a question.
+ * How long a message of a method may be, in bytes: one that brings something to be stored, or a list, as long as its service
+ * says or else as long as any, all others as long as a question.
  *
- * @param own what its service has said of itself; undefined: nothing
+ * @param own what its service says; undefined: nothing
  * @param most how long any may be
  */
 export function longestMessage(method: DescMethod, own: number | undefined, most: number): number {
-  if (own !== undefined) return Math.min(own, most);
-  const brings =
-    method.methodKind === "client_streaming" || BRINGING.has(`${method.parent.typeName}.${method.name}`);
-  return brings ? most : Math.min(QUESTION_BYTES, most);
+  const path = `/${method.parent.typeName}/${method.name}`;
+  const isLong = scopeNeeded("POST", path) === "write" || LISTS.has(path);
+  return Math.min(most, own ?? most, isLong ? most : QUESTION_BYTES);
 }

@@ -2,7 +2,7 @@ import type { FieldCounter } from "./field-counter.ts";
 import { parsedBeyond } from "./parsed-memory.ts";
 
 /** Bytes in front of each message: flags, and its length (gRPC, gRPC-Web and Connect alike). */
-const HEAD_BYTES = 5;
+export const HEAD_BYTES = 5;
 
 /** Set in the flags of a message that is compressed. */
 const COMPRESSED = 1;
@@ -52,7 +52,7 @@ export class MessageBoundaries {
   see(piece: Uint8Array): SeenPart {
     const ended: EndedMessage[] = [];
     let at = 0;
-    let whole = 0;
+    let endedAt = 0;
     while (at < piece.length && ended.length < TOGETHER) {
       if (this.#left > 0) {
         const taken = Math.min(this.#left, piece.length - at);
@@ -70,9 +70,9 @@ export class MessageBoundaries {
       }
       if (this.#headFilled > 0 || this.#left > 0) continue;
       ended.push(this.#end());
-      whole = at;
+      endedAt = at;
     }
-    return { length: at, whole, ended };
+    return { length: at, endedAt, ended };
   }
 
   #end(): EndedMessage {
@@ -95,7 +95,7 @@ export interface SeenPart {
   /** In bytes, from its beginning. */
   readonly length: number;
   /** How much of it lies before the end of the last message that ends in it, in bytes. */
-  readonly whole: number;
+  readonly endedAt: number;
   /** The messages that end in it. */
   readonly ended: readonly EndedMessage[];
 }

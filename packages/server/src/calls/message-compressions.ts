@@ -3,6 +3,7 @@ import { createBrotliDecompress, createGunzip } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Compression } from "@connectrpc/connect/protocol";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
+import { ByteBudget } from "@tvix/castore";
 import { BinaryFieldCounter, JsonFieldCounter } from "./field-counter.ts";
 import { parsedBeyond } from "./parsed-memory.ts";
 
@@ -11,6 +12,9 @@ const PIECE_BYTES = 64 << 10;
 
 /** What is put together of them before others are looked at, in bytes. */
 const STEP_BYTES = 1 << 20;
+
+/** Whose turn it is: what goes beyond a step is decompressed one message after the other, because several take every processor there is. */
+const IN_TURN = new ByteBudget(1);
 
 /** What a message that was compressed may take when it is parsed, beyond what is taken for granted, in bytes. */
 const MOST_BEYOND = 16 << 20;
@@ -38,6 +42,7 @@ function decompressedInPieces(compression: Compression, create: CreateDecoder): 
       const pieces: Uint8Array[] = [];
       const fields = new Fields();
       let length = 0;
+      let hasTurn = false;
       try {
         const decoder = create({ chunkSize: PIECE_BYTES });
         decoder.end(bytes);
@@ -49,14 +54,19 @@ function decompressedInPieces(compression: Compression, create: CreateDecoder): 
           }
           fields.see(piece);
           pieces.push(piece);
+          if (hasTurn || length <= STEP_BYTES) continue;
+          await IN_TURN.acquire(1);
+          hasTurn = true;
         }
+        return await joined(pieces, length);
       } catch (cause) {
         if (cause instanceof ConnectError) throw cause;
         const why = cause instanceof Error ? cause.message : String(cause);
         const text = `a message cannot be decompressed with ${compression.name}: ${why}`;
         throw new ConnectError(text, Code.InvalidArgument, undefined, undefined, cause);
+      } finally {
+        if (hasTurn) IN_TURN.release(1);
       }
-      return await joined(pieces, length);
     },
   };
 }

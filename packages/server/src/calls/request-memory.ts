@@ -1,13 +1,13 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { HeldMemory, MemoryLedger } from "@tvix/castore";
+import { CastoreError, type HeldMemory, type MemoryLedger } from "@tvix/castore";
 import { toConnectError } from "@tvix/castore-grpc";
 import { BegunMessage } from "./begun-message.ts";
 import type { FieldCounter } from "./field-counter.ts";
-import { type EndedMessage, MessageBoundaries } from "./message-boundary.ts";
+import { type EndedMessage, HEAD_BYTES, MessageBoundaries } from "./message-boundary.ts";
 import { parsedBeyond } from "./parsed-memory.ts";
 import { withNext } from "./with-next.ts";
 
-/** What a message may have without being accounted for: most have far less. */
+/** What a message may take without being accounted for, in bytes, twice its own: most take far less. */
 const FREE_BYTES = 64 << 10;
 
 /** By what it grows from there, so that the ledger is not asked for every piece. */
@@ -30,6 +30,8 @@ export interface RequestMemoryOptions {
   readonly maxMessageBytes: number;
   /** Whether the body as a whole is one message; else it is messages with heads. */
   readonly isUnary: boolean;
+  /** Length of the body, where its client tells it. */
+  readonly announcedBytes: number | undefined;
   /** Counts the fields of a message: what is parsed takes far more than its bytes where it is hardly anything but fields. */
   readonly makeCounter: () => FieldCounter;
   /** How messages are compressed that are; undefined: none is. */
@@ -55,9 +57,10 @@ export class RequestMemory {
 
   /**
    * The same body, in pieces of whole messages, which waits for memory where a message is long. Nobody sees a message before all of it
-   * is there: who reads it makes room for all of it as soon as its length is known. A piece is there until the next one is asked for.
+   * is there, unless it breaks off or is too long: who reads it makes room for all of it as soon as its length is known. A piece is there
+   * until the next one is asked for, or the memory released.
    *
-   * @throws ConnectError RESOURCE_EXHAUSTED when there is none for a while
+   * @throws ConnectError RESOURCE_EXHAUSTED when there is none for a while, or never so much
    */
   watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     this.#options.onBoundary?.(true);
@@ -65,39 +68,45 @@ export class RequestMemory {
   }
 
   #watchUnary(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    const { makeCounter, encoding, maxMessageBytes, onBoundary } = this.#options;
+    const { makeCounter, encoding, maxMessageBytes, announcedBytes, onBoundary } = this.#options;
     const counter = encoding === undefined ? makeCounter() : undefined;
+    const begun = this.#begun;
     let isOver = false;
     return withNext(body, async (next) => {
-      for (;;) {
-        const piece = isOver ? OVER : await next();
+      if (isOver) return OVER;
+      this.#checkFits(announcedBytes ?? 0);
+      // One that is too long is for whoever reads it to refuse.
+      while (begun.length <= maxMessageBytes) {
+        const piece = await next();
         if (piece.done === true) {
-          if (isOver) return piece;
-          isOver = true;
-          await this.#needExpanded(this.#begun.length);
-          return { value: this.#begun.bytes };
+          await this.#needExpanded(begun.length);
+          break;
         }
         counter?.see(piece.value);
-        const length = this.#begun.length + piece.value.length;
-        await this.#need(COPIES * length, counter === undefined ? 0 : parsedBeyond(counter, length));
-        this.#begun.add(piece.value);
+        const beyond = counter === undefined ? 0 : parsedBeyond(counter, begun.length + piece.value.length);
+        await this.#need(this.#gathering(piece.value, announcedBytes), beyond);
+        begun.add(piece.value, announcedBytes);
         onBoundary?.(false);
-        // Whoever reads it refuses it.
-        if (length > maxMessageBytes) return { value: this.#begun.bytes };
       }
+      isOver = true;
+      return { value: begun.bytes };
     });
   }
 
   #watchMessages(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    const boundaries = new MessageBoundaries(this.#options.makeCounter);
+    const { makeCounter, maxMessageBytes } = this.#options;
+    const boundaries = new MessageBoundaries(makeCounter);
     const begun = this.#begun;
     /** Of the piece that came last: what begins a message, and what has not been looked at. */
     let [beginning, rest]: [Uint8Array | undefined, Uint8Array | undefined] = [undefined, undefined];
     let isOver = false;
     return withNext(body, async (next) => {
       begun.clear();
-      if (beginning !== undefined) begun.add(beginning);
-      beginning = undefined;
+      if (beginning !== undefined) {
+        begun.add(beginning);
+        beginning = undefined;
+        if (boundaries.begunLength > maxMessageBytes) return { value: begun.bytes };
+      }
       for (;;) {
         const piece = isOver ? OVER : rest === undefined ? await next() : { value: rest };
         rest = undefined;
@@ -106,35 +115,62 @@ export class RequestMemory {
           // One that breaks off is for whoever reads it to refuse.
           return begun.length > 0 ? { value: begun.bytes } : piece;
         }
-        const { length, whole, ended } = boundaries.see(piece.value);
-        await this.#takeMessages(boundaries, ended);
+        const { length, endedAt, ended } = boundaries.see(piece.value);
         if (length < piece.value.length) rest = piece.value.subarray(length);
         if (ended.length === 0) {
-          begun.add(piece.value.subarray(0, length));
-          if (boundaries.begunLength <= this.#options.maxMessageBytes) continue;
-          // Too long, which its head tells.
-          return { value: begun.bytes };
+          const isTooLong = boundaries.begunLength > maxMessageBytes;
+          const whole = HEAD_BYTES + boundaries.begunLength;
+          if (!isTooLong) await this.#take(piece.value.subarray(0, length), whole, boundaries, ended);
+          begun.add(piece.value.subarray(0, length), whole);
+          // So is one that is too long, which its head tells.
+          if (isTooLong) return { value: begun.bytes };
+          continue;
         }
-        if (whole < length) beginning = piece.value.subarray(whole, length);
-        const messages = piece.value.subarray(0, whole);
+        const messages = piece.value.subarray(0, endedAt);
+        if (endedAt < length) beginning = piece.value.subarray(endedAt, length);
+        const whole = begun.length + messages.length;
+        await this.#take(messages, whole, boundaries, ended);
         if (begun.length === 0) return { value: messages };
-        begun.add(messages);
+        begun.add(messages, whole);
         return { value: begun.bytes };
       }
     });
   }
 
-  /** Holds what the message needs of which a part has come, and what those need that have ended. */
-  async #takeMessages(boundaries: MessageBoundaries, ended: readonly EndedMessage[]): Promise<void> {
-    for (const { length, isCompressed } of ended)
-      await (isCompressed ? this.#needExpanded(length) : this.#need(COPIES * length));
-    await this.#need(COPIES * boundaries.begunBytes, boundaries.begunBeyond);
+  /**
+   * Holds what the message needs of which a part has come, and what those need that have ended.
+   *
+   * @param whole length of what is gathered, when all of it has come
+   */
+  async #take(
+    piece: Uint8Array,
+    whole: number,
+    boundaries: MessageBoundaries,
+    ended: readonly EndedMessage[],
+  ): Promise<void> {
+    this.#checkFits(boundaries.begunLength);
+    const isGathered = ended.length === 0 || this.#begun.length > 0;
+    await this.#need(isGathered ? this.#gathering(piece, whole) : 0, boundaries.begunBeyond);
+    for (const { length, isCompressed } of ended) if (isCompressed) await this.#needExpanded(length);
     // They are parsed one after the other, and given on at once.
     await this.#need(
       0,
       ended.reduce((sum, message) => sum + message.beyond, 0),
     );
     this.#options.onBoundary?.(boundaries.isBetweenMessages);
+  }
+
+  /** What there is of a message when another piece of it has come: as it came, and for whoever reads it as a whole. */
+  #gathering(piece: Uint8Array, whole: number | undefined): number {
+    return this.#begun.roomFor(piece.length, whole) + this.#begun.length + piece.length;
+  }
+
+  /** @throws ConnectError RESOURCE_EXHAUSTED for a message that never has enough memory */
+  #checkFits(bytes: number): void {
+    const { memory, signal } = this.#options;
+    if (COPIES * bytes - FREE_BYTES <= memory.capacity) return;
+    const text = `a message of ${bytes} bytes needs more than the ${memory.capacity} bytes of memory that there are`;
+    throw toConnectError(new CastoreError("TOO_LARGE", text), signal);
   }
 
   /** Gives it back, when the request has been dealt with. */
@@ -160,6 +196,7 @@ export class RequestMemory {
    */
   async #need(bytes: number, beyond = 0): Promise<void> {
     const { memory, signal, maxMessageBytes } = this.#options;
+    // A compressed message and what it becomes, each as often as it is there.
     const bounded = Math.min(bytes, 2 * COPIES * maxMessageBytes) + beyond;
     if (bounded <= FREE_BYTES + this.#heldBytes) return;
     const missing = bounded - FREE_BYTES - this.#heldBytes;
