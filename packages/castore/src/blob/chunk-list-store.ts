@@ -22,7 +22,12 @@ export interface ChunkListStore {
   count(blob: B3Digest): Promise<number | undefined>;
   /** Whether a blob has a list on which somebody is going to rely: what is condemned of it is taken back. */
   claim(blob: B3Digest): Promise<boolean>;
-  /** The chunks from the one that holds the byte at `offset` on. The list is there. */
+  /**
+   * The chunks from the one that holds the byte at `offset` on.
+   *
+   * @throws CastoreError INCOMPLETE when the list, or a part of it, is not there: it may go after it was counted; CORRUPT when
+   *   it cannot be read
+   */
   read(blob: B3Digest, offset: number): AsyncIterable<PlacedChunk>;
   /** Starts a list. */
   write(): ChunkListWriter;

@@ -53,14 +53,22 @@ export class RecordChunkListStore implements ChunkListStore {
     const after = await readCollection(this.#records);
     // In other phases its chunks stay with a list; while one sweeps, some may have gone.
     if (before.phase !== "sweeping" && isSame(before, after)) return true;
-    const isMissing = (await claimChunks(this.#records, this.read(blob, 0))) !== undefined;
-    // The list itself may have gone before it was read: then there was no chunk to be missing.
-    return !isMissing && (await claim(this.#records, { kind: "blob", digest: blob })) !== undefined;
+    try {
+      if ((await claimChunks(this.#records, this.read(blob, 0))) !== undefined) return false;
+    } catch (error) {
+      if (CastoreError.is(error) && error.code === "INCOMPLETE") return false;
+      throw error;
+    }
+    // The list itself may have gone meanwhile.
+    return (await claim(this.#records, { kind: "blob", digest: blob })) !== undefined;
   }
 
   async *read(blob: B3Digest, offset: number): AsyncIterable<PlacedChunk> {
     const record = await this.#record(blob);
-    if (record === undefined) return;
+    if (record === undefined) {
+      const subject = blob.toString();
+      throw new CastoreError("INCOMPLETE", `the chunk list of blob ${subject} is not there`, { subject });
+    }
     const starts = [...record.segmentOffsets, record.tailOffset];
     for (let index = 0; index < starts.length; index++) {
       const next = starts[index + 1];
@@ -213,9 +221,10 @@ class RecordChunkListWriter implements ChunkListWriter {
 /** Whether a blob has a list, all parts of which can be read. */
 async function isReadable(lists: RecordChunkListStore, blob: B3Digest): Promise<boolean> {
   try {
-    let found = false;
-    for await (const _ of lists.read(blob, 0)) found = true;
-    return found;
+    for await (const _ of lists.read(blob, 0)) {
+      // Each part is read, and that is all.
+    }
+    return true;
   } catch (error) {
     if (CastoreError.is(error) && (error.code === "CORRUPT" || error.code === "INCOMPLETE")) return false;
     throw error;

@@ -118,6 +118,7 @@ describe("a collection", () => {
   test.each([
     ["stored again", async (_: Tree) => void (await tree("gone"))],
     ["asked for, blob by blob", async ({ own }: Tree) => void (await blobs.has(own))],
+    ["asked for with its chunks", async ({ own }: Tree) => void (await blobs.chunks(own))],
   ])("what is condemned stays when it is %s", async (what, claim) => {
     vi.useFakeTimers({ toFake: ["Date"], now: 1e12 });
     try {
@@ -194,6 +195,21 @@ describe("a collection", () => {
     );
     const digest = await blobs.put(bytes);
     expect(Buffer.from(await collect((await blobs.read(digest)) ?? [], 1 << 20)).equals(bytes)).toBe(true);
+  });
+
+  test("while somebody begins to read: what has gone is an error, and no empty blob", async () => {
+    const digest = await blobs.put(pseudoRandomBytes(40_000, 13));
+    const get = records.get.bind(records);
+    const spy = vi.spyOn(records, "get").mockImplementationOnce(async (key) => {
+      const found = await get(key);
+      await run();
+      return found;
+    });
+    const stream = await blobs.read(digest);
+    spy.mockRestore();
+    await expect(collect(stream ?? [], 1 << 20)).rejects.toMatchObject({ code: "INCOMPLETE" });
+    expect(await blobs.read(digest)).toBeUndefined();
+    expect(await blobs.chunks(digest)).toBeUndefined();
   });
 
   test("a dry look changes nothing", async () => {
