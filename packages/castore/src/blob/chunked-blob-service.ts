@@ -71,9 +71,9 @@ export class ChunkedBlobService implements AssemblingBlobService {
     { signal }: OperationOptions = {},
   ): Promise<readonly ChunkMeta[] | undefined> {
     signal?.throwIfAborted();
+    const count = await this.#lists.count(digest);
     // Whoever asks may rely on what is told.
     if (!(await this.has(digest))) return undefined;
-    const count = await this.#lists.count(digest);
     if (count === undefined || count > MAX_LISTED_CHUNKS) return [];
     const list: ChunkMeta[] = [];
     for await (const { digest: chunk, size } of this.#lists.read(digest, 0)) {

@@ -238,3 +238,52 @@ test("no collection, not even one that waits for nobody, takes chunks from under
   expect(outcomes.stored).toBeGreaterThan(0);
   expect(outcomes.refused).toBeGreaterThan(0);
 });
+
+/** What a read came to: all of it, that it is not there, or an error; anything else is wrong. */
+async function outcomeOf(read: () => Promise<boolean | undefined>): Promise<"whole" | "absent" | "missing"> {
+  try {
+    const isWholeOrAbsent = await read();
+    expect(isWholeOrAbsent).not.toBe(false);
+    return isWholeOrAbsent === undefined ? "absent" : "whole";
+  } catch (error) {
+    expect(error).toMatchObject({ code: "INCOMPLETE" });
+    return "missing";
+  }
+}
+
+test("a read beside a collection has all of it, or is told that it is not", {
+  timeout: 600_000,
+}, async () => {
+  const garbage = await withGarbage(false);
+  const outcomes = new Set<string>();
+  const reader: Actor = async (records) => {
+    const { blobService, directoryService } = await open(records);
+    for (const bytes of [LONG, SHORT]) {
+      const blob = await outcomeOf(async () => {
+        const stream = await blobService.read(B3Digest.of(bytes));
+        return stream && Buffer.compare(await collect(stream, 1 << 20), bytes) === 0;
+      });
+      outcomes.add(`blob ${blob}`);
+    }
+    const chunks = await outcomeOf(async () => {
+      const list = await blobService.chunks(B3Digest.of(LONG));
+      return list && list.reduce((sum, { size }) => sum + size, 0) === LONG.length;
+    });
+    outcomes.add(`chunks ${chunks}`);
+    const tree = await outcomeOf(async () => {
+      const found = await Array.fromAsync(directoryService.getRecursive(PARENT.digest()));
+      return found.length === 0 ? undefined : found.length === 2;
+    });
+    outcomes.add(`tree ${tree}`);
+  };
+  const runs = await everyInterleaving(async (): Promise<Scenario> => {
+    const records = await copyOf(garbage);
+    return { records, actors: [reader, collector(0)], check: async () => {} };
+  }, 2);
+
+  expect(runs).toBeGreaterThan(1000);
+  for (const what of ["blob", "chunks", "tree"]) {
+    expect(outcomes).toContain(`${what} whole`);
+    expect(outcomes).toContain(`${what} absent`);
+  }
+});
