@@ -22,6 +22,8 @@ export function blobHandlers(blobs: BlobService): ServiceImpl<typeof BlobService
         const digest = B3Digest.from(request.digest);
         const chunks = await blobs.chunks(digest, operationOf(context));
         if (chunks === undefined) throw blobNotFound(digest);
+        // Whoever asks may rely on it and not send the blob: so it is said to be wanted. Where that cannot be written, it can be read.
+        if (chunks.length > 0) await blobs.has(digest, operationOf(context));
         return {
           chunks: chunks.map(({ digest: chunk, size }) => ({ digest: chunk.bytes, size: BigInt(size) })),
         };

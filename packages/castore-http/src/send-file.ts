@@ -67,7 +67,9 @@ export async function fileOf(blobs: BlobService, digest: B3Digest): Promise<File
   let size = chunks.reduce((sum, chunk) => sum + chunk.size, 0);
   if (chunks.length === 0) {
     // One without a finer division is short, or so long that its chunks are not listed.
-    for await (const piece of (await blobs.read(digest)) ?? []) size += piece.length;
+    const stream = await blobs.read(digest);
+    if (stream === undefined) return undefined;
+    for await (const piece of stream) size += piece.length;
   }
   return { type: "file", digest, size: BigInt(size), executable: false };
 }

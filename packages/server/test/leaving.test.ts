@@ -1,12 +1,14 @@
 import { connect } from "node:http2";
 import { connect as connectTcp } from "node:net";
-import { brotliCompressSync } from "node:zlib";
+import { setImmediate } from "node:timers/promises";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { type BlobService, MemoryBlobService, MemoryDirectoryService, MemoryLedger } from "@tvix/castore";
 import { fixtures } from "@tvix/castore/testing";
 import { openLevelStore } from "@tvix/castore-level";
 import { MemoryLevel } from "memory-level";
 import { expect, onTestFinished, test } from "vitest";
 import { BinaryFieldCounter } from "../src/calls/field-counter.ts";
+import { callSignal, MESSAGE_COMPRESSIONS } from "../src/calls/message-compressions.ts";
 import { RequestMemory } from "../src/calls/request-memory.ts";
 import { beginCall, field, framed, over } from "./raw-http2.ts";
 import { runningServer } from "./running-server.ts";
@@ -30,6 +32,28 @@ test("clients that leave while their messages wait for memory leave none of it b
     await expect.poll(() => [memory.held, memory.waiting]).toEqual([0, 0]);
   }
 });
+
+test.each(MESSAGE_COMPRESSIONS)(
+  "of $name: a message whose client has left waits for no turn, and keeps none",
+  async ({ name, decompress }) => {
+    const bytes = Buffer.alloc(12 * MIB, 1);
+    const compressed = new Uint8Array(name === "gzip" ? gzipSync(bytes) : brotliCompressSync(bytes));
+    const others = Array.from({ length: 2 }, () => decompress(compressed, 16 * MIB));
+    const ends: string[] = [];
+    for (const other of others) void other.then(() => ends.push("whole"));
+    const leaving = new AbortController();
+    const left = Array.from({ length: 3 }, () =>
+      callSignal.run(leaving.signal, () => decompress(compressed, 16 * MIB)),
+    );
+    for (const one of left) void one.catch(() => ends.push("left"));
+    await setImmediate();
+    leaving.abort(new Error("its client has left"));
+    await Promise.all(left.map((one) => expect(one).rejects.toThrow("its client has left")));
+    for (const other of others) expect(Buffer.compare(await other, bytes)).toBe(0);
+    expect(ends).toEqual(["left", "left", "left", "whole", "whole"]);
+    expect(Buffer.compare(await decompress(compressed, 16 * MIB), bytes)).toBe(0);
+  },
+);
 
 test("a put that is refused before anybody reads it leaves nothing behind", async () => {
   const memory = new MemoryLedger(64 * MIB);

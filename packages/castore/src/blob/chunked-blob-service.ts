@@ -72,9 +72,7 @@ export class ChunkedBlobService implements AssemblingBlobService {
   ): Promise<readonly ChunkMeta[] | undefined> {
     signal?.throwIfAborted();
     const count = await this.#lists.count(digest);
-    // Whoever asks may rely on what is told.
-    if (!(await this.has(digest))) return undefined;
-    if (count === undefined || count > MAX_LISTED_CHUNKS) return [];
+    if (count === undefined || count > MAX_LISTED_CHUNKS) return (await this.has(digest)) ? [] : undefined;
     const list: ChunkMeta[] = [];
     for await (const { digest: chunk, size } of this.#lists.read(digest, 0)) {
       list.push({ digest: chunk, size });

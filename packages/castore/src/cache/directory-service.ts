@@ -107,7 +107,8 @@ export class CacheDirectoryService implements DirectoryService {
       if (CastoreError.is(error) && error.code === "INCOMPLETE") return undefined;
       throw error;
     }
-    return childrenFirst(root.digest(), found);
+    // Between the two looks at it, all of it may have gone.
+    return found.size === 0 ? undefined : childrenFirst(root.digest(), found);
   }
 
   async #keep(tree: Iterable<Directory>, signal: AbortSignal): Promise<void> {

@@ -82,7 +82,16 @@ export class Marker {
     await this.#live.add(fresh);
     await this.#chunks(fresh.map(({ digest }) => digest));
     for (const [index, { digest }] of fresh.entries()) {
-      if (lists[index] !== undefined) await this.#readable(() => this.#list(digest));
+      if (lists[index] !== undefined) await this.#readable(() => this.#listUnlessGone(digest));
+    }
+  }
+
+  /** Somebody who removes it may come between: then it is passed over like what was not there. */
+  async #listUnlessGone(digest: B3Digest): Promise<void> {
+    try {
+      await this.#list(digest);
+    } catch (error) {
+      if (await CHUNK_LISTS.has(this.#records, digest)) throw error;
     }
   }
 

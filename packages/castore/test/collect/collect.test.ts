@@ -118,7 +118,6 @@ describe("a collection", () => {
   test.each([
     ["stored again", async (_: Tree) => void (await tree("gone"))],
     ["asked for, blob by blob", async ({ own }: Tree) => void (await blobs.has(own))],
-    ["asked for with its chunks", async ({ own }: Tree) => void (await blobs.chunks(own))],
   ])("what is condemned stays when it is %s", async (what, claim) => {
     vi.useFakeTimers({ toFake: ["Date"], now: 1e12 });
     try {

@@ -27,7 +27,7 @@ import { takeDeadline } from "./deadline.ts";
 import { DirectCalls } from "./direct-calls.ts";
 import { BinaryFieldCounter, JsonFieldCounter } from "./field-counter.ts";
 import { isGrpcWebText, toBinaryRequest, toTextResponse } from "./grpc-web-text.ts";
-import { MESSAGE_COMPRESSIONS } from "./message-compressions.ts";
+import { callSignal, MESSAGE_COMPRESSIONS } from "./message-compressions.ts";
 import { withReadableStatus } from "./readable-answer.ts";
 import { type RecordedMethod, recordMethods } from "./recorded-methods.ts";
 import { blameClient } from "./request-failures.ts";
@@ -157,16 +157,18 @@ export class Calls {
       response.once("close", () => memory.release());
       const body = isAsyncIterable(asked.body) ? memory.watch(asked.body) : asked.body;
       forgetLength(asked.header, maxMessageBytes);
-      const answer = await handler({ ...asked, body });
-      clearTimeout(timer);
-      if (response.writableEnded) return;
-      setHeaders(response, headers);
-      if (answer.status === 405) setHeaders(response, { allow: [...handler.allowedMethods].join(", ") });
-      const readable = await withReadableStatus(answer, (code) => {
-        if (admitted !== undefined) admitted.code = code;
+      await callSignal.run(asked.signal, async () => {
+        const answer = await handler({ ...asked, body });
+        clearTimeout(timer);
+        if (response.writableEnded) return;
+        setHeaders(response, headers);
+        if (answer.status === 405) setHeaders(response, { allow: [...handler.allowedMethods].join(", ") });
+        const readable = await withReadableStatus(answer, (code) => {
+          if (admitted !== undefined) admitted.code = code;
+        });
+        const answered = isText ? toTextResponse(readable) : readable;
+        await universalResponseToNodeResponse(endedWith(response, answered), response);
       });
-      const answered = isText ? toTextResponse(readable) : readable;
-      await universalResponseToNodeResponse(endedWith(response, answered), response);
     } catch (error) {
       // A client that leaves is no news; what failed of ours has been logged where it failed.
       if (ConnectError.from(error).code !== Code.Aborted) {

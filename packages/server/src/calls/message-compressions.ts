@@ -1,9 +1,11 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate } from "node:timers/promises";
 import { createBrotliDecompress, createGunzip } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Compression } from "@connectrpc/connect/protocol";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { ByteBudget } from "@tvix/castore";
+import { unlessAborted } from "@tvix/castore/backend";
 import { BinaryFieldCounter, JsonFieldCounter } from "./field-counter.ts";
 import { parsedBeyond } from "./parsed-memory.ts";
 
@@ -13,8 +15,11 @@ const PIECE_BYTES = 64 << 10;
 /** What is put together of them before others are looked at, in bytes. */
 const STEP_BYTES = 1 << 20;
 
-/** Whose turn it is: what goes beyond a step is decompressed one message after the other, because several take every processor there is. */
-const IN_TURN = new ByteBudget(1);
+/**
+ * Whose turn it is: beyond the first step of a message, one step of one message is decompressed after the other, because several
+ * at once take every processor there is.
+ */
+const TURN = new ByteBudget(1);
 
 /** What a message that was compressed may take when it is parsed, beyond what is taken for granted, in bytes. */
 const MOST_BEYOND = 16 << 20;
@@ -31,6 +36,9 @@ export const MESSAGE_COMPRESSIONS: readonly Compression[] = [
   decompressedInPieces(compressionBrotli, createBrotliDecompress),
 ];
 
+/** The signal of the call whose messages are decompressed: {@link Compression} is not told of it. */
+export const callSignal: AsyncLocalStorage<AbortSignal> = new AsyncLocalStorage();
+
 type CreateDecoder = typeof createGunzip | typeof createBrotliDecompress;
 
 function decompressedInPieces(compression: Compression, create: CreateDecoder): Compression {
@@ -41,7 +49,9 @@ function decompressedInPieces(compression: Compression, create: CreateDecoder): 
       if (bytes.length === 0) return new Uint8Array(0);
       const pieces: Uint8Array[] = [];
       const fields = new Fields();
+      const signal = callSignal.getStore();
       let length = 0;
+      let nextStep = STEP_BYTES;
       let hasTurn = false;
       try {
         const decoder = create({ chunkSize: PIECE_BYTES });
@@ -54,18 +64,21 @@ function decompressedInPieces(compression: Compression, create: CreateDecoder): 
           }
           fields.see(piece);
           pieces.push(piece);
-          if (hasTurn || length <= STEP_BYTES) continue;
-          await IN_TURN.acquire(1);
+          if (length < nextStep) continue;
+          nextStep += STEP_BYTES;
+          if (hasTurn) TURN.release(1);
+          hasTurn = false;
+          await takeTurn(signal);
           hasTurn = true;
         }
         return await joined(pieces, length);
       } catch (cause) {
-        if (cause instanceof ConnectError) throw cause;
+        if (cause instanceof ConnectError || signal?.aborted === true) throw cause;
         const why = cause instanceof Error ? cause.message : String(cause);
         const text = `a message cannot be decompressed with ${compression.name}: ${why}`;
         throw new ConnectError(text, Code.InvalidArgument, undefined, undefined, cause);
       } finally {
-        if (hasTurn) IN_TURN.release(1);
+        if (hasTurn) TURN.release(1);
       }
     },
   };
@@ -89,6 +102,17 @@ class Fields {
       const text = `a compressed message of ${counter.fields} fields in ${this.#length} bytes is too much`;
       throw new ConnectError(text, Code.ResourceExhausted);
     }
+  }
+}
+
+/** @throws the reason of the signal, at once; the turn goes to the next one */
+async function takeTurn(signal: AbortSignal | undefined): Promise<void> {
+  const turn = TURN.acquire(1);
+  try {
+    await unlessAborted(turn, signal);
+  } catch (error) {
+    void turn.then(() => TURN.release(1));
+    throw error;
   }
 }
 
