@@ -12,12 +12,18 @@ const MOST_TURNS = 100;
 /**
  * Resolves when nobody else has anything to do, or they have had many turns: for long work that nobody waits for. What answers a
  * request takes many turns, each of which would otherwise wait for a piece of that work.
+ *
+ * @returns whether anybody had
  */
-export async function letOthersFinish(): Promise<void> {
+export async function letOthersFinish(): Promise<boolean> {
   let idle = 0;
+  let hadWork = false;
   for (let turns = 0; turns < MOST_TURNS && idle < IDLE_TURNS; turns++) {
     const began = performance.now();
     await letOthersRun();
-    idle = performance.now() - began < IDLE_MS ? idle + 1 : 0;
+    const isIdle = performance.now() - began < IDLE_MS;
+    idle = isIdle ? idle + 1 : 0;
+    hadWork ||= !isIdle;
   }
+  return hadWork;
 }

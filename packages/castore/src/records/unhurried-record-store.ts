@@ -5,13 +5,19 @@ import type { RecordChange, RecordCondition, RecordRange, RecordStore } from "./
 /** Records that are read before others are looked at: a millisecond or two of the thread's time. */
 const IN_A_ROW = 100;
 
+/** The longest rest between two steps, in milliseconds. */
+const MOST_REST_MS = 10;
+
 /**
- * The same records for work that nobody waits for, such as a collection: between its steps all others go first.
- * Writes are not taken apart; whoever makes them keeps them short.
+ * The same records for work that nobody waits for, such as a collection: between its steps all others go first, and where
+ * there are others it rests for as long as a step has taken. Writes are not taken apart; whoever makes them keeps
+ * them short.
  */
 export class UnhurriedRecordStore implements RecordStore {
   readonly #inner: RecordStore;
   #inARow = 0;
+  /** When the step began that is under way. */
+  #began: number = performance.now();
 
   constructor(inner: RecordStore) {
     this.#inner = inner;
@@ -64,6 +70,12 @@ export class UnhurriedRecordStore implements RecordStore {
     this.#inARow += records;
     if (this.#inARow <= IN_A_ROW) return;
     this.#inARow = records;
-    await letOthersFinish();
+    const took = performance.now() - this.#began;
+    if (await letOthersFinish()) await rest(Math.min(took, MOST_REST_MS));
+    this.#began = performance.now();
   }
+}
+
+function rest(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
